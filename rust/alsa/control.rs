@@ -1,0 +1,349 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Controls: values of a card that applications read, write and listen to.
+//!
+//! A driver implements [`Element`] for what it wants to show, with the type of its value, and adds it
+//! with [`UnregisteredCard::add_control`]. The core tells listeners of a value that an application
+//! has written; of one that the driver changes by itself, the driver tells them
+//! ([`Triggering::notify`]).
+//!
+//! [`UnregisteredCard::add_control`]: crate::card::UnregisteredCard::add_control
+//! [`Triggering::notify`]: crate::pcm::Triggering::notify
+//!
+//! C header: [`include/sound/control.h`](srctree/include/sound/control.h)
+
+use crate::bindings;
+use kernel::{
+    error::{
+        from_result,
+        to_result, //
+    },
+    prelude::*,
+    types::ForeignOwnable, //
+};
+
+/// A control with one value.
+///
+/// The callbacks may sleep, and may be called by several threads at once.
+///
+/// C: `struct snd_kcontrol_new`.
+pub trait Element: Send + Sync + 'static {
+    /// The type of the value: `bool`, `i64` or [`Item`].
+    type Value: Value;
+
+    /// Whether applications may write the value.
+    const WRITABLE: bool;
+
+    /// The values that there are.
+    fn range(&self) -> <Self::Value as Value>::Range;
+
+    /// Reads the value.
+    fn get(&self) -> Result<Self::Value>;
+
+    /// Writes the value, and returns whether that changed it. The value need not be in the range:
+    /// the core checks that only if so configured.
+    ///
+    /// # Errors
+    ///
+    /// An error is returned to the application. `EPERM`, which this default returns, is what it gets
+    /// for an element that is not writable.
+    fn put(&self, value: Self::Value) -> Result<bool> {
+        let _ = value;
+        Err(EPERM)
+    }
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A type that the value of a control can have.
+///
+/// C: `snd_ctl_elem_type_t`, and the unions in `struct snd_ctl_elem_info` and
+/// `struct snd_ctl_elem_value`.
+pub trait Value: Sized + sealed::Sealed {
+    /// How the possible values are described.
+    type Range;
+
+    #[doc(hidden)]
+    fn describe(range: &Self::Range, info: &mut RawInfo<'_>);
+    #[doc(hidden)]
+    fn read(value: &RawValue<'_>) -> Self;
+    #[doc(hidden)]
+    fn write(self, value: &mut RawValue<'_>);
+}
+
+/// What the core asks about an element; only the types of values in this module use it.
+#[doc(hidden)]
+pub struct RawInfo<'a>(&'a mut bindings::snd_ctl_elem_info);
+
+/// A value between the core and an element; only the types of values in this module use it.
+#[doc(hidden)]
+pub struct RawValue<'a>(&'a mut bindings::snd_ctl_elem_value);
+
+impl RawValue<'_> {
+    fn integer(&self) -> c_long {
+        // SAFETY: Every bit pattern is an integer; the whole union is initialised.
+        unsafe { self.0.value.integer.value[0] }
+    }
+
+    fn set_integer(&mut self, value: c_long) {
+        // SAFETY: The element's type says that this is the member in use.
+        unsafe { self.0.value.integer.value[0] = value };
+    }
+}
+
+impl sealed::Sealed for bool {}
+
+impl Value for bool {
+    type Range = ();
+
+    fn describe(_range: &(), info: &mut RawInfo<'_>) {
+        info.0.type_ = bindings::SNDRV_CTL_ELEM_TYPE_BOOLEAN;
+        // SAFETY: The type says that this is the member in use.
+        let integer = unsafe { info.0.value.integer.as_mut() };
+        (integer.min, integer.max) = (0, 1);
+    }
+
+    fn read(value: &RawValue<'_>) -> Self {
+        value.integer() != 0
+    }
+
+    fn write(self, value: &mut RawValue<'_>) {
+        value.set_integer(self.into());
+    }
+}
+
+/// The values that an integer control can have.
+#[derive(Clone, Copy, Debug)]
+pub struct IntegerRange {
+    /// The smallest value.
+    pub min: i64,
+    /// The largest value.
+    pub max: i64,
+    /// The distance between values; 0 if it varies.
+    pub step: i64,
+}
+
+impl sealed::Sealed for i64 {}
+
+impl Value for i64 {
+    type Range = IntegerRange;
+
+    fn describe(range: &IntegerRange, info: &mut RawInfo<'_>) {
+        info.0.type_ = bindings::SNDRV_CTL_ELEM_TYPE_INTEGER;
+        // SAFETY: The type says that this is the member in use.
+        let integer = unsafe { info.0.value.integer.as_mut() };
+        // CAST: A C `long` is 64 bits wide where the kernel is.
+        (integer.min, integer.max, integer.step) = (
+            range.min as c_long,
+            range.max as c_long,
+            range.step as c_long,
+        );
+    }
+
+    fn read(value: &RawValue<'_>) -> Self {
+        value.integer() as i64
+    }
+
+    fn write(self, value: &mut RawValue<'_>) {
+        value.set_integer(self as c_long);
+    }
+}
+
+/// The value of a control that is one of a list of items: its place in the list, from 0.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Item(pub u32);
+
+impl sealed::Sealed for Item {}
+
+impl Value for Item {
+    /// The names of the items, each less than 64 bytes.
+    type Range = &'static [&'static CStr];
+
+    fn describe(names: &Self::Range, info: &mut RawInfo<'_>) {
+        info.0.type_ = bindings::SNDRV_CTL_ELEM_TYPE_ENUMERATED;
+        // SAFETY: The type says that this is the member in use.
+        let enumerated = unsafe { info.0.value.enumerated.as_mut() };
+        let items = u32::try_from(names.len()).unwrap_or(u32::MAX);
+        enumerated.items = items;
+        // The application asks for one item at a time; for one beyond the end it gets the last.
+        enumerated.item = enumerated.item.min(items.saturating_sub(1));
+        if let Some(name) = names.get(enumerated.item as usize) {
+            let bytes = name.to_bytes_with_nul();
+            for (to, from) in enumerated.name.iter_mut().zip(bytes) {
+                *to = *from as c_char;
+            }
+        }
+    }
+
+    fn read(value: &RawValue<'_>) -> Self {
+        // SAFETY: Every bit pattern is an integer; the whole union is initialised.
+        Self(unsafe { value.0.value.enumerated.item[0] })
+    }
+
+    fn write(self, value: &mut RawValue<'_>) {
+        // SAFETY: The element's type says that this is the member in use.
+        unsafe { value.0.value.enumerated.item[0] = self.0 };
+    }
+}
+
+/// What an element belongs to.
+///
+/// C: `snd_ctl_elem_iface_t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Iface {
+    /// The card.
+    Card,
+    /// The mixer: what `alsamixer` shows.
+    Mixer,
+    /// A PCM device or substream.
+    Pcm,
+}
+
+/// By what an element is found.
+pub struct Name<'a> {
+    /// What it belongs to.
+    pub iface: Iface,
+    /// Its name, less than 44 bytes.
+    pub name: &'a CStr,
+    /// The number of the device it belongs to, or 0.
+    pub device: u32,
+    /// The number of the substream it belongs to, or 0.
+    pub subdevice: u32,
+}
+
+/// The identity of an element of a card, by which its changes are announced.
+///
+/// C: `struct snd_ctl_elem_id`.
+#[derive(Clone, Copy)]
+pub struct ElementId(bindings::snd_ctl_elem_id);
+
+impl ElementId {
+    /// Tells listeners that the value has changed. Any context.
+    ///
+    /// # Safety
+    ///
+    /// `card` must be a valid card.
+    pub(crate) unsafe fn notify(&self, card: *mut bindings::snd_card) {
+        let mut id = self.0;
+        // SAFETY: `card` is valid, as the caller promises; the identity is copied. For one that is
+        // not of this card, listeners get an event that matches no element.
+        unsafe { bindings::snd_ctl_notify(card, bindings::SNDRV_CTL_EVENT_MASK_VALUE, &mut id) };
+    }
+}
+
+/// Adds a control to a card.
+///
+/// # Safety
+///
+/// `card` must be a valid card.
+pub(crate) unsafe fn add<T: Element>(
+    card: *mut bindings::snd_card,
+    name: &Name<'_>,
+    element: T,
+) -> Result<ElementId> {
+    let mut access = bindings::SNDRV_CTL_ELEM_ACCESS_READ;
+    if T::WRITABLE {
+        access |= bindings::SNDRV_CTL_ELEM_ACCESS_WRITE;
+    }
+    let template = bindings::snd_kcontrol_new {
+        iface: match name.iface {
+            Iface::Card => bindings::SNDRV_CTL_ELEM_IFACE_CARD,
+            Iface::Mixer => bindings::SNDRV_CTL_ELEM_IFACE_MIXER,
+            Iface::Pcm => bindings::SNDRV_CTL_ELEM_IFACE_PCM,
+        },
+        name: name.name.as_char_ptr(),
+        device: name.device,
+        subdevice: name.subdevice,
+        access,
+        count: 1,
+        info: Some(info_callback::<T>),
+        get: Some(get_callback::<T>),
+        put: Some(put_callback::<T>),
+        ..pin_init::zeroed()
+    };
+    let element = KBox::new(element, GFP_KERNEL)?.into_foreign();
+    // SAFETY: The template is valid, and the core copies it and its name.
+    let kcontrol = unsafe { bindings::snd_ctl_new1(&template, element) };
+    if kcontrol.is_null() {
+        // SAFETY: The core has not kept the pointer.
+        drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign(element) });
+        return Err(ENOMEM);
+    }
+    // SAFETY: The control is new. From now on it is freed with its `private_free`.
+    unsafe { (*kcontrol).private_free = Some(private_free::<T>) };
+    // SAFETY: Both are valid; if the control cannot be added, the core frees it.
+    to_result(unsafe { bindings::snd_ctl_add(card, kcontrol) })?;
+    // The core has given it its number now.
+    // SAFETY: The control is part of the card and is not removed before the card is freed.
+    Ok(ElementId(unsafe { (*kcontrol).id }))
+}
+
+/// The element of a control.
+///
+/// # Safety
+///
+/// `kcontrol` must be a control that [`add`] has made for `T`, and not be freed for `'a`.
+unsafe fn element<'a, T: Element>(kcontrol: *mut bindings::snd_kcontrol) -> &'a T {
+    // SAFETY: `add` stored the pointer of a box, which `private_free` takes back.
+    unsafe { <KBox<T> as ForeignOwnable>::borrow((*kcontrol).private_data) }
+}
+
+/// # Safety
+///
+/// Called only by the core, with a control for `T` and a zeroed `info`, but for what was asked.
+unsafe extern "C" fn info_callback<T: Element>(
+    kcontrol: *mut bindings::snd_kcontrol,
+    info: *mut bindings::snd_ctl_elem_info,
+) -> c_int {
+    // SAFETY: The control is for `T`.
+    let element = unsafe { element::<T>(kcontrol) };
+    // SAFETY: `info` is valid, and nobody else uses it meanwhile.
+    let info = unsafe { &mut *info };
+    info.count = 1;
+    T::Value::describe(&element.range(), &mut RawInfo(info));
+    0
+}
+
+/// # Safety
+///
+/// Called only by the core, with a control for `T` and a valid `value`.
+unsafe extern "C" fn get_callback<T: Element>(
+    kcontrol: *mut bindings::snd_kcontrol,
+    value: *mut bindings::snd_ctl_elem_value,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: The control is for `T`.
+        let element = unsafe { element::<T>(kcontrol) };
+        // SAFETY: `value` is valid, and nobody else uses it meanwhile.
+        let value = unsafe { &mut *value };
+        element.get()?.write(&mut RawValue(value));
+        Ok(0)
+    })
+}
+
+/// # Safety
+///
+/// Called only by the core, with a control for `T` and a valid `value`.
+unsafe extern "C" fn put_callback<T: Element>(
+    kcontrol: *mut bindings::snd_kcontrol,
+    value: *mut bindings::snd_ctl_elem_value,
+) -> c_int {
+    from_result(|| {
+        // SAFETY: The control is for `T`.
+        let element = unsafe { element::<T>(kcontrol) };
+        // SAFETY: `value` is valid, and nobody else uses it meanwhile.
+        let value = unsafe { &mut *value };
+        let changed = element.put(T::Value::read(&RawValue(value)))?;
+        Ok(changed.into())
+    })
+}
+
+/// # Safety
+///
+/// Called only by the core, as the last thing done to a control that [`add`] has made for `T`.
+unsafe extern "C" fn private_free<T: Element>(kcontrol: *mut bindings::snd_kcontrol) {
+    // SAFETY: `add` stored the pointer, and nobody borrows it any more.
+    drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign((*kcontrol).private_data) });
+}

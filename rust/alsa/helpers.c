@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Inline functions and macros of the kernel's headers, as functions that Rust can call.
+ *
+ * They are called from Rust only: a header would have no reader, hence each prototype stands right
+ * before its function.
+ */
+
+#include <linux/atomic.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+#include <sound/core.h>
+#include <sound/pcm.h>
+#include <sound/pcm_params.h>
+
+unsigned long rust_helper_spin_lock_irqsave(spinlock_t *lock);
+unsigned long rust_helper_spin_lock_irqsave(spinlock_t *lock)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(lock, flags);
+	return flags;
+}
+
+bool rust_helper_spin_trylock_irqsave(spinlock_t *lock, unsigned long *flags);
+bool rust_helper_spin_trylock_irqsave(spinlock_t *lock, unsigned long *flags)
+{
+	return spin_trylock_irqsave(lock, *flags);
+}
+
+void rust_helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags);
+void rust_helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
+{
+	spin_unlock_irqrestore(lock, flags);
+}
+
+/*
+ * A call that the compiler cannot look into: the rings are mapped into user space as well, which
+ * may write them at any time.
+ */
+void rust_helper_ring_copy(void *to, const void *from, size_t len);
+void rust_helper_ring_copy(void *to, const void *from, size_t len)
+{
+	memcpy(to, from, len);
+}
+
+bool rust_helper_snd_pcm_running(struct snd_pcm_substream *substream);
+bool rust_helper_snd_pcm_running(struct snd_pcm_substream *substream)
+{
+	return snd_pcm_running(substream);
+}
+
+/* Are HW_PARAMS, HW_FREE or PREPARE at work on the buffer (`snd_pcm_buffer_access_lock()`)? */
+bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream);
+bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream)
+{
+	return atomic_read(&substream->runtime->buffer_accessing) < 0;
+}
+
+snd_pcm_uframes_t rust_helper_snd_pcm_appl_ptr(struct snd_pcm_substream *substream);
+snd_pcm_uframes_t rust_helper_snd_pcm_appl_ptr(struct snd_pcm_substream *substream)
+{
+	/* The samples up to there, and the hw_ptr, are to be read after it. */
+	return smp_load_acquire(&substream->runtime->control->appl_ptr);
+}
+
+snd_pcm_uframes_t rust_helper_snd_pcm_hw_ptr(struct snd_pcm_substream *substream);
+snd_pcm_uframes_t rust_helper_snd_pcm_hw_ptr(struct snd_pcm_substream *substream)
+{
+	return READ_ONCE(substream->runtime->status->hw_ptr);
+}
+
+snd_pcm_state_t rust_helper_snd_pcm_state(struct snd_pcm_substream *substream);
+snd_pcm_state_t rust_helper_snd_pcm_state(struct snd_pcm_substream *substream)
+{
+	return READ_ONCE(substream->runtime->state);
+}
+
+snd_pcm_uframes_t rust_helper_snd_pcm_stop_threshold(struct snd_pcm_substream *substream);
+snd_pcm_uframes_t rust_helper_snd_pcm_stop_threshold(struct snd_pcm_substream *substream)
+{
+	return READ_ONCE(substream->runtime->stop_threshold);
+}
+
+snd_pcm_format_t rust_helper_params_format(struct snd_pcm_hw_params *params);
+snd_pcm_format_t rust_helper_params_format(struct snd_pcm_hw_params *params)
+{
+	return params_format(params);
+}
+
+snd_pcm_access_t rust_helper_params_access(struct snd_pcm_hw_params *params);
+snd_pcm_access_t rust_helper_params_access(struct snd_pcm_hw_params *params)
+{
+	return params_access(params);
+}
+
+unsigned int rust_helper_params_rate(struct snd_pcm_hw_params *params);
+unsigned int rust_helper_params_rate(struct snd_pcm_hw_params *params)
+{
+	return params_rate(params);
+}
+
+unsigned int rust_helper_params_channels(struct snd_pcm_hw_params *params);
+unsigned int rust_helper_params_channels(struct snd_pcm_hw_params *params)
+{
+	return params_channels(params);
+}
+
+unsigned int rust_helper_params_period_size(struct snd_pcm_hw_params *params);
+unsigned int rust_helper_params_period_size(struct snd_pcm_hw_params *params)
+{
+	return params_period_size(params);
+}
+
+unsigned int rust_helper_params_buffer_size(struct snd_pcm_hw_params *params);
+unsigned int rust_helper_params_buffer_size(struct snd_pcm_hw_params *params)
+{
+	return params_buffer_size(params);
+}
+
+/* Leaves of the format mask only what is in @formats; see snd_mask_refine(). */
+int rust_helper_params_refine_formats(struct snd_pcm_hw_params *params, u64 formats);
+int rust_helper_params_refine_formats(struct snd_pcm_hw_params *params, u64 formats)
+{
+	struct snd_mask mask;
+
+	snd_mask_none(&mask);
+	mask.bits[0] = lower_32_bits(formats);
+	mask.bits[1] = upper_32_bits(formats);
+	return snd_mask_refine(hw_param_mask(params, SNDRV_PCM_HW_PARAM_FORMAT), &mask);
+}
+
+/* Leaves of the interval @var only @min to @max; see snd_interval_refine(). */
+int rust_helper_params_refine_range(struct snd_pcm_hw_params *params, snd_pcm_hw_param_t var,
+				    unsigned int min, unsigned int max);
+int rust_helper_params_refine_range(struct snd_pcm_hw_params *params, snd_pcm_hw_param_t var,
+				    unsigned int min, unsigned int max)
+{
+	struct snd_interval range = { .min = min, .max = max, .integer = 1 };
+
+	return snd_interval_refine(hw_param_interval(params, var), &range);
+}
+
+/* A rule that depends on the parameter that it is for. */
+int rust_helper_snd_pcm_hw_rule_add_one(struct snd_pcm_runtime *runtime, int var,
+				    snd_pcm_hw_rule_func_t func, void *private_data);
+int rust_helper_snd_pcm_hw_rule_add_one(struct snd_pcm_runtime *runtime, int var,
+				    snd_pcm_hw_rule_func_t func, void *private_data)
+{
+	return snd_pcm_hw_rule_add(runtime, 0, var, func, private_data, var, -1);
+}

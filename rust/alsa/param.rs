@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Arrays of module parameters.
+//!
+//! The `module!` macro offers one integer a parameter, which sysfs does not show. Sound drivers take
+//! an array for each parameter, with a slot for each card, of integers, truth values or strings:
+//! [`module_param_array!`] declares one as C's `module_param_array()` does.
+//!
+//! [`module_param_array!`]: crate::module_param_array
+//!
+//! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
+
+use crate::bindings;
+use core::cell::UnsafeCell;
+use kernel::{
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
+};
+
+/// The values of a parameter, one for each slot.
+///
+/// The kernel writes them before the module's init function runs, and not later: the permission that
+/// [`module_param_array!`](crate::module_param_array) takes has no bit for writing. Sysfs reads them
+/// at any time.
+pub struct Array<T, const N: usize> {
+    values: UnsafeCell<[T; N]>,
+    count: UnsafeCell<c_uint>,
+}
+
+// SAFETY: Rust code uses the values as atomics (integers, truth values), or only reads them
+// (strings); C code writes them only before any Rust code of the module runs.
+unsafe impl<T, const N: usize> Sync for Array<T, N> {}
+
+impl<T: Copy, const N: usize> Array<T, N> {
+    /// For [`module_param_array!`](crate::module_param_array).
+    #[doc(hidden)]
+    pub const fn new(values: [T; N]) -> Self {
+        Self {
+            values: UnsafeCell::new(values),
+            count: UnsafeCell::new(0),
+        }
+    }
+
+    /// For [`module_param_array!`](crate::module_param_array).
+    #[doc(hidden)]
+    pub const fn as_kparam(&self, ops: *const bindings::kernel_param_ops) -> KparamArray {
+        KparamArray(bindings::kparam_array {
+            max: N as c_uint,
+            elemsize: size_of::<T>() as c_uint,
+            num: self.count.get(),
+            ops,
+            elem: self.values.get().cast(),
+        })
+    }
+
+    /// The address of a slot.
+    fn slot(&self, slot: usize) -> Option<*mut T> {
+        // CAST: An array lies in memory as its elements do.
+        // SAFETY: The slot is inside of the array.
+        (slot < N).then(|| unsafe { self.values.get().cast::<T>().add(slot) })
+    }
+}
+
+impl<const N: usize> Array<c_int, N> {
+    /// The integer in a slot; `None` if there is no such slot.
+    pub fn get(&self, slot: usize) -> Option<c_int> {
+        let ptr = self.slot(slot)?;
+        // SAFETY: The slot is valid, and Rust code uses it as an atomic only.
+        Some(unsafe { Atomic::from_ptr(ptr) }.load(Relaxed))
+    }
+
+    /// Puts the value that is really used into a slot, for sysfs to show. A slot that does not exist
+    /// is passed over.
+    pub fn set(&self, slot: usize, value: c_int) {
+        if let Some(ptr) = self.slot(slot) {
+            // SAFETY: The slot is valid, and Rust code uses it as an atomic only.
+            unsafe { Atomic::from_ptr(ptr) }.store(value, Relaxed);
+        }
+    }
+}
+
+impl<const N: usize> Array<bool, N> {
+    /// The truth value in a slot; `None` if there is no such slot.
+    pub fn get(&self, slot: usize) -> Option<bool> {
+        let ptr = self.slot(slot)?;
+        // SAFETY: The slot is valid, and nobody writes it any more.
+        Some(unsafe { ptr.read() })
+    }
+}
+
+impl<const N: usize> Array<*mut c_char, N> {
+    /// The string in a slot; `None` if there is none.
+    pub fn get(&self, slot: usize) -> Option<&'static CStr> {
+        let slot = self.slot(slot)?;
+        // SAFETY: The slot is valid, and nobody writes it any more.
+        let ptr = unsafe { slot.read() };
+        if ptr.is_null() {
+            return None;
+        }
+        // SAFETY: `param_set_charp()` stored a string, which is freed when the module is.
+        Some(unsafe { CStr::from_char_ptr(ptr) })
+    }
+}
+
+/// For [`module_param_array!`](crate::module_param_array).
+#[doc(hidden)]
+#[repr(transparent)]
+pub struct KparamArray(bindings::kparam_array);
+
+// SAFETY: Only the kernel's parameter code uses it, under its lock.
+unsafe impl Sync for KparamArray {}
+
+impl KparamArray {
+    /// The C struct.
+    #[doc(hidden)]
+    pub const fn as_raw(&'static self) -> *const bindings::kparam_array {
+        &raw const self.0
+    }
+}
+
+/// Puts a string into the module's information, which `modinfo` shows.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __modinfo {
+    ($($part:expr),*) => {
+        const _: () = {
+            const TEXT: &[u8] = ::core::concat!($($part,)* "\0").as_bytes();
+            #[link_section = ".modinfo"]
+            #[used(compiler)]
+            static INFO: [u8; TEXT.len()] = {
+                let mut bytes = [0; TEXT.len()];
+                let mut i = 0;
+                while i < TEXT.len() {
+                    bytes[i] = TEXT[i];
+                    i += 1;
+                }
+                bytes
+            };
+        };
+    };
+}
+
+/// Declares a module parameter that is an array.
+///
+/// The type is `int`, `bool` or `charp`, as C calls them. The values are the initial ones of all
+/// slots. Sysfs shows the parameter to everybody, and lets nobody write it.
+///
+/// ```ignore
+/// alsa::module_param_array! {
+///     /// The number of each card.
+///     pub(crate) static index: [int; 32] = [-1; 32], "Index value for the sound card."
+/// }
+/// ```
+///
+/// C: `module_param_array(…, 0444)`, `MODULE_PARM_DESC()`.
+#[macro_export]
+macro_rules! module_param_array {
+    (@ops int) => { &raw const ::kernel::bindings::param_ops_int };
+    (@ops bool) => { &raw const ::kernel::bindings::param_ops_bool };
+    (@ops charp) => { &raw const ::kernel::bindings::param_ops_charp };
+    (@type int) => { ::kernel::ffi::c_int };
+    (@type bool) => { bool };
+    (@type charp) => { *mut ::kernel::ffi::c_char };
+    (
+        $(#[$meta:meta])*
+        $vis:vis static $name:ident: [$kind:ident; $len:expr] = $init:expr, $description:literal
+    ) => {
+        $(#[$meta])*
+        $vis static $name: $crate::param::Array<$crate::module_param_array!(@type $kind), { $len }> =
+            $crate::param::Array::new($init);
+
+        $crate::__modinfo!(
+            "parmtype=", ::core::stringify!($name), ":array of ", ::core::stringify!($kind)
+        );
+        $crate::__modinfo!("parm=", ::core::stringify!($name), ":", $description);
+
+        const _: () = {
+            static ARRAY: $crate::param::KparamArray =
+                $name.as_kparam($crate::module_param_array!(@ops $kind));
+
+            #[link_section = "__param"]
+            #[used(compiler)]
+            static PARAM: ::kernel::module_param::KernelParam =
+                ::kernel::module_param::KernelParam::new(::kernel::bindings::kernel_param {
+                    name: ::kernel::str::as_char_ptr_in_const_context(
+                        ::kernel::c_str!(::core::stringify!($name)),
+                    ),
+                    mod_: (&raw const ::kernel::bindings::__this_module).cast_mut(),
+                    ops: &raw const ::kernel::bindings::param_array_ops,
+                    perm: 0o444,
+                    level: -1,
+                    flags: 0,
+                    __bindgen_anon_1: ::kernel::bindings::kernel_param__bindgen_ty_1 {
+                        arr: ARRAY.as_raw(),
+                    },
+                });
+        };
+    };
+}

@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! PCM devices: streams of samples to and from an application.
+//!
+//! A driver implements [`Ops`] and hands it to [`UnregisteredCard::add_pcm`]. The core allocates the
+//! ring of each substream (a *managed* buffer), moves the samples between it and the application,
+//! and keeps the state of the stream; the driver says where in the ring it is.
+//!
+//! ```text
+//!   open ──► hw_params ──► prepare ──► trigger(Start) ──► pointer, period_timer … ──► trigger(Stop)
+//!              ▲   │          ▲                                                           │
+//!              └───┴─ hw_free └───────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! # Time
+//!
+//! Each open substream has a period timer. A driver whose device has no interrupt arms it for the
+//! time at which a period ends, and returns [`Action::PeriodElapsed`] from `period_timer`.
+//!
+//! # Streams that depend on each other
+//!
+//! See [`Hub`].
+//!
+//! [`UnregisteredCard::add_pcm`]: crate::card::UnregisteredCard::add_pcm
+//!
+//! C header: [`include/sound/pcm.h`](srctree/include/sound/pcm.h)
+
+mod glue;
+mod hub;
+mod hw;
+mod ring;
+mod substream;
+mod timer;
+
+pub use self::{
+    hub::{
+        Hub,
+        HubGuard,
+        Pointers,
+        Port,
+        PortTable, //
+    },
+    hw::{
+        Format,
+        Formats,
+        Hardware,
+        Info,
+        Limits,
+        Params, //
+    },
+    ring::Ring,
+    substream::{
+        Direction,
+        Expired,
+        Opening,
+        Preparing,
+        Querying,
+        StopState,
+        Substream,
+        Triggering, //
+    },
+};
+
+use crate::bindings;
+use kernel::{
+    error::{
+        to_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
+    prelude::*,
+    types::ForeignOwnable, //
+};
+
+/// The callbacks of a PCM device.
+///
+/// All substreams of the device share `Data`; each has a `Stream` of its own from `open` to `close`.
+/// Callbacks of different substreams may run at the same time, and `limits` and `period_timer` beside
+/// any other: data are shared references, and what changes in them is the driver's to protect.
+///
+/// C: `struct snd_pcm_ops`.
+#[vtable]
+pub trait Ops: Sized + 'static {
+    /// What belongs to the device.
+    type Data: Send + Sync + 'static;
+
+    /// What belongs to an open substream. It is dropped when nothing can reach the substream any
+    /// more; what a close means to the driver belongs into its `Drop`.
+    type Stream: Send + Sync + 'static;
+
+    /// What the device can do.
+    const HARDWARE: Hardware;
+
+    /// The substream is opened. May sleep.
+    fn open(data: &Self::Data, substream: &mut Opening<'_>) -> Result<Self::Stream>;
+
+    /// The application has chosen parameters, and the ring has been allocated. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// An error is returned to the application; the stream is as if it had just been opened.
+    fn hw_params(stream: &Self::Stream, params: &HwParams) -> Result {
+        let _ = (stream, params);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The parameters are no longer valid and the ring will be freed. May sleep. It may be called
+    /// more than once, and without a `hw_params` before it.
+    fn hw_free(stream: &Self::Stream) {
+        let _ = stream;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// The stream is to begin anew, at frame 0 of the ring. May sleep. The stream does not run, and
+    /// its period timer neither.
+    fn prepare(stream: &Self::Stream, substream: &Preparing<'_>) -> Result;
+
+    /// The stream starts, stops, pauses… The stream lock is held, interrupts are off.
+    ///
+    /// # Errors
+    ///
+    /// An error from a command that starts the stream is returned to the application, and the stream
+    /// does not start. Others are passed over.
+    fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
+
+    /// The position of the device in the ring, in frames, less than the ring's length; `None` for an
+    /// xrun. The stream lock is held, interrupts are off.
+    fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
+
+    /// The period timer has expired. No lock is held; must not sleep. The stream may have been
+    /// stopped in the meantime.
+    fn period_timer(stream: &Self::Stream, substream: &Expired<'_>) -> Action {
+        let _ = (stream, substream);
+        Action::None
+    }
+
+    /// What the stream may be set to at present, beyond the hardware description. May sleep. It is
+    /// called at each HW_REFINE and HW_PARAMS.
+    ///
+    /// C: a function given to `snd_pcm_hw_rule_add()`.
+    fn limits(stream: &Self::Stream) -> Limits {
+        let _ = stream;
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// What happens to a stream.
+///
+/// C: `SNDRV_PCM_TRIGGER_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trigger {
+    /// It starts.
+    Start,
+    /// It stops: by the application, by an xrun, at the end of a drain, at close.
+    Stop,
+    /// It pauses.
+    PausePush,
+    /// It goes on after a pause.
+    PauseRelease,
+    /// The system is suspended.
+    Suspend,
+    /// It goes on after a suspend.
+    Resume,
+}
+
+impl Trigger {
+    fn from_raw(command: c_int) -> Option<Self> {
+        Some(match u32::try_from(command).ok()? {
+            bindings::SNDRV_PCM_TRIGGER_START => Self::Start,
+            bindings::SNDRV_PCM_TRIGGER_STOP => Self::Stop,
+            bindings::SNDRV_PCM_TRIGGER_PAUSE_PUSH => Self::PausePush,
+            bindings::SNDRV_PCM_TRIGGER_PAUSE_RELEASE => Self::PauseRelease,
+            bindings::SNDRV_PCM_TRIGGER_SUSPEND => Self::Suspend,
+            bindings::SNDRV_PCM_TRIGGER_RESUME => Self::Resume,
+            _ => return None,
+        })
+    }
+
+    /// Does the stream run after the command (if it succeeds)?
+    pub fn starts(self) -> bool {
+        matches!(self, Self::Start | Self::PauseRelease | Self::Resume)
+    }
+}
+
+/// What is to be done when `period_timer` has returned, and with it let go of all locks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Nothing.
+    None,
+    /// Tell the core that a period has elapsed: it asks for the position and wakes the application.
+    ///
+    /// C: `snd_pcm_period_elapsed()`.
+    PeriodElapsed,
+    /// Stop the stream if it still runs.
+    ///
+    /// C: `snd_pcm_stop()`.
+    Stop(StopState),
+}
+
+/// The state of a stream.
+///
+/// C: `snd_pcm_state_t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Prepared, and not started.
+    Prepared,
+    /// Running.
+    Running,
+    /// Playing what is left.
+    Draining,
+    /// Any other: the stream does not run.
+    Idle,
+}
+
+impl State {
+    fn from_raw(state: bindings::snd_pcm_state_t) -> Self {
+        match state {
+            bindings::SNDRV_PCM_STATE_PREPARED => Self::Prepared,
+            bindings::SNDRV_PCM_STATE_RUNNING => Self::Running,
+            bindings::SNDRV_PCM_STATE_DRAINING => Self::Draining,
+            _ => Self::Idle,
+        }
+    }
+}
+
+/// The parameters that an application has chosen.
+///
+/// C: `struct snd_pcm_hw_params`.
+pub type HwParams = Params;
+
+impl Params {
+    /// Reads the parameters of a `hw_params` callback.
+    ///
+    /// # Safety
+    ///
+    /// `params` must be valid, with one value left for each parameter.
+    unsafe fn from_raw(params: *mut bindings::snd_pcm_hw_params) -> Self {
+        // SAFETY: By the caller's promise.
+        unsafe {
+            Self {
+                format: Format::from_raw(bindings::params_format(params)),
+                rate: bindings::params_rate(params),
+                channels: bindings::params_channels(params),
+                interleaved: hw::is_interleaved(bindings::params_access(params)),
+                period_size: bindings::params_period_size(params),
+                buffer_size: bindings::params_buffer_size(params),
+            }
+        }
+    }
+}
+
+/// Which PCM device of a card it is, and how many substreams it has.
+pub struct Device<'a> {
+    /// The identifier and name, less than 64 bytes.
+    pub id: &'a CStr,
+    /// The number of the device on its card.
+    pub number: u32,
+    /// The number of substreams for playback.
+    pub playback: u32,
+    /// The number of substreams for capture.
+    pub capture: u32,
+}
+
+/// Adds a PCM device to a card.
+///
+/// # Safety
+///
+/// `card` must be a valid card that is not registered.
+pub(crate) unsafe fn add<T: Ops>(
+    card: *mut bindings::snd_card,
+    device: &Device<'_>,
+    data: T::Data,
+) -> Result {
+    let data = KBox::new(data, GFP_KERNEL)?;
+    let mut pcm = core::ptr::null_mut();
+    // SAFETY: `card` is valid, `id` a string that is copied, and `pcm` may be written.
+    to_result(unsafe {
+        bindings::snd_pcm_new(
+            card,
+            device.id.as_char_ptr(),
+            c_int::try_from(device.number).map_err(|_| EINVAL)?,
+            c_int::try_from(device.playback).map_err(|_| EINVAL)?,
+            c_int::try_from(device.capture).map_err(|_| EINVAL)?,
+            &mut pcm,
+        )
+    })?;
+
+    // SAFETY: The device is new: nobody else uses it. `name` is larger than `id`, and both are
+    // zeroed, so the name ends with a zero as well. The device's free function calls `private_free`,
+    // also if nothing below succeeds.
+    unsafe {
+        let id = (*pcm).id;
+        let name = &raw mut (*pcm).name;
+        core::ptr::copy_nonoverlapping(id.as_ptr(), name.cast(), id.len());
+        (*pcm).private_data = data.into_foreign();
+        (*pcm).private_free = Some(private_free::<T>);
+    }
+
+    for direction in [
+        bindings::SNDRV_PCM_STREAM_PLAYBACK,
+        bindings::SNDRV_PCM_STREAM_CAPTURE,
+    ] {
+        // SAFETY: The device is valid and not registered.
+        unsafe { bindings::snd_pcm_set_ops(pcm, direction as c_int, glue::Glue::<T>::ops()) };
+    }
+    // SAFETY: The device is valid and not registered; memory from vmalloc() needs no `device`.
+    to_result(unsafe {
+        bindings::snd_pcm_set_managed_buffer_all(
+            pcm,
+            bindings::SNDRV_DMA_TYPE_VMALLOC as c_int,
+            core::ptr::null_mut(),
+            0,
+            0,
+        )
+    })
+}
+
+/// # Safety
+///
+/// Called only by the core, as the last thing done to a device that [`add`] has made.
+unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
+    // SAFETY: `add` stored the pointer, and the substreams, which borrow it, are closed.
+    drop(unsafe { <KBox<T::Data> as ForeignOwnable>::from_foreign((*pcm).private_data) });
+}

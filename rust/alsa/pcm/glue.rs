@@ -1,0 +1,438 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Between the C core's callbacks and the driver's [`Ops`].
+//!
+//! # How long a ring may be touched
+//!
+//! The ring is a *managed* buffer: the core allocates it in HW_PARAMS and frees it in HW_FREE,
+//! HW_PARAMS and close. Two kinds of access to it have to be over before:
+//!
+//! 1. `prepare` touches it in process context. `Open::has_buffer` is a mutex that is held meanwhile;
+//!    the `hw_free` callback, which the core calls before it frees, takes it. HW_PARAMS and PREPARE
+//!    exclude each other by the runtime's `buffer_mutex`. (That would be enough, but for a close:
+//!    the core frees without that mutex, and only then unlinks the substream, so that a PREPARE of
+//!    a linked substream may be at work on this one.)
+//! 2. A running stream's ring is touched by whoever holds the lock of the hub that it is attached to.
+//!    It stands at its port from just before `trigger(START)` to just after `trigger(STOP)`, and the
+//!    core frees no buffer of a stream that runs. Three holes in that are closed here:
+//!    - START does not take the `buffer_mutex`: it could come while HW_PARAMS, having found the
+//!      stream not running, is about to replace the buffer. HW_PARAMS first makes
+//!      `buffer_accessing` negative and then looks at the state with the stream lock held; a START
+//!      that sees no negative count, with the stream lock held, is thus seen by HW_PARAMS, and one
+//!      that sees it is refused.
+//!    - A RESUME of linked substreams that fails half-way does not suspend again those that it had
+//!      resumed: they would run while the core thinks them suspended. `stop_operating`, set at each
+//!      start, makes the core call `sync_stop` before it touches the buffer; that empties the port.
+//!    - A linked substream may be prepared and started between its HW_FREE at close and its unlinking:
+//!      there is no ring to start with then (`Open::ring`).
+
+use super::{
+    hub::Running,
+    ring::{
+        RawRing,
+        Ring, //
+    },
+    substream::{
+        stop_locked,
+        Attachment, //
+    },
+    timer::PeriodTimer,
+    Action,
+    Expired,
+    HwParams,
+    Limits,
+    Opening,
+    Ops,
+    Preparing,
+    Querying,
+    Substream,
+    Trigger,
+    Triggering, //
+};
+use crate::{
+    bindings,
+    lock::SpinLockIrqSave,
+    new_spinlock_irqsave, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::{
+    container_of,
+    error::{
+        from_result,
+        to_result, //
+    },
+    new_mutex,
+    prelude::*,
+    sync::Mutex,
+    types::ForeignOwnable, //
+};
+
+/// What belongs to an open substream; the runtime's `private_data`.
+///
+/// Fields are dropped in the order in which they stand here: the timer first, whose callback uses
+/// the rest.
+#[pin_data]
+struct Open<T: Ops> {
+    #[pin]
+    timer: PeriodTimer,
+    substream: NonNull<bindings::snd_pcm_substream>,
+    attachment: Option<Attachment>,
+    /// Whether there is a buffer. Held while `prepare` uses it.
+    #[pin]
+    has_buffer: Mutex<bool>,
+    /// The ring with which the stream can be started. Taken inside of the stream lock and outside of
+    /// the hub's lock.
+    #[pin]
+    ring: SpinLockIrqSave<Option<RawRing>>,
+    data: T::Stream,
+}
+
+impl<T: Ops> Open<T> {
+    /// Puts the stream to its port. Needs the stream lock.
+    fn enter_port(&self) -> Result {
+        // While this lock is held, `hw_free` cannot pass.
+        let ring = self.ring.lock();
+        let running = Running {
+            substream: self.substream,
+            ring: ring.ok_or_else(ebadfd)?,
+            timer: self.timer.as_raw(),
+        };
+        if let Some(attachment) = &self.attachment {
+            // SAFETY: The substream is open. Its ring is valid, and the core neither frees nor
+            // replaces it before `leave_port()` (see the module's documentation). The timer lives
+            // until the substream is closed, and leaves the port before.
+            unsafe { attachment.hub.set(attachment.port, Some(running)) };
+        }
+        Ok(())
+    }
+
+    /// Takes the stream away from its port. Any context.
+    fn leave_port(&self) {
+        if let Some(attachment) = &self.attachment {
+            // SAFETY: An empty port has nothing that could be invalid.
+            unsafe { attachment.hub.set(attachment.port, None) };
+        }
+    }
+
+    /// Lets nobody touch the buffer any more, and waits for those who do. May sleep.
+    fn give_up_buffer(&self) {
+        *self.has_buffer.lock() = false;
+        let mut ring = self.ring.lock();
+        *ring = None;
+        self.leave_port();
+    }
+}
+
+/// `EBADFD`, which the `kernel` crate does not name.
+fn ebadfd() -> Error {
+    Error::from_errno(-(bindings::EBADFD as c_int))
+}
+
+/// The callbacks for the driver `T`.
+pub(crate) struct Glue<T: Ops>(PhantomData<T>);
+
+impl<T: Ops> Glue<T> {
+    const OPS: bindings::snd_pcm_ops = bindings::snd_pcm_ops {
+        open: Some(Self::open),
+        close: Some(Self::close),
+        hw_params: Some(Self::hw_params),
+        hw_free: Some(Self::hw_free),
+        prepare: Some(Self::prepare),
+        trigger: Some(Self::trigger),
+        sync_stop: Some(Self::sync_stop),
+        pointer: Some(Self::pointer),
+        ..pin_init::zeroed()
+    };
+
+    /// The callbacks as the core takes them.
+    pub(crate) const fn ops() -> &'static bindings::snd_pcm_ops {
+        &Self::OPS
+    }
+
+    /// What `open` made for a substream.
+    ///
+    /// # Safety
+    ///
+    /// `substream` must be valid, its `open` have succeeded, and its runtime not be freed for `'a`.
+    unsafe fn opened<'a>(substream: *mut bindings::snd_pcm_substream) -> Pin<&'a Open<T>> {
+        // SAFETY: `open` stored the pointer of a pinned box there, which `private_free` drops with
+        // the runtime.
+        unsafe {
+            <Pin<KBox<Open<T>>> as ForeignOwnable>::borrow((*(*substream).runtime).private_data)
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with a substream that has a fresh runtime and belongs to a device
+    /// whose `private_data` is a `KBox<T::Data>`.
+    unsafe extern "C" fn open(substream: *mut bindings::snd_pcm_substream) -> c_int {
+        from_result(|| {
+            // SAFETY: The core copied the pointer from the device's, which outlives its substreams.
+            let data =
+                unsafe { <KBox<T::Data> as ForeignOwnable>::borrow((*substream).private_data) };
+            // SAFETY: The substream is valid and has a runtime.
+            let this = unsafe { Substream::from_raw(substream) };
+            let runtime = this.runtime();
+            // SAFETY: Nobody else uses the runtime yet.
+            unsafe { (*runtime).hw = T::HARDWARE.to_raw() };
+
+            let mut opening = Opening::new(this);
+            let stream = T::open(data, &mut opening)?;
+            let attachment = opening.attachment.take();
+            let open = KBox::pin_init(
+                try_pin_init!(Open::<T> {
+                    // SAFETY: The timer is inside of an `Open<T>`, for which the callback is made.
+                    timer <- unsafe { PeriodTimer::new(Self::expired) },
+                    // SAFETY: The core passed a valid pointer.
+                    substream: unsafe { NonNull::new_unchecked(substream) },
+                    attachment,
+                    has_buffer <- new_mutex!(false, "alsa::pcm::has_buffer"),
+                    ring <- new_spinlock_irqsave!(None, "alsa::pcm::ring"),
+                    data: stream,
+                }),
+                GFP_KERNEL,
+            )?;
+
+            if T::HAS_LIMITS {
+                for var in [
+                    bindings::SNDRV_PCM_HW_PARAM_FORMAT,
+                    bindings::SNDRV_PCM_HW_PARAM_RATE,
+                    bindings::SNDRV_PCM_HW_PARAM_CHANNELS,
+                ] {
+                    // SAFETY: The runtime is valid, and the rule goes with it. The rule's function
+                    // gets the substream, which is there as long as the runtime is.
+                    to_result(unsafe {
+                        bindings::snd_pcm_hw_rule_add_one(
+                            runtime,
+                            var as c_int,
+                            Some(Self::rule),
+                            substream.cast(),
+                        )
+                    })?;
+                }
+            }
+
+            // SAFETY: Nobody else uses the runtime yet; `private_free` takes the box back.
+            unsafe {
+                (*runtime).private_data = open.into_foreign();
+                (*runtime).private_free = Some(Self::private_free);
+            }
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, once for each successful `open`, after `hw_free`.
+    unsafe extern "C" fn close(substream: *mut bindings::snd_pcm_substream) -> c_int {
+        // SAFETY: `open` has succeeded, and the runtime is freed after this.
+        let open = unsafe { Self::opened(substream) };
+        open.give_up_buffer();
+        open.timer.cancel_sync();
+        0
+    }
+
+    /// The substream is no longer linked to others: nothing can reach it any more.
+    ///
+    /// # Safety
+    ///
+    /// Called only by the core, with a runtime whose `open` has succeeded, as the last callback.
+    unsafe extern "C" fn private_free(runtime: *mut bindings::snd_pcm_runtime) {
+        // SAFETY: `open` stored the pointer; nobody borrows it any more.
+        drop(unsafe {
+            <Pin<KBox<Open<T>>> as ForeignOwnable>::from_foreign((*runtime).private_data)
+        });
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an open substream and valid parameters that are its choice.
+    unsafe extern "C" fn hw_params(
+        substream: *mut bindings::snd_pcm_substream,
+        params: *mut bindings::snd_pcm_hw_params,
+    ) -> c_int {
+        from_result(|| {
+            // SAFETY: `open` has succeeded.
+            let open = unsafe { Self::opened(substream) };
+            // Whatever ring was known is the one before.
+            *open.ring.lock() = None;
+            if T::HAS_HW_PARAMS {
+                // SAFETY: The core passes valid parameters.
+                let params = unsafe { HwParams::from_raw(params) };
+                T::hw_params(&open.data, &params)?;
+            }
+            *open.has_buffer.lock() = true;
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an open substream that does not run, before it frees the buffer.
+    unsafe extern "C" fn hw_free(substream: *mut bindings::snd_pcm_substream) -> c_int {
+        // SAFETY: `open` has succeeded.
+        let open = unsafe { Self::opened(substream) };
+        open.give_up_buffer();
+        if T::HAS_HW_FREE {
+            T::hw_free(&open.data);
+        }
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an open substream and its `buffer_mutex` held (but see the
+    /// module's documentation for linked substreams).
+    unsafe extern "C" fn prepare(substream: *mut bindings::snd_pcm_substream) -> c_int {
+        from_result(|| {
+            // SAFETY: `open` has succeeded; the runtime is freed only after it has been unlinked.
+            let open = unsafe { Self::opened(substream) };
+            let has_buffer = open.has_buffer.lock();
+            if !*has_buffer {
+                return Err(ebadfd());
+            }
+            // SAFETY: The substream is valid and has a runtime.
+            let this = unsafe { Substream::from_raw(substream) };
+            // SAFETY: HW_PARAMS is excluded by the `buffer_mutex`, and by `has_buffer` whoever frees.
+            let raw = unsafe { RawRing::of(this.runtime()) }.ok_or_else(ebadfd)?;
+            // SAFETY: The buffer stays as long as `has_buffer` is locked.
+            let ring = unsafe { Ring::new(raw) };
+            // SAFETY: HW_PARAMS is excluded by the `buffer_mutex`.
+            T::prepare(&open.data, &unsafe { Preparing::new(this, ring) })?;
+            *open.ring.lock() = Some(raw);
+            Ok(0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an open substream and the stream lock held.
+    unsafe extern "C" fn trigger(
+        substream: *mut bindings::snd_pcm_substream,
+        command: c_int,
+    ) -> c_int {
+        from_result(|| {
+            let command = Trigger::from_raw(command).ok_or(EINVAL)?;
+            // SAFETY: `open` has succeeded; the runtime is freed only after it has been unlinked.
+            let open = unsafe { Self::opened(substream) };
+            // SAFETY: The substream is valid and has a runtime.
+            let this = unsafe { Substream::from_raw(substream) };
+            // SAFETY: The stream lock is held; HW_PARAMS is refused while the stream runs, and
+            // before that by the look at `buffer_accessing` below.
+            let triggering = unsafe { Triggering::new(this, &open.timer) };
+
+            if command.starts() {
+                // SAFETY: The substream is valid and has a runtime.
+                if unsafe { bindings::snd_pcm_buffer_locked(substream) } {
+                    return Err(EBUSY);
+                }
+                open.enter_port()?;
+                // SAFETY: The field is protected by the stream lock.
+                unsafe { (*this.runtime()).stop_operating = true };
+            }
+            let result = T::trigger(&open.data, &triggering, command);
+            if !command.starts() || result.is_err() {
+                open.leave_port();
+                open.timer.try_cancel();
+            }
+            result.map(|()| 0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an open substream and no lock that a timer's callback takes.
+    unsafe extern "C" fn sync_stop(substream: *mut bindings::snd_pcm_substream) -> c_int {
+        // SAFETY: `open` has succeeded.
+        let open = unsafe { Self::opened(substream) };
+        open.leave_port();
+        open.timer.cancel_sync();
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an open substream that runs and the stream lock held.
+    unsafe extern "C" fn pointer(
+        substream: *mut bindings::snd_pcm_substream,
+    ) -> bindings::snd_pcm_uframes_t {
+        // SAFETY: `open` has succeeded.
+        let open = unsafe { Self::opened(substream) };
+        // SAFETY: The substream is valid and has a runtime.
+        let this = unsafe { Substream::from_raw(substream) };
+        // SAFETY: The stream lock is held, and a running stream refuses HW_PARAMS.
+        match T::pointer(&open.data, &unsafe { Querying::new(this) }) {
+            Some(frames) => frames as bindings::snd_pcm_uframes_t,
+            // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
+            None => bindings::snd_pcm_uframes_t::MAX,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with valid parameters and a rule that `open` has added.
+    unsafe extern "C" fn rule(
+        params: *mut bindings::snd_pcm_hw_params,
+        rule: *mut bindings::snd_pcm_hw_rule,
+    ) -> c_int {
+        // SAFETY: The rule is valid.
+        let (var, substream) = unsafe { ((*rule).var, (*rule).private.cast()) };
+        // SAFETY: The core applies rules once `open` has succeeded, and to open substreams.
+        let open = unsafe { Self::opened(substream) };
+        let Limits {
+            formats,
+            rate,
+            channels,
+        } = T::limits(&open.data);
+        let range = match var as c_uint {
+            bindings::SNDRV_PCM_HW_PARAM_FORMAT => {
+                // SAFETY: The parameters are valid.
+                return unsafe { bindings::params_refine_formats(params, formats.bits()) };
+            }
+            bindings::SNDRV_PCM_HW_PARAM_RATE => rate,
+            _ => channels,
+        };
+        // SAFETY: The parameters are valid, and `var` is one of the intervals among them.
+        unsafe {
+            bindings::params_refine_range(
+                params,
+                var as bindings::snd_pcm_hw_param_t,
+                range.0,
+                range.1,
+            )
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called only as the callback of an hrtimer in an `Open<T>`.
+    unsafe extern "C" fn expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+        // SAFETY: The hrtimer is the content of a `PeriodTimer`, and that a field of an `Open<T>`.
+        let open = unsafe { &*container_of!(PeriodTimer::containing(timer), Open<T>, timer) };
+        let substream = open.substream.as_ptr();
+        // SAFETY: `close` and `private_free` wait for the callback: the substream is open.
+        let this = unsafe { Substream::from_raw(substream) };
+        // SAFETY: It is the timer of that substream.
+        let expired = unsafe { Expired::new(this, &open.timer) };
+        match T::period_timer(&open.data, &expired) {
+            Action::None => {}
+            Action::PeriodElapsed => {
+                // SAFETY: The substream is open; no lock is held.
+                unsafe { bindings::snd_pcm_period_elapsed(substream) }
+            }
+            Action::Stop(state) => {
+                // SAFETY: The substream is open; no lock is held.
+                let flags = unsafe { bindings::_snd_pcm_stream_lock_irqsave(substream) };
+                // SAFETY: The stream lock is held.
+                unsafe { stop_locked(substream, state) };
+                // SAFETY: The lock is held; `flags` are from when it was taken.
+                unsafe { bindings::snd_pcm_stream_unlock_irqrestore(substream, flags) };
+            }
+        }
+        bindings::hrtimer_restart_HRTIMER_NORESTART
+    }
+}

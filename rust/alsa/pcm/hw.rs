@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a device can do, and what a stream has been set to.
+//!
+//! C headers: [`include/sound/pcm.h`](srctree/include/sound/pcm.h),
+//! [`include/sound/pcm_params.h`](srctree/include/sound/pcm_params.h)
+
+use crate::bindings;
+use core::ops::RangeInclusive;
+
+/// The format of a sample.
+///
+/// C: `snd_pcm_format_t`.
+///
+/// # Invariants
+///
+/// The value is one of `SNDRV_PCM_FORMAT_*`, thus in `0..=SNDRV_PCM_FORMAT_LAST`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(transparent)]
+pub struct Format(i32);
+
+macro_rules! formats {
+    ($($(#[$doc:meta])* $name:ident = $raw:ident;)*) => {
+        impl Format {
+            $(
+                $(#[$doc])*
+                // INVARIANT: One of `SNDRV_PCM_FORMAT_*`.
+                pub const $name: Self = Self(bindings::$raw);
+            )*
+        }
+    };
+}
+
+formats! {
+    /// Signed 8 bits.
+    S8 = SNDRV_PCM_FORMAT_S8;
+    /// Unsigned 8 bits.
+    U8 = SNDRV_PCM_FORMAT_U8;
+    /// Signed 16 bits, little endian.
+    S16_LE = SNDRV_PCM_FORMAT_S16_LE;
+    /// Signed 16 bits, big endian.
+    S16_BE = SNDRV_PCM_FORMAT_S16_BE;
+    /// Signed 24 bits in the low three of four bytes, little endian.
+    S24_LE = SNDRV_PCM_FORMAT_S24_LE;
+    /// Signed 24 bits in the low three of four bytes, big endian.
+    S24_BE = SNDRV_PCM_FORMAT_S24_BE;
+    /// Signed 32 bits, little endian.
+    S32_LE = SNDRV_PCM_FORMAT_S32_LE;
+    /// Signed 32 bits, big endian.
+    S32_BE = SNDRV_PCM_FORMAT_S32_BE;
+    /// Floating point of 32 bits, -1.0 to 1.0, little endian.
+    FLOAT_LE = SNDRV_PCM_FORMAT_FLOAT_LE;
+    /// Floating point of 32 bits, -1.0 to 1.0, big endian.
+    FLOAT_BE = SNDRV_PCM_FORMAT_FLOAT_BE;
+    /// Signed 24 bits in three bytes, little endian.
+    S24_3LE = SNDRV_PCM_FORMAT_S24_3LE;
+    /// Signed 24 bits in three bytes, big endian.
+    S24_3BE = SNDRV_PCM_FORMAT_S24_3BE;
+    /// Direct stream digital, one byte a sample (8 one-bit samples).
+    DSD_U8 = SNDRV_PCM_FORMAT_DSD_U8;
+    /// Direct stream digital, two bytes a sample, little endian.
+    DSD_U16_LE = SNDRV_PCM_FORMAT_DSD_U16_LE;
+    /// Direct stream digital, four bytes a sample, little endian.
+    DSD_U32_LE = SNDRV_PCM_FORMAT_DSD_U32_LE;
+    /// Direct stream digital, two bytes a sample, big endian.
+    DSD_U16_BE = SNDRV_PCM_FORMAT_DSD_U16_BE;
+    /// Direct stream digital, four bytes a sample, big endian.
+    DSD_U32_BE = SNDRV_PCM_FORMAT_DSD_U32_BE;
+}
+
+impl Format {
+    /// The largest number that a format can have (for the range of a control).
+    pub const MAX: i64 = bindings::SNDRV_PCM_FORMAT_LAST as i64;
+
+    /// The format with a number that the core has checked.
+    pub(crate) fn from_raw(raw: bindings::snd_pcm_format_t) -> Self {
+        // INVARIANT: The core lets no other value into a runtime or a set of parameters.
+        Self(raw)
+    }
+
+    /// The number of the format, as user space knows it.
+    pub const fn number(self) -> i32 {
+        self.0
+    }
+
+    /// The bytes that a sample takes in memory, 1 to 4.
+    ///
+    /// C: `snd_pcm_format_physical_width()`.
+    pub fn sample_bytes(self) -> u32 {
+        // SAFETY: The function takes any number.
+        let bits = unsafe { bindings::snd_pcm_format_physical_width(self.0) };
+        // All formats named above have whole bytes.
+        u32::try_from(bits).unwrap_or(0) / 8
+    }
+}
+
+/// A set of formats.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Formats(u64);
+
+impl Formats {
+    /// Every format.
+    pub const ALL: Self = Self(u64::MAX);
+
+    /// The set of the formats in `list`.
+    pub const fn of(list: &[Format]) -> Self {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < list.len() {
+            bits |= 1 << list[i].0;
+            i += 1;
+        }
+        Self(bits)
+    }
+
+    /// The bits of the set, as in `snd_pcm_hardware::formats`.
+    pub(crate) const fn bits(self) -> u64 {
+        self.0
+    }
+}
+
+impl From<Format> for Formats {
+    fn from(format: Format) -> Self {
+        Self::of(&[format])
+    }
+}
+
+/// What a device offers beside the reading and writing of samples.
+///
+/// C: `SNDRV_PCM_INFO_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Info(u32);
+
+impl Info {
+    /// The ring can be mapped, and what is mapped is what sounds.
+    pub const MMAP: Self =
+        Self(bindings::SNDRV_PCM_INFO_MMAP | bindings::SNDRV_PCM_INFO_MMAP_VALID);
+    /// The samples of a frame lie side by side.
+    pub const INTERLEAVED: Self = Self(bindings::SNDRV_PCM_INFO_INTERLEAVED);
+    /// The samples of a channel lie side by side.
+    pub const NONINTERLEAVED: Self = Self(bindings::SNDRV_PCM_INFO_NONINTERLEAVED);
+    /// The stream can be paused and go on.
+    pub const PAUSE: Self = Self(bindings::SNDRV_PCM_INFO_PAUSE);
+    /// The stream can go on after a suspend.
+    pub const RESUME: Self = Self(bindings::SNDRV_PCM_INFO_RESUME);
+
+    /// Both.
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+/// The hardware description: the widest limits of a stream.
+///
+/// C: `struct snd_pcm_hardware`.
+pub struct Hardware {
+    /// What the device offers.
+    pub info: Info,
+    /// The formats that a sample may have.
+    pub formats: Formats,
+    /// The rates, in Hz; every rate between the ends is offered.
+    pub rates: RangeInclusive<u32>,
+    /// The number of channels.
+    pub channels: RangeInclusive<u32>,
+    /// The largest ring, in bytes.
+    pub buffer_bytes_max: usize,
+    /// The length of a period, in bytes.
+    pub period_bytes: RangeInclusive<usize>,
+    /// The number of periods in a ring.
+    pub periods: RangeInclusive<u32>,
+}
+
+impl Hardware {
+    /// The same as the core wants it.
+    pub(crate) fn to_raw(&self) -> bindings::snd_pcm_hardware {
+        bindings::snd_pcm_hardware {
+            info: self.info.0,
+            formats: self.formats.bits(),
+            rates: bindings::SNDRV_PCM_RATE_CONTINUOUS,
+            rate_min: *self.rates.start(),
+            rate_max: *self.rates.end(),
+            channels_min: *self.channels.start(),
+            channels_max: *self.channels.end(),
+            buffer_bytes_max: self.buffer_bytes_max,
+            period_bytes_min: *self.period_bytes.start(),
+            period_bytes_max: *self.period_bytes.end(),
+            periods_min: *self.periods.start(),
+            periods_max: *self.periods.end(),
+            ..pin_init::zeroed()
+        }
+    }
+}
+
+/// Limits of one stream beyond those of [`Hardware`], at the time of asking.
+///
+/// C: what the rules of `snd_pcm_hw_rule_add()` leave.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The formats that are allowed.
+    pub formats: Formats,
+    /// The lowest and the highest rate, in Hz.
+    pub rate: (u32, u32),
+    /// The smallest and the largest number of channels.
+    pub channels: (u32, u32),
+}
+
+impl Limits {
+    /// No limit but those of the hardware.
+    pub const NONE: Self = Self {
+        formats: Formats::ALL,
+        rate: (0, u32::MAX),
+        channels: (0, u32::MAX),
+    };
+
+    /// One format, one rate, one number of channels.
+    pub fn exactly(format: Format, rate: u32, channels: u32) -> Self {
+        Self {
+            formats: format.into(),
+            rate: (rate, rate),
+            channels: (channels, channels),
+        }
+    }
+}
+
+/// What a stream has been set to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Params {
+    /// The format of a sample.
+    pub format: Format,
+    /// The rate, in Hz.
+    pub rate: u32,
+    /// The number of channels.
+    pub channels: u32,
+    /// Whether the samples of a frame lie side by side in the ring.
+    pub interleaved: bool,
+    /// The length of a period, in frames.
+    pub period_size: u32,
+    /// The length of the ring, in frames.
+    pub buffer_size: u32,
+}
+
+impl Params {
+    /// The bytes that a frame takes.
+    pub fn frame_bytes(&self) -> u32 {
+        self.format.sample_bytes().saturating_mul(self.channels)
+    }
+}
+
+/// Does an access mode put the samples of a frame side by side?
+pub(crate) fn is_interleaved(access: bindings::snd_pcm_access_t) -> bool {
+    access == bindings::SNDRV_PCM_ACCESS_MMAP_INTERLEAVED
+        || access == bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
+}

@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The memory that holds the sound of a stream.
+
+use super::Format;
+use crate::bindings;
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+use kernel::prelude::*;
+
+/// Where the ring of a substream lies, without a lifetime.
+///
+/// # Invariants
+///
+/// `area` was, when the value was made, the start of `bytes` bytes of a substream's managed buffer,
+/// set to samples of `format`.
+#[derive(Clone, Copy)]
+pub(crate) struct RawRing {
+    area: NonNull<u8>,
+    bytes: usize,
+    format: Format,
+}
+
+// SAFETY: The value is an address; whoever turns it into a `Ring` answers for the memory.
+unsafe impl Send for RawRing {}
+
+impl RawRing {
+    /// Notes where the ring of a substream is; `None` if it has none.
+    ///
+    /// # Safety
+    ///
+    /// `runtime` must be valid, and nobody may set its parameters or its buffer meanwhile.
+    pub(crate) unsafe fn of(runtime: *mut bindings::snd_pcm_runtime) -> Option<Self> {
+        // SAFETY: `runtime` is valid and its buffer is left alone, as the caller promises.
+        let (area, bytes, format) =
+            unsafe { ((*runtime).dma_area, (*runtime).dma_bytes, (*runtime).format) };
+        // INVARIANT: The core keeps `dma_area` and `dma_bytes` in step.
+        Some(Self {
+            area: NonNull::new(area)?,
+            bytes,
+            format: Format::from_raw(format),
+        })
+    }
+}
+
+/// The ring of a substream while its memory is sure to stay: a row of bytes.
+///
+/// The ring is shared with user space, which may write it at any time through its mapping. So no
+/// reference into it is ever made: bytes are copied and set by C functions that the compiler cannot
+/// look into, and what is read there is only ever passed on, never relied upon.
+///
+/// # Invariants
+///
+/// The memory that `raw` names stays allocated for `'a`.
+#[derive(Clone, Copy)]
+pub struct Ring<'a> {
+    raw: RawRing,
+    _memory: PhantomData<&'a ()>,
+}
+
+impl<'a> Ring<'a> {
+    /// Makes the ring usable.
+    ///
+    /// # Safety
+    ///
+    /// The memory that `raw` names must stay allocated for `'a`.
+    pub(crate) unsafe fn new(raw: RawRing) -> Self {
+        // INVARIANT: By the caller's promise.
+        Self {
+            raw,
+            _memory: PhantomData,
+        }
+    }
+
+    /// The length of the ring, in bytes.
+    #[inline]
+    pub fn bytes(&self) -> usize {
+        self.raw.bytes
+    }
+
+    /// The address of `len` bytes at `offset`, if they are inside of the ring.
+    #[inline]
+    fn span(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
+        if offset.checked_add(len)? > self.raw.bytes {
+            return None;
+        }
+        // SAFETY: `offset` is at most `bytes`: the result is inside of the buffer or one past it.
+        Some(unsafe { self.raw.area.add(offset) })
+    }
+
+    /// Copies `len` bytes at `from` of the ring `source` to `to` of this one.
+    ///
+    /// Any context. Takes as long as a copy of that length.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a span leaves its ring, or if both are the same ring; nothing is copied then.
+    #[inline]
+    pub fn copy_from(&self, to: usize, source: &Ring<'_>, from: usize, len: usize) -> Result {
+        if self.raw.area == source.raw.area {
+            return Err(EINVAL);
+        }
+        let to = self.span(to, len).ok_or(EINVAL)?;
+        let from = source.span(from, len).ok_or(EINVAL)?;
+        // SAFETY: Both spans are inside of their buffers, which stay allocated by the invariant of
+        // `Ring`. The buffers of two substreams are two allocations, so the spans don't overlap.
+        unsafe { bindings::ring_copy(to.as_ptr().cast(), from.as_ptr().cast(), len) };
+        Ok(())
+    }
+
+    /// Overwrites `len` bytes at `offset` with silence in the ring's format.
+    ///
+    /// Any context. Takes as long as a fill of that length.
+    ///
+    /// C: `snd_pcm_format_set_silence()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the span leaves the ring; nothing is overwritten then.
+    #[inline]
+    pub fn silence(&self, offset: usize, len: usize) -> Result {
+        let span = self.span(offset, len).ok_or(EINVAL)?;
+        let sample_bytes = self.raw.format.sample_bytes() as usize;
+        let samples = len.checked_div(sample_bytes).ok_or(EINVAL)?;
+        let samples = u32::try_from(samples).map_err(|_| EINVAL)?;
+        // SAFETY: `samples` samples of `format` take at most `len` bytes, which are inside of the
+        // buffer; that stays allocated by the invariant of `Ring`.
+        kernel::error::to_result(unsafe {
+            bindings::snd_pcm_format_set_silence(
+                self.raw.format.number(),
+                span.as_ptr().cast(),
+                samples,
+            )
+        })
+    }
+}

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A substream, as each callback sees it.
+//!
+//! The type of the object that a callback gets says what may be done in it:
+//!
+//! | object          | callback       | may sleep | stream lock | beside [`Substream`]'s methods      |
+//! |-----------------|----------------|-----------|-------------|-------------------------------------|
+//! | [`Opening`]     | `open`         | yes       | no          | attach to a hub, constrain          |
+//! | [`Preparing`]   | `prepare`      | yes       | no          | parameters, ring                    |
+//! | [`Triggering`]  | `trigger`      | no        | held        | parameters, timer, control events   |
+//! | [`Querying`]    | `pointer`      | no        | held        | parameters, stop the stream         |
+//! | [`Expired`]     | `period_timer` | no        | no          | timer                               |
+
+use super::{
+    hub::{
+        Hub,
+        Ports, //
+    },
+    hw::{
+        is_interleaved,
+        Params, //
+    },
+    ring::Ring,
+    timer::PeriodTimer,
+    Format, //
+};
+use crate::{
+    bindings,
+    control,
+    time::Ktime, //
+};
+use core::ops::Deref;
+use kernel::{
+    error::to_result,
+    prelude::*,
+    sync::Arc,
+    types::Opaque, //
+};
+
+/// The direction of a stream.
+///
+/// C: `SNDRV_PCM_STREAM_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// From the application to the device.
+    Playback,
+    /// From the device to the application.
+    Capture,
+}
+
+/// A substream that is open, or being opened.
+///
+/// C: `struct snd_pcm_substream`.
+///
+/// # Invariants
+///
+/// The substream is attached: it has a runtime.
+#[repr(transparent)]
+pub struct Substream(Opaque<bindings::snd_pcm_substream>);
+
+impl Substream {
+    /// Makes a reference from what a callback got.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be a substream that is valid and has a runtime for `'a`.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::snd_pcm_substream) -> &'a Self {
+        // CAST: `Self` is transparent over the C struct.
+        // INVARIANT: By the caller's promise.
+        // SAFETY: `ptr` is valid for `'a`, as the caller promises.
+        unsafe { &*ptr.cast() }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::snd_pcm_substream {
+        self.0.get()
+    }
+
+    pub(crate) fn runtime(&self) -> *mut bindings::snd_pcm_runtime {
+        // SAFETY: The substream is valid; its runtime does not change while it is open.
+        unsafe { (*self.as_raw()).runtime }
+    }
+
+    /// The direction of the stream.
+    pub fn direction(&self) -> Direction {
+        // SAFETY: The substream is valid; the field never changes.
+        if unsafe { (*self.as_raw()).stream } == bindings::SNDRV_PCM_STREAM_CAPTURE as c_int {
+            Direction::Capture
+        } else {
+            Direction::Playback
+        }
+    }
+
+    /// The number of the substream among those of its direction, from 0.
+    pub fn number(&self) -> usize {
+        // SAFETY: The substream is valid; the field never changes.
+        usize::try_from(unsafe { (*self.as_raw()).number }).unwrap_or(0)
+    }
+
+    /// What the stream is set to. To be called only where nothing can set it anew.
+    fn params(&self) -> Params {
+        let runtime = self.runtime();
+        // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
+        let (format, access, rate, channels, period_size, buffer_size) = unsafe {
+            (
+                (*runtime).format,
+                (*runtime).access,
+                (*runtime).rate,
+                (*runtime).channels,
+                (*runtime).period_size,
+                (*runtime).buffer_size,
+            )
+        };
+        Params {
+            format: Format::from_raw(format),
+            rate,
+            channels,
+            interleaved: is_interleaved(access),
+            // A ring has less than 2^32 bytes, let alone frames: the core bounds it by an `int`.
+            period_size: u32::try_from(period_size).unwrap_or(u32::MAX),
+            buffer_size: u32::try_from(buffer_size).unwrap_or(u32::MAX),
+        }
+    }
+}
+
+/// The port of a hub to which a substream is attached.
+pub(crate) struct Attachment {
+    pub(crate) hub: Arc<dyn Ports>,
+    pub(crate) port: usize,
+}
+
+/// A substream that is being opened. May sleep.
+pub struct Opening<'a> {
+    substream: &'a Substream,
+    pub(crate) attachment: Option<Attachment>,
+}
+
+impl<'a> Opening<'a> {
+    pub(crate) fn new(substream: &'a Substream) -> Self {
+        Self {
+            substream,
+            attachment: None,
+        }
+    }
+
+    /// Attaches the substream to a port of `hub`, at which it will be found while it runs.
+    ///
+    /// A substream has one attachment: a second call replaces the first.
+    pub fn attach<T, const N: usize>(&mut self, hub: Arc<Hub<T, N>>, port: usize)
+    where
+        T: Send + Unpin + 'static,
+    {
+        self.attachment = Some(Attachment { hub, port });
+    }
+
+    /// Constrains the ring to a whole number of periods.
+    ///
+    /// C: `snd_pcm_hw_constraint_integer()` on `SNDRV_PCM_HW_PARAM_PERIODS`.
+    pub fn constrain_periods_to_integer(&self) -> Result {
+        // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
+        to_result(unsafe {
+            bindings::snd_pcm_hw_constraint_integer(
+                self.runtime(),
+                bindings::SNDRV_PCM_HW_PARAM_PERIODS as bindings::snd_pcm_hw_param_t,
+            )
+        })
+    }
+}
+
+/// A substream that is being prepared. May sleep; the stream does not run.
+pub struct Preparing<'a> {
+    substream: &'a Substream,
+    ring: Ring<'a>,
+}
+
+impl<'a> Preparing<'a> {
+    /// # Safety
+    ///
+    /// For `'a`, nothing may set the parameters of the substream.
+    pub(crate) unsafe fn new(substream: &'a Substream, ring: Ring<'a>) -> Self {
+        Self { substream, ring }
+    }
+
+    /// What the stream is set to.
+    pub fn params(&self) -> Params {
+        self.substream.params()
+    }
+
+    /// The ring. The stream does not run: nobody else but its application touches it.
+    pub fn ring(&self) -> Ring<'_> {
+        self.ring
+    }
+}
+
+/// A substream that is being started, stopped, paused… The stream lock is held, interrupts are off.
+pub struct Triggering<'a> {
+    substream: &'a Substream,
+    timer: &'a PeriodTimer,
+}
+
+impl<'a> Triggering<'a> {
+    /// # Safety
+    ///
+    /// For `'a`, the lock of the substream must be held, `timer` be its period timer, and nothing
+    /// may set its parameters.
+    pub(crate) unsafe fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
+        Self { substream, timer }
+    }
+
+    /// What the stream is set to.
+    pub fn params(&self) -> Params {
+        self.substream.params()
+    }
+
+    /// Arms the period timer: `period_timer` is called at `at`, or at once if that is past.
+    ///
+    /// There is nothing to call for the opposite: a stream that stops, pauses or is suspended has
+    /// its timer cancelled.
+    pub fn arm_timer(&self, at: Ktime) {
+        self.timer.arm(at);
+    }
+
+    /// Tells those who listen to the card's controls that the value of `element` has changed.
+    ///
+    /// Store the value first: a listener may read it at once.
+    ///
+    /// C: `snd_ctl_notify()` with `SNDRV_CTL_EVENT_MASK_VALUE`.
+    pub fn notify(&self, element: &control::ElementId) {
+        // SAFETY: An open substream belongs to a PCM device, and that to a card; both are valid.
+        let card = unsafe { (*(*self.as_raw()).pcm).card };
+        // SAFETY: `card` is valid.
+        unsafe { element.notify(card) };
+    }
+}
+
+/// A substream whose position is asked for. The stream lock is held, interrupts are off.
+pub struct Querying<'a>(&'a Substream);
+
+impl<'a> Querying<'a> {
+    /// # Safety
+    ///
+    /// For `'a`, the lock of the substream must be held and nothing may set its parameters.
+    pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
+        Self(substream)
+    }
+
+    /// What the stream is set to.
+    pub fn params(&self) -> Params {
+        self.0.params()
+    }
+
+    /// Stops the stream if it runs, and leaves it in `state`. `trigger` is called before this
+    /// returns: hold no lock that it takes.
+    ///
+    /// C: `snd_pcm_stop()`.
+    pub fn stop(&self, state: StopState) {
+        // SAFETY: The stream lock is held.
+        unsafe { stop_locked(self.as_raw(), state) };
+    }
+}
+
+/// A substream whose period timer has expired. No lock is held; interrupt context, or a thread that
+/// must not sleep.
+pub struct Expired<'a> {
+    substream: &'a Substream,
+    timer: &'a PeriodTimer,
+}
+
+impl<'a> Expired<'a> {
+    /// # Safety
+    ///
+    /// `timer` must be the period timer of the substream.
+    pub(crate) unsafe fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
+        Self { substream, timer }
+    }
+
+    /// Arms the timer anew, as [`Triggering::arm_timer`] does.
+    ///
+    /// If the stream may be stopped at the same time, decide under a lock that `trigger` takes too.
+    pub fn arm_timer(&self, at: Ktime) {
+        self.timer.arm(at);
+    }
+}
+
+macro_rules! deref_to_substream {
+    ($($context:ident $field:tt),* $(,)?) => {
+        $(
+            impl Deref for $context<'_> {
+                type Target = Substream;
+
+                fn deref(&self) -> &Substream {
+                    self.$field
+                }
+            }
+        )*
+    };
+}
+
+deref_to_substream!(
+    Opening substream,
+    Preparing substream,
+    Triggering substream,
+    Querying 0,
+    Expired substream,
+);
+
+/// The state in which a stream is left that the driver stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StopState {
+    /// The application must prepare the stream before it goes on.
+    Setup,
+    /// As after an xrun.
+    Xrun,
+    /// For a capture: what has been recorded can be seen to be the end.
+    Draining,
+}
+
+/// Stops a substream if it runs.
+///
+/// # Safety
+///
+/// `substream` must be valid, with a runtime, and its stream lock be held.
+pub(crate) unsafe fn stop_locked(substream: *mut bindings::snd_pcm_substream, state: StopState) {
+    let state = match state {
+        StopState::Setup => bindings::SNDRV_PCM_STATE_SETUP,
+        StopState::Xrun => bindings::SNDRV_PCM_STATE_XRUN,
+        StopState::Draining => bindings::SNDRV_PCM_STATE_DRAINING,
+    };
+    // SAFETY: By the caller's promise.
+    if unsafe { bindings::snd_pcm_running(substream) } {
+        // The error is that of a driver's `trigger`, which the core passes over in a stop too.
+        // SAFETY: By the caller's promise.
+        let _ = unsafe { bindings::snd_pcm_stop(substream, state) };
+    }
+}

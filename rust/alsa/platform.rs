@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Platform devices for cards that no bus finds.
+//!
+//! The `kernel` crate registers platform *drivers*; a card without hardware must make its device as
+//! well.
+//!
+//! C header: [`include/linux/platform_device.h`](srctree/include/linux/platform_device.h)
+
+use crate::bindings;
+use core::ptr::NonNull;
+use kernel::{
+    device,
+    error::from_err_ptr,
+    platform,
+    prelude::*, //
+};
+
+/// A platform device that this module has made. Dropped, it is unbound from its driver and removed.
+///
+/// # Invariants
+///
+/// The pointer is a valid, registered platform device.
+pub struct Device(NonNull<bindings::platform_device>);
+
+// SAFETY: A platform device may be unregistered by any thread.
+unsafe impl Send for Device {}
+// SAFETY: Shared references read one pointer under the device's lock.
+unsafe impl Sync for Device {}
+
+impl Device {
+    /// Makes the device `name.id`. May sleep.
+    ///
+    /// If there is a driver of that name, it is bound to the device before this returns.
+    ///
+    /// C: `platform_device_register_full()`.
+    pub fn new(name: &CStr, id: i32) -> Result<Self> {
+        let info = bindings::platform_device_info {
+            name: name.as_char_ptr(),
+            id,
+            ..pin_init::zeroed()
+        };
+        // SAFETY: `info` is valid, and what it points to is copied.
+        let device = from_err_ptr(unsafe { bindings::platform_device_register_full(&info) })?;
+        // INVARIANT: The device has been registered.
+        Ok(Self(NonNull::new(device).ok_or(ENODEV)?))
+    }
+
+    /// Whether a driver is bound to the device. It may be unbound at any time.
+    ///
+    /// C: `device_is_bound()`.
+    pub fn is_bound(&self) -> bool {
+        // SAFETY: The device is valid.
+        unsafe { bindings::device_is_bound(&raw mut (*self.0.as_ptr()).dev) }
+    }
+}
+
+impl Drop for Device {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant the device is registered, and it is not used any more.
+        unsafe { bindings::platform_device_unregister(self.0.as_ptr()) };
+    }
+}
+
+/// Whether there is a platform driver of that name. There may be one the next moment.
+///
+/// C: `driver_find()`.
+pub fn has_driver(name: &CStr) -> bool {
+    // SAFETY: `name` is a string, and the platform bus is there as long as the kernel.
+    let driver = unsafe {
+        bindings::driver_find(name.as_char_ptr(), &raw const bindings::platform_bus_type)
+    };
+    !driver.is_null()
+}
+
+/// The number of a platform device, which is -1 for one that is the only one of its name.
+pub fn id<Ctx: device::DeviceContext>(device: &platform::Device<Ctx>) -> i32 {
+    // CAST: `platform::Device` is transparent over the C struct.
+    let device = core::ptr::from_ref(device).cast::<bindings::platform_device>();
+    // SAFETY: The device is valid; the field never changes.
+    unsafe { (*device).id }
+}

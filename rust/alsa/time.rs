@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The clock by which sound runs: `CLOCK_MONOTONIC`, to the nanosecond.
+//!
+//! `kernel::time::Instant` keeps its nanoseconds to itself, and `Instant + Delta` panics on
+//! overflow. A driver that computes frames from time needs the number, and sums that saturate.
+//!
+//! C header: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h)
+
+use crate::bindings;
+
+/// A point in time: nanoseconds of `CLOCK_MONOTONIC`, from 0 to `i64::MAX`.
+///
+/// C: `ktime_t`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Ktime(i64);
+
+impl Ktime {
+    /// The present. Any context.
+    ///
+    /// C: `ktime_get()`.
+    #[inline]
+    pub fn now() -> Self {
+        // SAFETY: `ktime_get()` may be called in any context (but while timekeeping is suspended,
+        // when no sound runs).
+        Self(unsafe { bindings::ktime_get() })
+    }
+
+    /// The point `ns` nanoseconds after the start of the clock; the last one there is if `ns` is
+    /// beyond it.
+    #[inline]
+    pub fn from_nanos(ns: u64) -> Self {
+        Self(i64::try_from(ns).unwrap_or(i64::MAX))
+    }
+
+    /// Nanoseconds since the start of the clock.
+    #[inline]
+    pub fn as_nanos(self) -> u64 {
+        // `CLOCK_MONOTONIC` starts at 0 at boot and `from_nanos()` makes nothing negative.
+        self.0.unsigned_abs()
+    }
+
+    /// The value for a C function that takes a `ktime_t`.
+    #[inline]
+    pub(crate) fn as_raw(self) -> bindings::ktime_t {
+        self.0
+    }
+}

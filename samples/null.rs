@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A null sink and silent source: the smallest sound card, as an example of a driver on the `alsa`
+//! crate.
+//!
+//! What is played is thrown away, what is recorded is silence, both at the rate that the application
+//! has chosen, times the control `Speed Percent`. The card is `hw:Null`.
+
+#![forbid(unsafe_code)]
+
+use alsa::{
+    card::{
+        Registration,
+        UnregisteredCard, //
+    },
+    control,
+    lock::SpinLockIrqSave,
+    new_spinlock_irqsave, pcm,
+    time::Ktime,
+};
+use kernel::{
+    faux,
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    },
+};
+
+module! {
+    type: Null,
+    name: "snd_null_rs",
+    authors: ["The snd-aloop-rs developers"],
+    description: "A null sink and silent source",
+    license: "GPL",
+}
+
+/// The speed of the device, in percent of the rate.
+type Speed = Arc<Atomic<i32>>;
+
+/// The control `Speed Percent`. It acts on streams that are started afterwards.
+struct SpeedControl(Speed);
+
+impl control::Element for SpeedControl {
+    type Value = i64;
+    const WRITABLE: bool = true;
+
+    fn range(&self) -> control::IntegerRange {
+        control::IntegerRange {
+            min: 10,
+            max: 1000,
+            step: 1,
+        }
+    }
+
+    fn get(&self) -> Result<i64> {
+        Ok(self.0.load(Relaxed).into())
+    }
+
+    fn put(&self, value: i64) -> Result<bool> {
+        let speed = i32::try_from(value.clamp(10, 1000)).map_err(|_| EINVAL)?;
+        Ok(self.0.xchg(speed, Relaxed) != speed)
+    }
+}
+
+/// How a stream moves from the moment of its start.
+#[derive(Clone, Copy, Default)]
+struct Run {
+    start: u64,
+    rate: u64,
+    period: u64,
+    buffer: u64,
+    running: bool,
+}
+
+impl Run {
+    const NSEC_PER_SEC: u64 = 1_000_000_000;
+
+    /// The frames since the start. Whole seconds apart: so the product does not overflow.
+    fn frames(&self, now: Ktime) -> u64 {
+        let elapsed = now.as_nanos().saturating_sub(self.start);
+        let (sec, nsec) = (elapsed / Self::NSEC_PER_SEC, elapsed % Self::NSEC_PER_SEC);
+        sec * self.rate + nsec * self.rate / Self::NSEC_PER_SEC
+    }
+
+    /// When the period after the one that `now` is in begins.
+    fn next_period(&self, now: Ktime) -> Ktime {
+        let (rate, period) = (self.rate.max(1), self.period.max(1));
+        let next = (self.frames(now) / period + 1) * period;
+        let nsec = (next % rate * Self::NSEC_PER_SEC).div_ceil(rate);
+        Ktime::from_nanos(self.start + next / rate * Self::NSEC_PER_SEC + nsec)
+    }
+}
+
+/// An open substream.
+struct Stream {
+    speed: Speed,
+    run: Pin<KBox<SpinLockIrqSave<Run>>>,
+}
+
+#[vtable]
+impl pcm::Ops for Stream {
+    type Data = Speed;
+    type Stream = Self;
+
+    const HARDWARE: pcm::Hardware = pcm::Hardware {
+        info: pcm::Info::MMAP.and(pcm::Info::INTERLEAVED),
+        formats: pcm::Formats::of(&[pcm::Format::S16_LE, pcm::Format::S32_LE]),
+        rates: 8000..=192_000,
+        channels: 1..=8,
+        buffer_bytes_max: 256 * 1024,
+        period_bytes: 64..=128 * 1024,
+        periods: 2..=1024,
+    };
+
+    fn open(speed: &Speed, substream: &mut pcm::Opening<'_>) -> Result<Self> {
+        substream.constrain_periods_to_integer()?;
+        Ok(Self {
+            speed: speed.clone(),
+            run: KBox::pin_init(new_spinlock_irqsave!(Run::default()), GFP_KERNEL)?,
+        })
+    }
+
+    fn prepare(stream: &Self, substream: &pcm::Preparing<'_>) -> Result {
+        let params = substream.params();
+        *stream.run.lock() = Run {
+            rate: u64::from(params.rate) * stream.speed.load(Relaxed) as u64 / 100,
+            period: params.period_size.into(),
+            buffer: params.buffer_size.into(),
+            ..Run::default()
+        };
+        Ok(())
+    }
+
+    fn trigger(stream: &Self, substream: &pcm::Triggering<'_>, command: pcm::Trigger) -> Result {
+        let mut run = stream.run.lock();
+        run.running = command.starts();
+        if run.running {
+            let now = Ktime::now();
+            run.start = now.as_nanos();
+            substream.arm_timer(run.next_period(now));
+        }
+        Ok(())
+    }
+
+    fn pointer(stream: &Self, _substream: &pcm::Querying<'_>) -> Option<u32> {
+        let run = stream.run.lock();
+        let position = run.frames(Ktime::now()).checked_rem(run.buffer)?;
+        u32::try_from(position).ok()
+    }
+
+    fn period_timer(stream: &Self, substream: &pcm::Expired<'_>) -> pcm::Action {
+        let run = stream.run.lock();
+        if !run.running {
+            return pcm::Action::None;
+        }
+        substream.arm_timer(run.next_period(Ktime::now()));
+        pcm::Action::PeriodElapsed
+    }
+}
+
+/// The loaded module. The card is dropped before its parent.
+struct Null {
+    _card: Registration,
+    _parent: faux::Registration,
+}
+
+impl kernel::Module for Null {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let parent = faux::Registration::new(c"snd-null-rs", None)?;
+        let speed: Speed = Arc::new(Atomic::new(100), GFP_KERNEL)?;
+
+        let mut card = UnregisteredCard::new(parent.as_ref(), -1, Some(c"Null"), module)?;
+        card.set_names(c"Null", c"Null", fmt!("Null sink"), c"Null");
+        let device = pcm::Device {
+            id: c"Null PCM",
+            number: 0,
+            playback: 1,
+            capture: 1,
+        };
+        card.add_pcm::<Stream>(&device, speed.clone())?;
+        let name = control::Name {
+            iface: control::Iface::Card,
+            name: c"Speed Percent",
+            device: 0,
+            subdevice: 0,
+        };
+        card.add_control(&name, SpeedControl(speed))?;
+        Ok(Self {
+            _card: card.register()?,
+            _parent: parent,
+        })
+    }
+}
