@@ -76,7 +76,7 @@ unsafe impl Backend for SpinLockIrqSaveBackend {
     }
 }
 
-/// Makes an initialiser for a [`SpinLockIrqSave`](crate::lock::SpinLockIrqSave).
+/// Makes an initialiser for a [`SpinLockIrqSave`].
 ///
 /// Each place in the source is a lock class of its own for lockdep. The name is optional.
 #[macro_export]

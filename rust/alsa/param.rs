@@ -25,10 +25,8 @@ use kernel::{
 /// The kernel writes them before the module's init function runs, and not later: the permission that
 /// [`module_param_array!`](crate::module_param_array) takes has no bit for writing. Sysfs reads them
 /// at any time.
-pub struct Array<T, const N: usize> {
-    values: UnsafeCell<[T; N]>,
-    count: UnsafeCell<c_uint>,
-}
+#[repr(transparent)]
+pub struct Array<T, const N: usize>(UnsafeCell<[T; N]>);
 
 // SAFETY: Rust code uses the values as atomics (integers, truth values), or only reads them
 // (strings); C code writes them only before any Rust code of the module runs.
@@ -38,10 +36,7 @@ impl<T: Copy, const N: usize> Array<T, N> {
     /// For [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
     pub const fn new(values: [T; N]) -> Self {
-        Self {
-            values: UnsafeCell::new(values),
-            count: UnsafeCell::new(0),
-        }
+        Self(UnsafeCell::new(values))
     }
 
     /// For [`module_param_array!`](crate::module_param_array).
@@ -50,9 +45,10 @@ impl<T: Copy, const N: usize> Array<T, N> {
         KparamArray(bindings::kparam_array {
             max: N as c_uint,
             elemsize: size_of::<T>() as c_uint,
-            num: self.count.get(),
+            // How many were given is of no interest: sysfs shows all slots.
+            num: core::ptr::null_mut(),
             ops,
-            elem: self.values.get().cast(),
+            elem: self.0.get().cast(),
         })
     }
 
@@ -60,7 +56,7 @@ impl<T: Copy, const N: usize> Array<T, N> {
     fn slot(&self, slot: usize) -> Option<*mut T> {
         // CAST: An array lies in memory as its elements do.
         // SAFETY: The slot is inside of the array.
-        (slot < N).then(|| unsafe { self.values.get().cast::<T>().add(slot) })
+        (slot < N).then(|| unsafe { self.0.get().cast::<T>().add(slot) })
     }
 }
 

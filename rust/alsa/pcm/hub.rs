@@ -159,7 +159,7 @@ impl<const N: usize> PortTable<'_, N> {
 ///
 /// # Invariants
 ///
-/// The invariants of [`Running`] hold for `'a`.
+/// The invariants of `Running` hold for `'a`.
 pub struct Port<'a> {
     running: Running,
     _lock: PhantomData<&'a ()>,

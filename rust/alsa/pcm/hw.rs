@@ -239,13 +239,6 @@ pub struct Params {
     pub buffer_size: u32,
 }
 
-impl Params {
-    /// The bytes that a frame takes.
-    pub fn frame_bytes(&self) -> u32 {
-        self.format.sample_bytes().saturating_mul(self.channels)
-    }
-}
-
 /// Does an access mode put the samples of a frame side by side?
 pub(crate) fn is_interleaved(access: bindings::snd_pcm_access_t) -> bool {
     access == bindings::SNDRV_PCM_ACCESS_MMAP_INTERLEAVED

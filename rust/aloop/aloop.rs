@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! ALSA's loopback sound card.
+//!
+//! A card has two PCM devices. What is played into a substream of one is captured from the substream
+//! of the same number of the other:
+//!
+//! ```text
+//!   device 0 playback s ──── cable 0, s ────► device 1 capture s
+//!   device 0 capture  s ◄─── cable 1, s ───── device 1 playback s
+//! ```
+//!
+//! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. Both know
+//!   nothing of the kernel, and are tested on the host as well.
+//! - `cable`: what the two ends of a cable share; every change of state goes through it.
+//! - `stream`: the PCM callbacks of one end.
+//! - `controls`, `proc`, `params`, `card`: what the user sees.
+//!
+//! The driver has no unsafe code: all that touches C is in the `alsa` crate.
+
+#![forbid(unsafe_code)]
+
+use alsa::platform;
+use kernel::{
+    driver,
+    prelude::*, //
+};
+
+mod cable;
+mod card;
+mod clock;
+mod controls;
+mod params;
+mod proc;
+mod ring;
+mod stream;
+
+module! {
+    type: Aloop,
+    name: "snd_aloop_rs",
+    authors: ["The snd-aloop-rs developers"],
+    description: "A loopback soundcard",
+    license: "GPL",
+}
+
+/// The name of the platform driver and devices: that of the C driver, since users' configurations
+/// name the path `platform-snd_aloop.0`.
+const NAME: &CStr = c"snd_aloop";
+
+/// The name while the C driver, which may be loaded as well, has the other.
+const NAME_BESIDE_C: &CStr = c"snd_aloop_rs";
+
+type Driver = driver::Registration<kernel::platform::Adapter<card::Driver>>;
+
+/// The loaded module.
+///
+/// The devices are dropped first: that takes the cards away, while their driver is still there.
+struct Aloop {
+    _devices: KVec<platform::Device>,
+    _driver: Pin<KBox<Driver>>,
+}
+
+impl kernel::Module for Aloop {
+    fn init(module: &'static ThisModule) -> Result<Self> {
+        let name = if platform::has_driver(NAME) {
+            NAME_BESIDE_C
+        } else {
+            NAME
+        };
+        let driver = KBox::pin_init(Driver::new(name, module), GFP_KERNEL)?;
+
+        let mut devices = KVec::new();
+        for slot in 0..params::SLOTS {
+            if !params::enable.get(slot).unwrap_or(false) {
+                continue;
+            }
+            let Ok(id) = i32::try_from(slot) else {
+                continue;
+            };
+            // A card that cannot be had is no reason to go without the others.
+            match platform::Device::new(name, id) {
+                Ok(device) if device.is_bound() => devices.push(device, GFP_KERNEL)?,
+                _ => {}
+            }
+        }
+        if devices.is_empty() {
+            pr_err!("No loopback enabled\n");
+            return Err(ENODEV);
+        }
+        Ok(Self {
+            _devices: devices,
+            _driver: driver,
+        })
+    }
+}

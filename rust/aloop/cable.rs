@@ -1,0 +1,536 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A cable: what one playback and one capture substream share.
+//!
+//! # The engine
+//!
+//! Both ends read one [`Clock`]. Whenever somebody wants to know or to change something (the period
+//! timer of an end, a question for its position, a trigger, a control), [`State::update`] moves the
+//! cable to the present: so many frames have elapsed, and exactly so many are copied from the ring
+//! of the playback to that of the capture, and counted at both ends. Each frame is moved once, by
+//! whoever comes first; how often anybody comes makes no difference to the result.
+//!
+//! # Locks
+//!
+//! One lock a cable (that of its [`Hub`]). The order is
+//!
+//! ```text
+//!   PCM open_mutex, buffer_mutex ─► cable
+//!   stream lock ─► cable ─► the timer queue's lock
+//!   controls_rwsem ─► cable
+//! ```
+//!
+//! Nothing that takes a stream lock is called under the cable's lock, and the lock of one end's
+//! stream is never taken to do something about the other end. A capture that a player has made
+//! impossible (see [`State::start`]) is *evicted*: the engine lets go of it at once, and its own
+//! timer or its own next question for the position, which have or can take its stream lock, stop it.
+
+use crate::{
+    clock::{
+        Clock,
+        SHIFT_NOMINAL, //
+    },
+    ring::{
+        copy_spans,
+        spans,
+        written_ahead,
+        Geometry,
+        SilenceMark, //
+    },
+};
+use alsa::{
+    pcm::{
+        self,
+        Direction,
+        Format,
+        Hub,
+        Limits,
+        Params,
+        Port,
+        PortTable, //
+    },
+    time::Ktime,
+};
+use core::cmp::min;
+use kernel::prelude::*;
+
+/// The ports of a cable: where its playback and its capture stand.
+const PLAYBACK: usize = 0;
+const CAPTURE: usize = 1;
+
+/// A cable, with the lock that protects it.
+pub(crate) type Cable = Hub<State, 2>;
+
+/// The port at which a stream of a direction stands.
+pub(crate) fn port(direction: Direction) -> usize {
+    match direction {
+        Direction::Playback => PLAYBACK,
+        Direction::Capture => CAPTURE,
+    }
+}
+
+/// Whether an end takes part in the movement of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// It does not.
+    Stopped,
+    /// It does.
+    Running,
+    /// It does not, but may go on where it is: paused or suspended.
+    Paused,
+    /// It does not any more, because a player of other parameters has started; it has still to be
+    /// stopped.
+    Evicted,
+}
+
+/// What an end has been prepared for.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) params: Params,
+    geometry: Geometry,
+}
+
+impl Setup {
+    /// Checks parameters that the core has chosen.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a frame would take no bytes, or a ring too many.
+    pub(crate) fn new(params: Params) -> Result<Self> {
+        let geometry = Geometry::new(
+            params.buffer_size,
+            params.channels,
+            params.format.sample_bytes(),
+            params.interleaved,
+        );
+        Ok(Self {
+            geometry: geometry.ok_or(EINVAL)?,
+            params,
+        })
+    }
+
+    /// The number of bytes of the ring.
+    pub(crate) fn bytes(&self) -> usize {
+        self.geometry.bytes()
+    }
+
+    /// The number of bytes of a frame.
+    pub(crate) fn frame_bytes(&self) -> u64 {
+        u64::from(self.geometry.channels()).saturating_mul(self.geometry.sample_bytes().into())
+    }
+
+    /// May frames go from an end so set up to the other?
+    fn matches(&self, other: &Self) -> bool {
+        let (a, b) = (&self.geometry, &other.geometry);
+        self.params.format == other.params.format
+            && self.params.rate == other.params.rate
+            && a.channels() == b.channels()
+            && a.interleaved() == b.interleaved()
+    }
+}
+
+/// One end of a cable.
+pub(crate) struct End {
+    /// Whether somebody has opened it.
+    pub(crate) open: bool,
+    /// What it was prepared for, until the parameters are freed.
+    pub(crate) setup: Option<Setup>,
+    /// Whether it moves.
+    pub(crate) activity: Activity,
+    /// The frames that it has moved since it was prepared.
+    pub(crate) position: u64,
+    /// The position at which its present period ends.
+    period_end: u64,
+}
+
+impl End {
+    const CLOSED: Self = Self {
+        open: false,
+        setup: None,
+        activity: Activity::Stopped,
+        position: 0,
+        period_end: 0,
+    };
+
+    fn is_running(&self) -> bool {
+        self.activity == Activity::Running
+    }
+
+    /// The position in the ring, in frames.
+    pub(crate) fn ring_position(&self) -> u32 {
+        self.setup.map_or(0, |setup| {
+            let frames = u64::from(setup.geometry.frames());
+            // A remainder of a 32-bit number.
+            self.position.checked_rem(frames).unwrap_or(0) as u32
+        })
+    }
+
+    /// If the present period has ended, goes on to the one in which the position is.
+    fn next_period(&mut self) -> bool {
+        let Some(setup) = self.setup else {
+            return false;
+        };
+        if self.position < self.period_end {
+            return false;
+        }
+        let period = u64::from(setup.params.period_size.max(1));
+        let into = self.position % period;
+        self.period_end = self.position.saturating_add(period.saturating_sub(into));
+        true
+    }
+}
+
+/// What the last player's stream was like: the values of the controls `PCM Slave …`.
+#[derive(Clone, Copy)]
+pub(crate) struct Slave {
+    pub(crate) format: i64,
+    pub(crate) rate: i64,
+    pub(crate) channels: i64,
+    pub(crate) interleaved: bool,
+}
+
+impl Slave {
+    fn new(params: &Params) -> Self {
+        Self {
+            format: params.format.number().into(),
+            rate: params.rate.into(),
+            channels: params.channels.into(),
+            interleaved: params.interleaved,
+        }
+    }
+}
+
+/// Which values of the controls `PCM Slave …` a trigger has changed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Changes {
+    pub(crate) format: bool,
+    pub(crate) rate: bool,
+    pub(crate) channels: bool,
+    pub(crate) access: bool,
+    pub(crate) active: bool,
+}
+
+/// What the lock of a cable protects.
+pub(crate) struct State {
+    pub(crate) playback: End,
+    pub(crate) capture: End,
+    /// The clock of both ends; there is none when none runs.
+    clock: Option<Clock>,
+    /// How far the ring of the capture may hold sound.
+    silence: SilenceMark,
+    /// `PCM Rate Shift 100000`.
+    pub(crate) shift: u32,
+    /// `PCM Notify`.
+    pub(crate) notify: bool,
+    /// `PCM Slave …`.
+    pub(crate) slave: Slave,
+}
+
+impl State {
+    /// A cable that nobody has opened.
+    pub(crate) fn new(notify: bool) -> Self {
+        Self {
+            playback: End::CLOSED,
+            capture: End::CLOSED,
+            clock: None,
+            silence: SilenceMark::silent(),
+            shift: SHIFT_NOMINAL,
+            notify,
+            slave: Slave {
+                format: Format::S16_LE.number().into(),
+                rate: 48000,
+                channels: 2,
+                interleaved: true,
+            },
+        }
+    }
+
+    pub(crate) fn end(&self, direction: Direction) -> &End {
+        match direction {
+            Direction::Playback => &self.playback,
+            Direction::Capture => &self.capture,
+        }
+    }
+
+    fn end_mut(&mut self, direction: Direction) -> &mut End {
+        match direction {
+            Direction::Playback => &mut self.playback,
+            Direction::Capture => &mut self.capture,
+        }
+    }
+
+    /// The end has been opened.
+    pub(crate) fn open(&mut self, direction: Direction) {
+        let end = self.end_mut(direction);
+        *end = End::CLOSED;
+        end.open = true;
+    }
+
+    /// The end has been closed.
+    pub(crate) fn close(&mut self, direction: Direction) {
+        *self.end_mut(direction) = End::CLOSED;
+        self.drop_idle_clock();
+    }
+
+    /// The parameters of the end are no longer valid.
+    pub(crate) fn free(&mut self, direction: Direction) {
+        let end = self.end_mut(direction);
+        end.setup = None;
+        end.activity = Activity::Stopped;
+        self.drop_idle_clock();
+    }
+
+    /// The end has been prepared, and its ring is silent if it is a capture.
+    pub(crate) fn prepare(&mut self, direction: Direction, setup: Setup) {
+        *self.end_mut(direction) = End {
+            open: true,
+            setup: Some(setup),
+            activity: Activity::Stopped,
+            position: 0,
+            period_end: setup.params.period_size.into(),
+        };
+        if direction == Direction::Capture {
+            self.silence = SilenceMark::silent();
+        }
+        self.drop_idle_clock();
+    }
+
+    /// What an end may be set to: what the other end has been prepared for.
+    ///
+    /// An end never limits itself, and a capture does not limit the player while `PCM Notify` is on.
+    pub(crate) fn limits(&self, direction: Direction) -> Limits {
+        let other = match direction {
+            Direction::Playback if self.notify => None,
+            Direction::Playback => self.capture.setup,
+            Direction::Capture => self.playback.setup,
+        };
+        other.map_or(Limits::NONE, |Setup { params, .. }| {
+            Limits::exactly(params.format, params.rate, params.channels)
+        })
+    }
+
+    /// The end starts, or goes on after a pause or a suspend.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` for a capture that does not match the player that has been prepared. A player is not
+    /// refused: it evicts a capture that does not match it.
+    pub(crate) fn start(
+        &mut self,
+        direction: Direction,
+        ports: &PortTable<'_, 2>,
+        now: Ktime,
+    ) -> Result {
+        self.update(ports, now);
+        let setup = self.end(direction).setup.ok_or(EIO)?;
+        match direction {
+            Direction::Capture => {
+                if self
+                    .playback
+                    .setup
+                    .is_some_and(|play| !play.matches(&setup))
+                {
+                    return Err(EIO);
+                }
+            }
+            Direction::Playback => {
+                if self.capture.setup.is_some_and(|capt| !capt.matches(&setup))
+                    && self.capture.is_running()
+                {
+                    self.capture.activity = Activity::Evicted;
+                    if let Some(port) = ports.get(CAPTURE) {
+                        port.arm_timer(now);
+                    }
+                    self.drop_idle_clock();
+                }
+            }
+        }
+        // Two ends that run match each other: the clock that there may be has the right rate.
+        if self.clock.is_none() {
+            let clock = Clock::new(setup.params.rate, self.shift, now.as_nanos());
+            self.clock = Some(clock);
+        }
+        self.end_mut(direction).activity = Activity::Running;
+        self.arm(direction, ports);
+        Ok(())
+    }
+
+    /// The end stops (`Stopped`), or pauses or is suspended (`Paused`).
+    pub(crate) fn stop(
+        &mut self,
+        direction: Direction,
+        activity: Activity,
+        ports: &PortTable<'_, 2>,
+        now: Ktime,
+    ) {
+        // What has elapsed until now has been heard.
+        self.update(ports, now);
+        self.end_mut(direction).activity = activity;
+        self.drop_idle_clock();
+    }
+
+    /// A player has started: remembers what its stream is like, and says what is new in that.
+    pub(crate) fn note_player(&mut self) -> Changes {
+        let Some(setup) = self.playback.setup else {
+            return Changes::default();
+        };
+        let old = self.slave;
+        let new = Slave::new(&setup.params);
+        self.slave = new;
+        Changes {
+            format: new.format != old.format,
+            rate: new.rate != old.rate,
+            channels: new.channels != old.channels,
+            access: new.interleaved != old.interleaved,
+            active: false,
+        }
+    }
+
+    /// Whether a player is running: `PCM Slave Active`.
+    pub(crate) fn is_player_active(&self) -> bool {
+        self.playback.is_running()
+    }
+
+    /// Sets `PCM Rate Shift 100000`; it acts at once. Returns whether it is a new value.
+    pub(crate) fn set_shift(&mut self, shift: u32, ports: &PortTable<'_, 2>, now: Ktime) -> bool {
+        if self.shift == shift {
+            return false;
+        }
+        self.update(ports, now);
+        self.shift = shift;
+        if let Some(clock) = &mut self.clock {
+            clock.set_shift(shift);
+        }
+        // The periods now end at another time.
+        self.arm(Direction::Playback, ports);
+        self.arm(Direction::Capture, ports);
+        true
+    }
+
+    /// The period timer of an end has expired: has one of its periods ended?
+    pub(crate) fn period_timer(
+        &mut self,
+        direction: Direction,
+        ports: &PortTable<'_, 2>,
+        now: Ktime,
+    ) -> pcm::Action {
+        self.update(ports, now);
+        let end = self.end_mut(direction);
+        match end.activity {
+            Activity::Running => {
+                let elapsed = end.next_period();
+                self.arm(direction, ports);
+                if elapsed {
+                    pcm::Action::PeriodElapsed
+                } else {
+                    pcm::Action::None
+                }
+            }
+            Activity::Evicted => pcm::Action::Stop(pcm::StopState::Draining),
+            Activity::Stopped | Activity::Paused => pcm::Action::None,
+        }
+    }
+
+    /// Moves the cable to the present.
+    pub(crate) fn update(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
+        let Some(clock) = &mut self.clock else {
+            return;
+        };
+        let frames = clock.advance(now.as_nanos());
+        if frames == 0 {
+            return;
+        }
+        if self.capture.is_running() {
+            let sound = if self.playback.is_running() {
+                self.copy(ports, frames)
+            } else {
+                0
+            };
+            self.silence(ports, sound, frames);
+            self.capture.position = self.capture.position.saturating_add(frames);
+        }
+        if self.playback.is_running() {
+            self.playback.position = self.playback.position.saturating_add(frames);
+        }
+    }
+
+    /// Copies the next `frames` frames from the playback to the capture, or fewer if the player has
+    /// not written so many. Returns how many.
+    fn copy(&mut self, ports: &PortTable<'_, 2>, frames: u64) -> u64 {
+        let (Some(from), Some(to)) = (self.playback.setup, self.capture.setup) else {
+            return 0;
+        };
+        let (Some(play), Some(capt)) = (ports.get(PLAYBACK), ports.get(CAPTURE)) else {
+            return 0;
+        };
+        let position = self.playback.position;
+        let sound = min(frames, audible(&play, &from, position));
+        let target = self.capture.position;
+        for span in copy_spans(&from.geometry, position, &to.geometry, target, sound) {
+            // The geometry is that of the rings, and no span leaves a ring: there is no error.
+            let _ = capt
+                .ring()
+                .copy_from(span.to, &play.ring(), span.from, span.len);
+        }
+        if sound > 0 {
+            self.silence.data(target.saturating_add(sound));
+        }
+        sound
+    }
+
+    /// Silences the ring of the capture from `start` to `end` frames from its position on, as far as
+    /// it isn't silent there.
+    fn silence(&mut self, ports: &PortTable<'_, 2>, start: u64, end: u64) {
+        let (Some(setup), Some(capt)) = (self.capture.setup, ports.get(CAPTURE)) else {
+            return;
+        };
+        let position = self.capture.position.saturating_add(start);
+        let frames = end.saturating_sub(start);
+        let clear = self
+            .silence
+            .to_clear(setup.geometry.frames(), position, frames);
+        for span in spans(&setup.geometry, position, clear) {
+            // As in `copy()`: there is no error.
+            let _ = capt.ring().silence(span.offset, span.len);
+        }
+    }
+
+    /// Arms the period timer of an end, if it runs, for the end of its period.
+    fn arm(&self, direction: Direction, ports: &PortTable<'_, 2>) {
+        let end = self.end(direction);
+        if !end.is_running() {
+            return;
+        }
+        if let (Some(clock), Some(port)) = (&self.clock, ports.get(port(direction))) {
+            let ahead = end.period_end.saturating_sub(end.position);
+            port.arm_timer(Ktime::from_nanos(clock.time_of(ahead)));
+        }
+    }
+
+    /// Forgets the clock when no end runs: the next start begins a frame of its own.
+    fn drop_idle_clock(&mut self) {
+        if !self.playback.is_running() && !self.capture.is_running() {
+            self.clock = None;
+        }
+    }
+}
+
+/// How many frames from `position` on the player has written.
+///
+/// What it has not written must not be heard: neither at the end of a drain nor when the player is
+/// late and about to be stopped for it. A player that has asked never to be stopped plays its ring
+/// round and round.
+fn audible(play: &Port<'_>, setup: &Setup, position: u64) -> u64 {
+    let buffer_size = setup.params.buffer_size;
+    let pointers = play.pointers();
+    if play.state() != pcm::State::Draining && pointers.stop_threshold > u64::from(buffer_size) {
+        return u64::MAX;
+    }
+    written_ahead(
+        pointers.hw_ptr,
+        pointers.appl_ptr,
+        pointers.boundary,
+        buffer_size,
+        position,
+    )
+}

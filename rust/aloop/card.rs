@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A card with its devices, controls and text files.
+
+use crate::{
+    cable::{
+        Cable,
+        State, //
+    },
+    controls, params, proc,
+    stream::{
+        self,
+        Line, //
+    },
+};
+use alsa::{
+    card::{
+        Registration,
+        UnregisteredCard, //
+    },
+    pcm,
+};
+use kernel::{
+    acpi,
+    device::Core,
+    of,
+    platform,
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The platform driver: makes a card for each device.
+pub(crate) struct Driver;
+
+impl platform::Driver for Driver {
+    type IdInfo = ();
+    type Data<'bound> = Registration;
+
+    const OF_ID_TABLE: Option<of::IdTable<Self::IdInfo>> = None;
+    const ACPI_ID_TABLE: Option<acpi::IdTable<Self::IdInfo>> = None;
+
+    fn probe<'bound>(
+        device: &'bound platform::Device<Core<'_>>,
+        _info: Option<&'bound Self::IdInfo>,
+    ) -> impl PinInit<Self::Data<'bound>, Error> + 'bound {
+        probe(device)
+    }
+}
+
+/// Makes the card of a device.
+fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
+    let id = alsa::platform::id(device);
+    let slot = match usize::try_from(id) {
+        Ok(slot) if slot < params::SLOTS => slot,
+        _ => {
+            dev_warn!(device, "no slot {}: using 0\n", id);
+            0
+        }
+    };
+    let substreams = substreams(slot);
+    let index = params::index.get(slot).unwrap_or(-1);
+    let notify = params::pcm_notify.get(slot).unwrap_or(0) != 0;
+
+    let mut card = UnregisteredCard::new(
+        device.as_ref(),
+        index,
+        params::id.get(slot),
+        &crate::THIS_MODULE,
+    )?;
+    card.set_names(
+        c"Loopback",
+        c"Loopback",
+        fmt!("Loopback {}", slot.saturating_add(1)),
+        c"Loopback Mixer",
+    );
+
+    // Cable 0 leads from device 0 to device 1, cable 1 the other way.
+    let cables = [
+        new_cables(substreams, notify)?,
+        new_cables(substreams, notify)?,
+    ];
+    let [from_0, from_1] = &cables;
+    // In the order of the devices that capture, which is that of the controls' numbers.
+    let to_0 = add_controls(&mut card, from_1, 0)?;
+    let to_1 = add_controls(&mut card, from_0, 1)?;
+
+    let devices = [
+        stream::Device {
+            playback: clone(&to_1)?,
+            capture: clone(&to_0)?,
+        },
+        stream::Device {
+            playback: to_0,
+            capture: to_1,
+        },
+    ];
+    for (number, data) in (0..).zip(devices) {
+        let device = pcm::Device {
+            id: c"Loopback PCM",
+            number,
+            playback: substreams,
+            capture: substreams,
+        };
+        card.add_pcm::<stream::Stream>(&device, data)?;
+    }
+    for ((number, cables), name) in (0..).zip(cables).zip([c"cable#0", c"cable#1"]) {
+        card.add_proc(name, proc::Cables { number, cables })?;
+    }
+    card.register()
+}
+
+/// The number of substreams of the card in a slot; what is used is shown in sysfs.
+fn substreams(slot: usize) -> u32 {
+    let wanted = params::pcm_substreams.get(slot).unwrap_or(1);
+    let substreams = u32::try_from(wanted)
+        .unwrap_or(0)
+        .clamp(1, params::MAX_SUBSTREAMS);
+    if let Ok(used) = i32::try_from(substreams) {
+        params::pcm_substreams.set(slot, used);
+    }
+    substreams
+}
+
+/// Makes the cables of one direction.
+fn new_cables(substreams: u32, notify: bool) -> Result<KVec<Arc<Cable>>> {
+    let mut cables = KVec::new();
+    for _ in 0..substreams {
+        let cable = Arc::pin_init(Cable::new(State::new(notify)), GFP_KERNEL)?;
+        cables.push(cable, GFP_KERNEL)?;
+    }
+    Ok(cables)
+}
+
+/// Adds the controls of the cables that lead to the captures of `device`.
+fn add_controls(
+    card: &mut UnregisteredCard,
+    cables: &[Arc<Cable>],
+    device: u32,
+) -> Result<KVec<Line>> {
+    let mut lines = KVec::new();
+    for (substream, cable) in (0..).zip(cables) {
+        let line = Line {
+            cable: cable.clone(),
+            ids: controls::add(card, cable, device, substream)?,
+        };
+        lines.push(line, GFP_KERNEL)?;
+    }
+    Ok(lines)
+}
+
+/// Another list of the same cables.
+fn clone(lines: &[Line]) -> Result<KVec<Line>> {
+    let mut copy = KVec::new();
+    for line in lines {
+        copy.push(line.clone(), GFP_KERNEL)?;
+    }
+    Ok(copy)
+}

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The clock of one cable: `CLOCK_MONOTONIC` nanoseconds to frames, and back.
+//!
+//! Both ends of a cable read the same [`Clock`]. It is pure arithmetic: it reads no time by itself
+//! and knows no kernel type, so host tests compile this very file.
+//!
+//! # Why it is exact and can't drift
+//!
+//! The rate shift `shift` (the control "PCM Rate Shift 100000") makes the effective rate
+//! `rate * 100000 / shift` frames per second. In integers:
+//!
+//! ```text
+//! den    = shift * 10_000            at nominal speed 1_000_000_000: the ns of one second
+//! num    = dt * rate + rem           dt: the ns since the last call
+//! frames = num / den                 the whole frames to hand out now
+//! rem    = num % den                 the begun frame, in 1/den of a frame, kept for the next call
+//! ```
+//!
+//! Nothing is ever rounded away: what isn't handed out as frames stays in `rem`. So however a
+//! stretch of time is cut into calls, the frames handed out over it are the whole part of the one
+//! exact quotient `ns * rate / den`. An error that could add up doesn't exist, whether the stretch
+//! is a period or a year. [`Clock::time_of`] solves the same equation for the time and rounds up,
+//! which makes it the exact inverse: one nanosecond earlier the frame isn't complete yet.
+//!
+//! The only rounding is in [`Clock::set_shift`], which states `rem` in units of the new `den`: each
+//! change of shift drops less than one such unit, so less than 1.25e-9 frame.
+//!
+//! # Why it can't overflow
+//!
+//! `dt * rate` leaves 64 bits after 6.6 hours at 768 kHz. As `den` ns are exactly `rate` frames,
+//! `dt = q * den + r` gives `q * rate` frames plus those of `r`, and `r < den` is at most 1.2
+//! seconds: `r * rate + rem` stays below 2^63 for every 32-bit rate.
+
+use core::num::NonZeroU64;
+
+/// The value of the rate shift at which a cable runs at its nominal rate.
+pub(crate) const SHIFT_NOMINAL: u32 = 100_000;
+
+/// The smallest rate shift: 5/4 of the nominal rate.
+pub(crate) const SHIFT_MIN: u32 = 80_000;
+
+/// The largest rate shift: 5/6 of the nominal rate.
+pub(crate) const SHIFT_MAX: u32 = 120_000;
+
+/// Nanoseconds in a second, over [`SHIFT_NOMINAL`].
+const DEN_PER_SHIFT: u64 = 1_000_000_000 / SHIFT_NOMINAL as u64;
+
+/// The clock of one cable.
+///
+/// It counts from the time it was made at. The sum of what [`Clock::advance`] returned is the
+/// clock's position in frames; who wants that position keeps the sum.
+///
+/// # Invariants
+///
+/// - `1 <= rate < 2^32`.
+/// - `den` is a shift within [`SHIFT_MIN`]`..=`[`SHIFT_MAX`] times [`DEN_PER_SHIFT`].
+/// - `rem < den`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Clock {
+    /// The nominal rate in Hz. It divides, hence the type: such a division can't panic.
+    rate: NonZeroU64,
+    /// The nanoseconds in which `rate` frames go by.
+    den: NonZeroU64,
+    /// How much of the begun frame has gone by, in 1/`den` of a frame.
+    rem: u64,
+    /// The time up to which frames have been handed out, in ns.
+    last: u64,
+}
+
+impl Clock {
+    /// Makes a clock whose frame 0 begins at `now`.
+    ///
+    /// `rate` is in Hz; 0 counts as 1. `shift` is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`]. `now`
+    /// is in ns.
+    pub(crate) const fn new(rate: u32, shift: u32, now: u64) -> Self {
+        // INVARIANT: A `u32` that isn't 0 is in range; `den_of` gives a valid `den`; 0 is below it.
+        Self {
+            rate: non_zero(rate as u64),
+            den: den_of(shift),
+            rem: 0,
+            last: now,
+        }
+    }
+
+    /// Moves the clock to the time `now`, in ns.
+    ///
+    /// Returns how many frames were completed since the last call. A time that is not after the
+    /// last one gives 0 and changes nothing: the clock never goes backwards.
+    ///
+    /// The count saturates at [`u64::MAX`], which takes over 700 000 years at 768 kHz: only a rate
+    /// above 1 GHz gets there within 64 bits of nanoseconds.
+    pub(crate) fn advance(&mut self, now: u64) -> u64 {
+        let Some(dt) = now.checked_sub(self.last) else {
+            return 0;
+        };
+
+        let whole = (dt / self.den).saturating_mul(self.rate.get());
+        // Not wrapping, see the module's documentation.
+        let num = (dt % self.den)
+            .wrapping_mul(self.rate.get())
+            .wrapping_add(self.rem);
+
+        // INVARIANT: A remainder of a division by `den` is below it.
+        self.rem = num % self.den;
+        self.last = now;
+        whole.saturating_add(num / self.den)
+    }
+
+    /// Changes the rate shift, from the time of the last [`Clock::advance`] on.
+    ///
+    /// So a caller advances to the present first. `shift` is clamped to
+    /// [`SHIFT_MIN`]`..=`[`SHIFT_MAX`].
+    ///
+    /// The phase (the part of the begun frame that has gone by) is kept, rounded down to a
+    /// multiple of 1/`den` of a frame. A change thus delays the clock by less than 1.25e-9 frame
+    /// (one 800 000 000th) and never puts it ahead; the same shift again changes nothing. What was
+    /// handed out stays so, and a phase isn't negative: the clock doesn't go backwards either.
+    pub(crate) fn set_shift(&mut self, shift: u32) {
+        let den = den_of(shift);
+
+        // INVARIANT: `rem / old den` is below 1, so the new `rem` is below the new `den`. Both
+        // factors are at most 1.2e9, so the product doesn't wrap.
+        self.rem = self.rem.wrapping_mul(den.get()) / self.den;
+        self.den = den;
+    }
+
+    /// Returns the time, in ns, at which `ahead` more frames will be complete.
+    ///
+    /// This is the smallest `now` for which [`Clock::advance`] returns `ahead` or more, and with
+    /// `ahead` 0 the time of the last [`Clock::advance`]. A time that doesn't fit saturates at
+    /// [`u64::MAX`]: year 2554 of the monotonic clock.
+    pub(crate) fn time_of(&self, ahead: u64) -> u64 {
+        // Of the last frame wanted only its end counts: take it out, and what is left to wait for
+        // is more than nothing even if `ahead` is a multiple of `rate`.
+        let Some(before) = ahead.checked_sub(1) else {
+            return self.last;
+        };
+
+        let whole = (before / self.rate).saturating_mul(self.den.get());
+        // At least 1 and at most `rate * den`, which is below 2^63: nothing wraps.
+        let num = (before % self.rate)
+            .wrapping_add(1)
+            .wrapping_mul(self.den.get())
+            .wrapping_sub(self.rem);
+        let part = num.div_ceil(self.rate.get());
+
+        self.last.saturating_add(whole).saturating_add(part)
+    }
+}
+
+/// Returns `n`, or 1 if it is 0.
+const fn non_zero(n: u64) -> NonZeroU64 {
+    match NonZeroU64::new(n) {
+        Some(n) => n,
+        None => NonZeroU64::MIN,
+    }
+}
+
+/// Returns the nanoseconds in which a rate's number of frames go by at the rate shift `shift`.
+///
+/// `shift` is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`].
+const fn den_of(shift: u32) -> NonZeroU64 {
+    let shift = if shift < SHIFT_MIN {
+        SHIFT_MIN
+    } else if shift > SHIFT_MAX {
+        SHIFT_MAX
+    } else {
+        shift
+    };
+
+    non_zero(shift as u64 * DEN_PER_SHIFT)
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The seven controls of each cable.
+//!
+//! The device and subdevice of a control name the *capture* end of the cable that it is about: the
+//! program that records finds it by the substream that it records from.
+
+use crate::{
+    cable::{
+        Cable,
+        State, //
+    },
+    clock::{
+        SHIFT_MAX,
+        SHIFT_MIN, //
+    },
+    stream,
+};
+use alsa::{
+    card::UnregisteredCard,
+    control::{
+        Element,
+        ElementId,
+        Iface,
+        IntegerRange,
+        Item,
+        Name, //
+    },
+    pcm::{
+        Format,
+        Ops, //
+    },
+    time::Ktime,
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// The identities of the controls that tell about the player of a cable.
+#[derive(Clone)]
+pub(crate) struct SlaveIds {
+    pub(crate) active: ElementId,
+    pub(crate) format: ElementId,
+    pub(crate) rate: ElementId,
+    pub(crate) channels: ElementId,
+    pub(crate) access: ElementId,
+}
+
+/// Adds the controls of `cable`, whose capture is substream `subdevice` of PCM device `device`.
+pub(crate) fn add(
+    card: &mut UnregisteredCard,
+    cable: &Arc<Cable>,
+    device: u32,
+    subdevice: u32,
+) -> Result<SlaveIds> {
+    let name = |name| Name {
+        iface: Iface::Pcm,
+        name,
+        device,
+        subdevice,
+    };
+    // The order is that of the elements' numbers, by which some programs know them.
+    card.add_control(&name(c"PCM Rate Shift 100000"), RateShift(cable.clone()))?;
+    card.add_control(&name(c"PCM Notify"), Notify(cable.clone()))?;
+    let active = card.add_control(&name(c"PCM Slave Active"), SlaveActive(cable.clone()))?;
+    let number = |range, value| SlaveNumber {
+        cable: cable.clone(),
+        range,
+        value,
+    };
+    let range = |min, max| IntegerRange { min, max, step: 1 };
+    let format = card.add_control(
+        &name(c"PCM Slave Format"),
+        number(range(0, Format::MAX), |state| state.slave.format),
+    )?;
+    let rate_max = i64::from(*stream::Stream::HARDWARE.rates.end());
+    let rate = card.add_control(
+        &name(c"PCM Slave Rate"),
+        number(range(0, rate_max), |state| state.slave.rate),
+    )?;
+    let channels = card.add_control(
+        &name(c"PCM Slave Channels"),
+        number(range(1, 1024), |state| state.slave.channels),
+    )?;
+    let access = card.add_control(&name(c"PCM Slave Access Mode"), SlaveAccess(cable.clone()))?;
+    Ok(SlaveIds {
+        active,
+        format,
+        rate,
+        channels,
+        access,
+    })
+}
+
+/// `PCM Rate Shift 100000`: the effective rate is nominal * 100000 / value.
+struct RateShift(Arc<Cable>);
+
+impl Element for RateShift {
+    type Value = i64;
+    const WRITABLE: bool = true;
+
+    fn range(&self) -> IntegerRange {
+        IntegerRange {
+            min: SHIFT_MIN.into(),
+            max: SHIFT_MAX.into(),
+            step: 1,
+        }
+    }
+
+    fn get(&self) -> Result<i64> {
+        Ok(self.0.lock().shift.into())
+    }
+
+    fn put(&self, value: i64) -> Result<bool> {
+        // As in C: the low 32 bits, without sign, moved into the range.
+        let shift = (value as u32).clamp(SHIFT_MIN, SHIFT_MAX);
+        let mut guard = self.0.lock();
+        let (state, ports) = guard.split();
+        Ok(state.set_shift(shift, &ports, Ktime::now()))
+    }
+}
+
+/// `PCM Notify`: a player may choose other parameters than a capture that has been prepared.
+struct Notify(Arc<Cable>);
+
+impl Element for Notify {
+    type Value = bool;
+    const WRITABLE: bool = true;
+
+    fn range(&self) {}
+
+    fn get(&self) -> Result<bool> {
+        Ok(self.0.lock().notify)
+    }
+
+    fn put(&self, value: bool) -> Result<bool> {
+        let mut state = self.0.lock();
+        let changed = state.notify != value;
+        state.notify = value;
+        Ok(changed)
+    }
+}
+
+/// `PCM Slave Active`: a player is running.
+struct SlaveActive(Arc<Cable>);
+
+impl Element for SlaveActive {
+    type Value = bool;
+    const WRITABLE: bool = false;
+
+    fn range(&self) {}
+
+    fn get(&self) -> Result<bool> {
+        Ok(self.0.lock().is_player_active())
+    }
+}
+
+/// `PCM Slave Format`, `PCM Slave Rate`, `PCM Slave Channels`: those of the last player.
+struct SlaveNumber {
+    cable: Arc<Cable>,
+    range: IntegerRange,
+    value: fn(&State) -> i64,
+}
+
+impl Element for SlaveNumber {
+    type Value = i64;
+    const WRITABLE: bool = false;
+
+    fn range(&self) -> IntegerRange {
+        self.range
+    }
+
+    fn get(&self) -> Result<i64> {
+        Ok((self.value)(&self.cable.lock()))
+    }
+}
+
+/// `PCM Slave Access Mode`: how the last player's samples lay.
+struct SlaveAccess(Arc<Cable>);
+
+impl Element for SlaveAccess {
+    type Value = Item;
+    const WRITABLE: bool = false;
+
+    fn range(&self) -> &'static [&'static CStr] {
+        &[c"Interleaved", c"Non-interleaved"]
+    }
+
+    fn get(&self) -> Result<Item> {
+        Ok(Item(u32::from(!self.0.lock().slave.interleaved)))
+    }
+}

@@ -1,0 +1,350 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Which bytes of a ring buffer to copy or to silence.
+//!
+//! Positions are in frames, count from `prepare` on and never wrap: at 768 kHz, 64 bits last for
+//! 760 000 years. A position's place in a ring is its remainder by the ring's size, so the two ends
+//! of a cable may have rings of different sizes. All of this is pure arithmetic on numbers, without
+//! kernel types and without memory: host tests compile this very file.
+//!
+//! Whatever the arguments, no span leaves its ring and nothing here panics.
+
+use core::num::NonZeroU32;
+use core::num::NonZeroU64;
+
+/// The shape of one end's ring buffer.
+///
+/// # Invariants
+///
+/// The product of `frames`, `channels` and `sample_bytes` is not 0 and fits into 32 bits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Geometry {
+    /// The size of the buffer in frames. It divides, hence the type: such a division can't panic.
+    frames: NonZeroU32,
+    /// Samples per frame.
+    channels: u32,
+    /// Bytes a sample takes in memory.
+    sample_bytes: u32,
+    /// Whether a frame's samples lie together; if not, each channel has a plane of its own.
+    interleaved: bool,
+}
+
+impl Geometry {
+    /// Makes the geometry of a ring of `frames` frames, each of `channels` samples of
+    /// `sample_bytes` bytes (the physical width: 4 for S24_LE, 3 for S24_3LE).
+    ///
+    /// Returns [`None`] if one of them is 0 or the ring would have more than [`u32::MAX`] bytes.
+    pub(crate) const fn new(
+        frames: u32,
+        channels: u32,
+        sample_bytes: u32,
+        interleaved: bool,
+    ) -> Option<Self> {
+        let Some(frames) = NonZeroU32::new(frames) else {
+            return None;
+        };
+        let Some(frame_bytes) = channels.checked_mul(sample_bytes) else {
+            return None;
+        };
+        // A factor of 0 shows as a product of 0.
+        match frame_bytes.checked_mul(frames.get()) {
+            None | Some(0) => None,
+            // INVARIANT: Just checked.
+            Some(_) => Some(Self {
+                frames,
+                channels,
+                sample_bytes,
+                interleaved,
+            }),
+        }
+    }
+
+    /// Returns the size of the buffer in frames, at least 1.
+    pub(crate) const fn frames(&self) -> u32 {
+        self.frames.get()
+    }
+
+    /// Returns the number of samples in a frame, at least 1.
+    pub(crate) const fn channels(&self) -> u32 {
+        self.channels
+    }
+
+    /// Returns how many bytes a sample takes in memory, at least 1.
+    pub(crate) const fn sample_bytes(&self) -> u32 {
+        self.sample_bytes
+    }
+
+    /// Returns whether a frame's samples lie together.
+    pub(crate) const fn interleaved(&self) -> bool {
+        self.interleaved
+    }
+
+    /// Returns the size of the whole ring in bytes.
+    pub(crate) const fn bytes(&self) -> usize {
+        // By the type invariant, this fits into 32 bits.
+        (self.planes() as usize).wrapping_mul(self.plane_bytes())
+    }
+
+    /// Returns the number of planes: one per channel, or a single one that holds them all.
+    const fn planes(&self) -> u32 {
+        if self.interleaved {
+            1
+        } else {
+            self.channels
+        }
+    }
+
+    /// Returns the bytes of one frame within one plane.
+    const fn step(&self) -> u32 {
+        if self.interleaved {
+            // By the type invariant, this doesn't wrap.
+            self.channels.wrapping_mul(self.sample_bytes)
+        } else {
+            self.sample_bytes
+        }
+    }
+
+    /// Returns the size of one plane in bytes.
+    const fn plane_bytes(&self) -> usize {
+        // By the type invariant, this fits into 32 bits.
+        self.frames.get().wrapping_mul(self.step()) as usize
+    }
+
+    /// Returns the byte at which the frame in `slot` begins within `plane`.
+    ///
+    /// `slot` is below `frames`, `plane` below `planes()`: so the result is below `bytes()`, and
+    /// nothing wraps.
+    const fn offset(&self, plane: u32, slot: u32) -> usize {
+        (plane as usize)
+            .wrapping_mul(self.plane_bytes())
+            .wrapping_add(slot.wrapping_mul(self.step()) as usize)
+    }
+
+    /// Returns which slot of the ring is that of the frame `skip` frames after the position `pos`.
+    ///
+    /// The slot is below `frames`. It is right even where `pos + skip` does not fit into 64 bits.
+    fn slot(&self, pos: u64, skip: u64) -> u32 {
+        let frames = NonZeroU64::from(self.frames);
+
+        // The sum of two 32-bit numbers doesn't wrap, and the remainder by a third is one again.
+        ((pos % frames).wrapping_add(skip % frames) % frames) as u32
+    }
+
+    /// Returns whether a frame has the same bytes in the same order in both rings.
+    fn same_frames(&self, other: &Self) -> bool {
+        self.channels == other.channels
+            && self.sample_bytes == other.sample_bytes
+            && self.interleaved == other.interleaved
+    }
+}
+
+/// A stretch of bytes in a ring buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
+    /// The first byte, counted from the start of the ring.
+    pub(crate) offset: usize,
+    /// The number of bytes, at least 1.
+    pub(crate) len: usize,
+}
+
+/// A stretch of bytes to copy from one ring buffer to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CopySpan {
+    /// The first byte to read, counted from the start of the source ring.
+    pub(crate) from: usize,
+    /// The first byte to write, counted from the start of the destination ring.
+    pub(crate) to: usize,
+    /// The number of bytes, at least 1.
+    pub(crate) len: usize,
+}
+
+/// Returns the bytes in `ring` of the `frames` frames from the position `pos` on.
+///
+/// Each byte is given once. If there are more frames than the ring holds, these are the bytes of
+/// the last ringful, which is all of them.
+pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Item = Span> {
+    // The places to write to are the same wherever the bytes come from.
+    copy_spans(ring, pos, ring, pos, frames).map(|span| Span {
+        offset: span.to,
+        len: span.len,
+    })
+}
+
+/// Returns what to copy so that the `frames` frames from `from_pos` on in the ring `from` come to
+/// lie from `to_pos` on in the ring `to`.
+///
+/// Only the last ringful of `to` is copied if there are more frames: what comes before it would be
+/// overwritten anyway. So each byte of `to` is written at most once, and the work is bounded even
+/// after the longest stall. A ring `from` that holds fewer frames than are copied is read over and
+/// over, as a device does that plays past its data. With planes, the number of spans is that of one
+/// plane times the channels; a plane takes at most `count / from.frames() + 3`, where `count` is
+/// the number of frames copied.
+///
+/// Returns nothing if the two differ in channels, sample width or interleaving: such frames can't
+/// be copied byte by byte.
+pub(crate) fn copy_spans(
+    from: &Geometry,
+    from_pos: u64,
+    to: &Geometry,
+    to_pos: u64,
+    frames: u64,
+) -> impl Iterator<Item = CopySpan> {
+    let skip = frames.saturating_sub(u64::from(to.frames()));
+    let count = if from.same_frames(to) {
+        // At most `to.frames()`, by the choice of `skip`.
+        frames.wrapping_sub(skip) as u32
+    } else {
+        0
+    };
+
+    CopySpans {
+        from: *from,
+        from_slot: from.slot(from_pos, skip),
+        to: *to,
+        to_slot: to.slot(to_pos, skip),
+        count,
+        plane: 0,
+        done: 0,
+    }
+}
+
+/// The iterator behind [`copy_spans`]: plane by plane, and within a plane from one wrap of either
+/// ring to the next.
+///
+/// # Invariants
+///
+/// - `from` and `to` have equal frames, unless `count` is 0.
+/// - `from_slot` is below the frames of `from`, `to_slot` below those of `to`.
+/// - `count` is at most the frames of `to`, and `done` at most `count`.
+struct CopySpans {
+    from: Geometry,
+    /// The slot of the first frame in `from`.
+    from_slot: u32,
+    to: Geometry,
+    /// The slot of the first frame in `to`.
+    to_slot: u32,
+    /// The number of frames to copy.
+    count: u32,
+    /// The plane at work.
+    plane: u32,
+    /// How many of the frames have been given for this plane.
+    done: u32,
+}
+
+impl Iterator for CopySpans {
+    type Item = CopySpan;
+
+    fn next(&mut self) -> Option<CopySpan> {
+        if self.done == self.count {
+            // INVARIANT: 0 is at most `count`.
+            self.done = 0;
+            self.plane = self.plane.saturating_add(1);
+        }
+        if self.count == 0 || self.plane >= self.to.planes() {
+            return None;
+        }
+
+        let from_slot = self.from.slot(self.from_slot.into(), self.done.into());
+        let to_slot = self.to.slot(self.to_slot.into(), self.done.into());
+        // A slot is below its ring's frames and `done` isn't `count`: nothing wraps, and each of
+        // the three is at least 1.
+        let run = (self.count.wrapping_sub(self.done))
+            .min(self.from.frames().wrapping_sub(from_slot))
+            .min(self.to.frames().wrapping_sub(to_slot));
+
+        // INVARIANT: `run` is at most `count - done`.
+        self.done = self.done.wrapping_add(run);
+        Some(CopySpan {
+            from: self.from.offset(self.plane, from_slot),
+            to: self.to.offset(self.plane, to_slot),
+            // At most a plane, which fits into 32 bits.
+            len: run.wrapping_mul(self.to.step()) as usize,
+        })
+    }
+}
+
+/// Returns how many frames from the device's position `pos` on the application has written.
+///
+/// `hw_ptr` and `appl_ptr` are ALSA's pointers in frames, both modulo `boundary`, which is a
+/// multiple of the buffer's size `buffer`. `pos` counts without wrapping and may be ahead of
+/// `hw_ptr` by the frames the device has advanced since `hw_ptr` was updated; it has the same
+/// remainder by `buffer` as `hw_ptr` plus those frames, which have to be fewer than `buffer`.
+///
+/// The result is 0 for an application that has been overtaken by the device.
+///
+/// `appl_ptr` lies in memory that the application can write. For any of its values, and indeed for
+/// any values at all, the result is at most `buffer`.
+pub(crate) fn written_ahead(
+    hw_ptr: u64,
+    appl_ptr: u64,
+    boundary: u64,
+    buffer: u32,
+    pos: u64,
+) -> u64 {
+    let (Some(boundary), Some(buffer)) = (NonZeroU64::new(boundary), NonZeroU32::new(buffer))
+    else {
+        return 0;
+    };
+    let buffer = NonZeroU64::from(buffer);
+
+    let queued = sub_modulo(appl_ptr, hw_ptr, boundary);
+    if queued > buffer.get() {
+        // The application is behind `hw_ptr`, which shows as nearly a whole boundary ahead.
+        return 0;
+    }
+    queued.saturating_sub(sub_modulo(pos, hw_ptr, buffer))
+}
+
+/// Returns `a - b` modulo `n`, in `0..n`.
+fn sub_modulo(a: u64, b: u64, n: NonZeroU64) -> u64 {
+    let (a, b) = (a % n, b % n);
+
+    // Both are below `n`, so where the difference wraps, adding `n` brings it back.
+    if a >= b {
+        a.wrapping_sub(b)
+    } else {
+        a.wrapping_sub(b).wrapping_add(n.get())
+    }
+}
+
+/// Keeps track of how far a capture ring may still hold sound.
+///
+/// Without a player a capture end hears silence. Its ring then has to be cleared ahead of the
+/// reader, but only until each slot that held sound has been cleared once. The mark is the end of
+/// the last sound: a slot passed later than one ring after that is silent already.
+///
+/// Positions are those of the capture end. Every frame it advances over has to be accounted for,
+/// either as sound ([`SilenceMark::data`]) or as silence ([`SilenceMark::to_clear`]).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SilenceMark {
+    /// The position at which the last sound ended, or [`None`] if there was none.
+    end: Option<u64>,
+}
+
+impl SilenceMark {
+    /// Makes the mark of a ring that is silent all over, as after `prepare`.
+    pub(crate) const fn silent() -> Self {
+        Self { end: None }
+    }
+
+    /// Notes that sound was copied to the ring up to the position `end_pos`, exclusive.
+    pub(crate) fn data(&mut self, end_pos: u64) {
+        // Should a position go backwards, the later one still may have left sound behind.
+        self.end = self.end.max(Some(end_pos));
+    }
+
+    /// Returns how many of the `frames` frames from the position `pos` on have to be silenced, in a
+    /// ring of `ring_frames` frames.
+    ///
+    /// They are the first ones; the others are silent already.
+    pub(crate) fn to_clear(self, ring_frames: u32, pos: u64, frames: u64) -> u64 {
+        let Some(end) = self.end else {
+            return 0;
+        };
+
+        // The last frame of sound was at `end - 1`; one ring later its slot is passed again.
+        end.saturating_add(ring_frames.into())
+            .saturating_sub(pos)
+            .min(frames)
+    }
+}

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One end of a cable, as the ALSA core sees it: a substream.
+
+use crate::{
+    cable::{
+        port,
+        Activity,
+        Cable,
+        Changes,
+        Setup, //
+    },
+    controls::SlaveIds,
+};
+use alsa::{
+    pcm::{
+        self,
+        Action,
+        Direction,
+        Expired,
+        Format,
+        Formats,
+        Hardware,
+        Info,
+        Limits,
+        Opening,
+        Preparing,
+        Querying,
+        StopState,
+        Trigger,
+        Triggering, //
+    },
+    time::Ktime,
+};
+use kernel::{
+    prelude::*,
+    sync::Arc, //
+};
+
+/// A cable, and the controls that tell about its player.
+#[derive(Clone)]
+pub(crate) struct Line {
+    pub(crate) cable: Arc<Cable>,
+    pub(crate) ids: SlaveIds,
+}
+
+/// What belongs to a PCM device: the cables that its substreams are ends of.
+pub(crate) struct Device {
+    /// For the playback of each substream.
+    pub(crate) playback: KVec<Line>,
+    /// For the capture of each substream.
+    pub(crate) capture: KVec<Line>,
+}
+
+/// An open substream.
+pub(crate) struct Stream {
+    line: Line,
+    direction: Direction,
+}
+
+impl Stream {
+    /// Tells those who listen what has changed. The values have been stored before.
+    fn notify(&self, substream: &Triggering<'_>, changes: Changes) {
+        let ids = &self.line.ids;
+        for (changed, id) in [
+            (changes.format, &ids.format),
+            (changes.rate, &ids.rate),
+            (changes.channels, &ids.channels),
+            (changes.access, &ids.access),
+            (changes.active, &ids.active),
+        ] {
+            if changed {
+                substream.notify(id);
+            }
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.line.cable.lock().close(self.direction);
+    }
+}
+
+#[vtable]
+impl pcm::Ops for Stream {
+    type Data = Device;
+    type Stream = Self;
+
+    const HARDWARE: Hardware = Hardware {
+        info: Info::MMAP
+            .and(Info::INTERLEAVED)
+            .and(Info::NONINTERLEAVED)
+            .and(Info::PAUSE)
+            .and(Info::RESUME),
+        formats: Formats::of(&[
+            Format::S16_LE,
+            Format::S16_BE,
+            Format::S24_LE,
+            Format::S24_BE,
+            Format::S24_3LE,
+            Format::S24_3BE,
+            Format::S32_LE,
+            Format::S32_BE,
+            Format::FLOAT_LE,
+            Format::FLOAT_BE,
+            Format::DSD_U8,
+            Format::DSD_U16_LE,
+            Format::DSD_U16_BE,
+            Format::DSD_U32_LE,
+            Format::DSD_U32_BE,
+        ]),
+        rates: 8000..=768_000,
+        channels: 1..=32,
+        buffer_bytes_max: 2 * 1024 * 1024,
+        period_bytes: 64..=1024 * 1024,
+        periods: 1..=1024,
+    };
+
+    fn open(device: &Device, substream: &mut Opening<'_>) -> Result<Self> {
+        let direction = substream.direction();
+        let lines = match direction {
+            Direction::Playback => &device.playback,
+            Direction::Capture => &device.capture,
+        };
+        let line = lines.get(substream.number()).ok_or(ENODEV)?.clone();
+        substream.constrain_periods_to_integer()?;
+        substream.attach(line.cable.clone(), port(direction));
+        line.cable.lock().open(direction);
+        Ok(Self { line, direction })
+    }
+
+    fn hw_free(stream: &Self) {
+        stream.line.cable.lock().free(stream.direction);
+    }
+
+    fn limits(stream: &Self) -> Limits {
+        stream.line.cable.lock().limits(stream.direction)
+    }
+
+    fn prepare(stream: &Self, substream: &Preparing<'_>) -> Result {
+        let setup = Setup::new(substream.params())?;
+        if stream.direction == Direction::Capture {
+            // Whatever the ring held was of the recording before.
+            substream.ring().silence(0, setup.bytes())?;
+        }
+        stream.line.cable.lock().prepare(stream.direction, setup);
+        Ok(())
+    }
+
+    fn trigger(stream: &Self, substream: &Triggering<'_>, command: Trigger) -> Result {
+        let now = Ktime::now();
+        let mut guard = stream.line.cable.lock();
+        let was_active = guard.is_player_active();
+        let (state, ports) = guard.split();
+        let direction = stream.direction;
+        match command {
+            Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
+                state.start(direction, &ports, now)?;
+            }
+            Trigger::Stop => state.stop(direction, Activity::Stopped, &ports, now),
+            Trigger::PausePush | Trigger::Suspend => {
+                state.stop(direction, Activity::Paused, &ports, now);
+            }
+        }
+        if direction == Direction::Playback {
+            let mut changes = Changes::default();
+            if command == Trigger::Start {
+                changes = state.note_player();
+            }
+            changes.active = state.is_player_active() != was_active;
+            drop(guard);
+            stream.notify(substream, changes);
+        }
+        Ok(())
+    }
+
+    fn pointer(stream: &Self, substream: &Querying<'_>) -> Option<u32> {
+        let mut guard = stream.line.cable.lock();
+        let (state, ports) = guard.split();
+        state.update(&ports, Ktime::now());
+        let end = state.end(stream.direction);
+        let (activity, position) = (end.activity, end.ring_position());
+        drop(guard);
+        if activity == Activity::Evicted {
+            substream.stop(StopState::Draining);
+        }
+        Some(position)
+    }
+
+    fn period_timer(stream: &Self, _substream: &Expired<'_>) -> Action {
+        let mut guard = stream.line.cable.lock();
+        let (state, ports) = guard.split();
+        state.period_timer(stream.direction, &ports, Ktime::now())
+    }
+}
