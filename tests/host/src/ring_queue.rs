@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How much the application has written, from ALSA's wrapping pointers.
+
+use crate::ring::written_ahead;
+use crate::times::wild;
+use proptest::prelude::*;
+
+/// A buffer's size and a boundary: a power of two times that size, as ALSA chooses it.
+fn buffer_and_boundary() -> impl Strategy<Value = (u32, u64)> {
+    (prop_oneof![1_u32..50, 1_u32..1 << 24], 1_u32..38)
+        .prop_map(|(buffer, bits)| (buffer, u64::from(buffer) << bits))
+}
+
+proptest! {
+    /// The pointers of an application and a device that never wrapped give the same answer.
+    #[test]
+    fn agrees_with_pointers_that_do_not_wrap(
+        (buffer, boundary) in buffer_and_boundary(), hw in wild(),
+        queued in any::<u32>(), advanced in any::<u32>(), extremes in (0..4, 0..4),
+    ) {
+        let hw = u128::from(hw);
+        // Empty and full buffers more often.
+        let queued = match extremes.0 {
+            0 => 0,
+            1 => buffer,
+            _ => queued % (buffer + 1),
+        };
+        let advanced = match extremes.1 {
+            0 => 0,
+            1 => buffer - 1,
+            _ => advanced % buffer,
+        };
+        let appl = hw + u128::from(queued);
+        let device = hw + u128::from(advanced);
+        let modulo = |n: u128, by: u64| (n % u128::from(by)) as u64;
+
+        // The device's own position started anywhere, in step with the ring.
+        for pos in [device as u64 / 2 / u64::from(buffer) * u64::from(buffer), 0] {
+            let pos = pos + modulo(device, buffer.into());
+            let ahead = written_ahead(
+                modulo(hw, boundary), modulo(appl, boundary), boundary, buffer, pos,
+            );
+            prop_assert_eq!(u128::from(ahead), appl.saturating_sub(device));
+        }
+    }
+
+    /// Any application pointer: frames are found by counting, or there are none.
+    #[test]
+    fn agrees_with_counting(
+        buffer in 1_u32..20, bits in 1_u32..4, hw in 0_u64..200, appl in 0_u64..400,
+        pos in 0_u64..400,
+    ) {
+        let boundary = u64::from(buffer) << bits;
+        let hw = hw % boundary;
+        let queued = (0..=u64::from(buffer)).find(|n| (hw + n) % boundary == appl % boundary);
+        let advanced = (0..u64::from(buffer))
+            .find(|n| (hw + n) % u64::from(buffer) == pos % u64::from(buffer))
+            .unwrap();
+        let expected = queued.unwrap_or(0).saturating_sub(advanced);
+        prop_assert_eq!(written_ahead(hw, appl, boundary, buffer, pos), expected);
+    }
+
+    /// An application that the device has overtaken has written nothing ahead, however far it is
+    /// behind.
+    #[test]
+    fn an_underrun_has_nothing_ahead(
+        (buffer, boundary) in buffer_and_boundary(), hw in wild(), behind in any::<u64>(),
+        advanced in any::<u32>(),
+    ) {
+        prop_assume!(boundary > 2 * u64::from(buffer));
+        let hw = hw % boundary;
+        let behind = behind % (boundary - u64::from(buffer) - 1) + 1;
+        let appl = ((u128::from(hw) + u128::from(boundary - behind)) % u128::from(boundary)) as u64;
+        let pos = hw + u64::from(advanced % buffer);
+        prop_assert_eq!(written_ahead(hw, appl, boundary, buffer, pos), 0);
+    }
+
+    /// Nothing at all that is given makes it panic or promise more than a buffer.
+    #[test]
+    fn hostile_values_stay_in_range(
+        hw in wild(), appl in wild(), boundary in prop_oneof![3 => wild(), 1 => Just(0)],
+        buffer in prop_oneof![any::<u32>(), 0_u32..10], pos in wild(),
+    ) {
+        prop_assert!(written_ahead(hw, appl, boundary, buffer, pos) <= buffer.into());
+    }
+}

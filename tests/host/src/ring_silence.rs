@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The mark that tells how far a capture ring may still hold sound.
+
+use crate::ring::spans;
+use crate::ring::Geometry;
+use crate::ring::SilenceMark;
+use crate::ring_model::geometry;
+use crate::times::wild;
+use proptest::collection::vec;
+use proptest::prelude::*;
+
+/// One move of the capture end, in frames.
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    /// A player is there.
+    Sound(u64),
+    /// None is.
+    Silence(u64),
+    /// A player's last frames, then none: the end of a drain.
+    Tail(u64, u64),
+    /// Stop and `prepare`.
+    Prepare,
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let frames = || prop_oneof![4 => 0_u64..40, 1 => 0_u64..300];
+    vec(
+        prop_oneof![
+            4 => frames().prop_map(Move::Sound),
+            6 => frames().prop_map(Move::Silence),
+            2 => (frames(), frames()).prop_map(|(sound, none)| Move::Tail(sound, none)),
+            1 => Just(Move::Prepare),
+        ],
+        1..60,
+    )
+}
+
+/// A capture end whose ring's bytes are 0 for silence and 1 for sound.
+struct Capture {
+    geometry: Geometry,
+    ring: Vec<u8>,
+    mark: SilenceMark,
+    pos: u64,
+    /// Frames cleared since the last sound.
+    cleared: u64,
+}
+
+impl Capture {
+    fn new(geometry: Geometry) -> Self {
+        Self {
+            geometry,
+            ring: vec![0; geometry.bytes()],
+            mark: SilenceMark::silent(),
+            pos: 0,
+            cleared: 0,
+        }
+    }
+
+    /// Writes `value` to the `frames` frames from the position on.
+    fn fill(&mut self, frames: u64, value: u8) {
+        for span in spans(&self.geometry, self.pos, frames) {
+            self.ring[span.offset..][..span.len].fill(value);
+        }
+    }
+
+    /// Returns whether all of the last ringful of the `frames` frames before the position has
+    /// `value`.
+    fn heard(&self, frames: u64, value: u8) -> bool {
+        spans(&self.geometry, self.pos - frames, frames).all(|span| {
+            self.ring[span.offset..][..span.len]
+                .iter()
+                .all(|&byte| byte == value)
+        })
+    }
+
+    fn sound(&mut self, frames: u64) {
+        self.fill(frames, 1);
+        self.pos += frames;
+        if frames > 0 {
+            self.mark.data(self.pos);
+            self.cleared = 0;
+        }
+    }
+
+    fn silence(&mut self, frames: u64) {
+        let clear = self.mark.to_clear(self.geometry.frames(), self.pos, frames);
+        assert!(clear <= frames);
+        self.fill(clear, 0);
+        self.pos += frames;
+        self.cleared += clear;
+    }
+}
+
+proptest! {
+    /// A reader hears sound where there was a player and silence where there was none; and no slot
+    /// is cleared a second time after the same sound.
+    #[test]
+    fn no_sound_stays_where_silence_is_due(geometry in geometry(), moves in moves()) {
+        let mut capture = Capture::new(geometry);
+        let ring = u64::from(geometry.frames());
+        for step in moves {
+            match step {
+                Move::Sound(frames) => {
+                    capture.sound(frames);
+                    prop_assert!(capture.heard(frames, 1));
+                }
+                Move::Silence(frames) => {
+                    capture.silence(frames);
+                    prop_assert!(capture.heard(frames, 0));
+                }
+                Move::Tail(sound, none) => {
+                    capture.sound(sound);
+                    capture.silence(none);
+                    prop_assert!(capture.heard(none, 0));
+                    // The reader has lost what more than a ring of silence has passed over.
+                    if none < ring {
+                        let sound = sound.min(ring - none);
+                        capture.pos -= none;
+                        let heard = capture.heard(sound, 1);
+                        capture.pos += none;
+                        prop_assert!(heard);
+                    }
+                }
+                Move::Prepare => capture = Capture::new(geometry),
+            }
+            prop_assert!(capture.cleared <= ring);
+        }
+    }
+
+    /// Once a ring has gone by without sound, nothing is left to do; until then, all is.
+    #[test]
+    fn clearing_ends_after_one_ring(
+        ring in 1_u32..1000, end in 0_u64..10_000, passed in 0_u64..3_000, frames in 0_u64..3_000,
+    ) {
+        let mut mark = SilenceMark::silent();
+        prop_assert_eq!(mark.to_clear(ring, end, frames), 0);
+        mark.data(end);
+        let due = (end + passed..end + passed + frames)
+            .filter(|pos| *pos < end + u64::from(ring))
+            .count() as u64;
+        prop_assert_eq!(mark.to_clear(ring, end + passed, frames), due);
+    }
+
+    /// An earlier end of sound doesn't make the mark forget a later one.
+    #[test]
+    fn the_latest_sound_counts(
+        ring in 1_u32..1000, ends in vec(0_u64..10_000, 1..5), pos in 0_u64..12_000,
+    ) {
+        let latest = ends.iter().copied().max().unwrap();
+        let mut mark = SilenceMark::silent();
+        ends.iter().for_each(|&end| mark.data(end));
+        let mut only = SilenceMark::silent();
+        only.data(latest);
+        prop_assert_eq!(mark.to_clear(ring, pos, 500), only.to_clear(ring, pos, 500));
+    }
+
+    #[test]
+    fn hostile_values_stay_in_range(
+        ring in any::<u32>(), end in wild(), pos in wild(), frames in wild(),
+    ) {
+        let mut mark = SilenceMark::silent();
+        mark.data(end);
+        prop_assert!(mark.to_clear(ring, pos, frames) <= frames);
+    }
+}

@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Spans to silence and to copy, against a naive ring buffer.
+
+use crate::ring::copy_spans;
+use crate::ring::spans;
+use crate::ring::Geometry;
+use crate::ring_model::each_byte;
+use crate::ring_model::geometry;
+use crate::ring_model::index;
+use crate::ring_model::layout;
+use crate::ring_model::pattern;
+use crate::ring_model::position;
+use crate::times::wild;
+use proptest::prelude::*;
+
+/// From none to several rings, and now and then an absurd number.
+fn frames() -> impl Strategy<Value = u64> {
+    prop_oneof![20 => 0_u64..300, 1 => wild()]
+}
+
+/// The first of the last ringful of `frames` frames.
+fn first_kept(ring: &Geometry, frames: u64) -> u64 {
+    frames.saturating_sub(ring.frames().into())
+}
+
+/// A ring as large as 32 bits allow, 32 channels at the most.
+fn large() -> impl Strategy<Value = Geometry> {
+    (1_u32..=32, 1_u32..=8, any::<bool>())
+        .prop_flat_map(|(channels, width, interleaved)| {
+            let most = u32::MAX / (channels * width);
+            let frames = prop_oneof![1..=most, most - 2..=most];
+            (Just(channels), Just(width), Just(interleaved), frames)
+        })
+        .prop_map(|(channels, width, interleaved, frames)| {
+            Geometry::new(frames, channels, width, interleaved).unwrap()
+        })
+}
+
+/// A number of the kind that makes products overflow, or not quite.
+fn factor() -> impl Strategy<Value = u32> {
+    prop_oneof![0_u32..10, 0_u32..70_000, any::<u32>()]
+}
+
+proptest! {
+    #[test]
+    fn geometry_is_refused_if_empty_or_too_large(
+        frames in factor(), channels in factor(), width in factor(), interleaved in any::<bool>(),
+    ) {
+        let bytes = u128::from(frames) * u128::from(channels) * u128::from(width);
+        let ring = Geometry::new(frames, channels, width, interleaved);
+        prop_assert_eq!(ring.is_some(), bytes > 0 && bytes <= u32::MAX.into());
+        if let Some(ring) = ring {
+            prop_assert_eq!(ring.frames(), frames);
+            prop_assert_eq!(ring.channels(), channels);
+            prop_assert_eq!(ring.sample_bytes(), width);
+            prop_assert_eq!(ring.interleaved(), interleaved);
+            prop_assert_eq!(ring.bytes() as u128, bytes);
+        }
+    }
+
+    /// The spans hold each byte of the frames exactly once, and no other.
+    #[test]
+    fn spans_cover_each_byte_once(ring in geometry(), pos in position(), frames in frames()) {
+        let mut expected = vec![0_u32; ring.bytes()];
+        for i in first_kept(&ring, frames)..frames {
+            each_byte(&ring, |channel, byte| expected[index(&ring, pos, i, channel, byte)] += 1);
+        }
+
+        let mut covered = vec![0_u32; ring.bytes()];
+        // One wrap each at the most.
+        let planes = if ring.interleaved() { 1 } else { ring.channels() };
+        for (number, span) in (1..).zip(spans(&ring, pos, frames)) {
+            prop_assert!(number <= 2 * planes);
+            prop_assert!(span.len > 0);
+            // Slicing panics if the span leaves the ring.
+            for count in &mut covered[span.offset..][..span.len] {
+                *count += 1;
+            }
+        }
+        prop_assert_eq!(covered, expected);
+    }
+
+    /// Copying by spans leaves what copying all frames one after the other leaves.
+    #[test]
+    fn copy_spans_copy_each_frame(
+        layout in layout(), sizes in (1_u32..=64, 1_u32..=64, any::<bool>()),
+        from_pos in position(), to_pos in position(), frames in frames(), salt in any::<u64>(),
+    ) {
+        let from = layout.ring(sizes.0);
+        let to = layout.ring(if sizes.2 { sizes.0 } else { sizes.1 });
+        let source = pattern(from.bytes(), salt);
+        let before = pattern(to.bytes(), !salt);
+
+        let mut expected = before.clone();
+        // All of them, as the clamp is under test too; an absurd number takes too long for that.
+        let first = if frames < 1000 { 0 } else { first_kept(&to, frames) };
+        for i in first..frames {
+            each_byte(&to, |channel, byte| {
+                expected[index(&to, to_pos, i, channel, byte)] =
+                    source[index(&from, from_pos, i, channel, byte)];
+            });
+        }
+
+        let mut copied = before;
+        let mut writes = vec![0_u32; to.bytes()];
+        for span in copy_spans(&from, from_pos, &to, to_pos, frames) {
+            prop_assert!(span.len > 0);
+            // Slicing panics if the span leaves either ring.
+            copied[span.to..][..span.len].copy_from_slice(&source[span.from..][..span.len]);
+            for count in &mut writes[span.to..][..span.len] {
+                *count += 1;
+                prop_assert_eq!(*count, 1);
+            }
+        }
+        prop_assert_eq!(copied, expected);
+        let kept = (frames - first_kept(&to, frames)) as usize;
+        let frame_bytes = (to.channels() * to.sample_bytes()) as usize;
+        prop_assert_eq!(writes.iter().sum::<u32>() as usize, kept * frame_bytes);
+    }
+
+    /// Rings that differ in anything but size have nothing to copy.
+    #[test]
+    fn different_frames_are_not_copied(
+        a in layout(), b in layout(), sizes in (1_u32..=64, 1_u32..=64), which in 0..4,
+        from_pos in position(), to_pos in position(), frames in frames(),
+    ) {
+        // One difference at a time, then any.
+        let mut other = a;
+        match which {
+            0 => other.channels = a.channels % 5 + 1,
+            1 => other.sample_bytes = a.sample_bytes % 8 + 1,
+            2 => other.interleaved = !a.interleaved,
+            _ => other = b,
+        }
+        let (from, to) = (a.ring(sizes.0), other.ring(sizes.1));
+        let equal = (a.channels, a.sample_bytes, a.interleaved)
+            == (other.channels, other.sample_bytes, other.interleaved);
+        let span = copy_spans(&from, from_pos, &to, to_pos, frames).next();
+        prop_assert_eq!(span.is_none(), !equal || frames == 0);
+    }
+
+    /// The largest rings: each span stays in one plane of its ring, and they add up.
+    #[test]
+    fn large_rings_do_not_overflow(
+        to in large(), part in 1_u32..=u32::MAX, from_pos in wild(), to_pos in wild(),
+        frames in wild(),
+    ) {
+        // Not so small that it would be replayed a million times.
+        let size = to.frames().div_ceil(16).max(part % to.frames() + 1);
+        let from = Geometry::new(size, to.channels(), to.sample_bytes(), to.interleaved()).unwrap();
+        let planes = if to.interleaved() { 1 } else { to.channels() as usize };
+        let count = frames.min(to.frames().into());
+
+        // One more for the start, one for either end.
+        let most = (count / u64::from(size) + 3) * planes as u64;
+        let mut bytes = 0;
+        for (number, span) in (1..).zip(copy_spans(&from, from_pos, &to, to_pos, frames)) {
+            prop_assert!(number <= most);
+            bytes += span.len as u64;
+            for (ring, first) in [(&from, span.from), (&to, span.to)] {
+                let plane = ring.bytes() / planes;
+                let last = first + span.len - 1;
+                prop_assert!(last < ring.bytes());
+                prop_assert_eq!(first / plane, last / plane);
+            }
+        }
+        prop_assert_eq!(bytes, count * u64::from(to.channels() * to.sample_bytes()));
+    }
+
+    /// An engine that moves by any steps, between rings of different sizes, delivers a stream
+    /// whole: each frame once and in order.
+    #[test]
+    fn a_stream_arrives_whole(
+        layout in layout(), sizes in (1_u32..=40, 1_u32..=40), start in position(),
+        steps in proptest::collection::vec(1_u64..40, 1..60),
+    ) {
+        let (play, capture) = (layout.ring(sizes.0), layout.ring(sizes.1));
+        let (mut play_ring, mut capture_ring) = (vec![0; play.bytes()], vec![0; capture.bytes()]);
+        let start = start.min(u64::MAX - 10_000);
+        let (mut sent, mut received) = (Vec::new(), Vec::new());
+        let mut pos = 0;
+
+        for step in steps {
+            // No further than either application keeps up with.
+            let step = step.min(sizes.0.into()).min(sizes.1.into());
+            for i in pos..pos + step {
+                each_byte(&play, |channel, byte| {
+                    let value = (i * 31 + u64::from(channel * 7 + byte)) as u8;
+                    sent.push(value);
+                    play_ring[index(&play, 0, i, channel, byte)] = value;
+                });
+            }
+            for span in copy_spans(&play, pos, &capture, start + pos, step) {
+                capture_ring[span.to..][..span.len]
+                    .copy_from_slice(&play_ring[span.from..][..span.len]);
+            }
+            for i in pos..pos + step {
+                each_byte(&capture, |channel, byte| {
+                    received.push(capture_ring[index(&capture, start, i, channel, byte)]);
+                });
+            }
+            pos += step;
+        }
+        prop_assert_eq!(received, sent);
+    }
+}
