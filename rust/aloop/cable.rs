@@ -23,7 +23,7 @@
 //! Nothing that takes a stream lock is called under the cable's lock, and the lock of one end's
 //! stream is never taken to do something about the other end. A capture that a player has made
 //! impossible (see [`State::start`]) is *evicted*: the engine lets go of it at once, and its own
-//! timer or its own next question for the position, which have or can take its stream lock, stop it.
+//! timer, made to expire at once, which can take its stream lock, stops it.
 
 use crate::{
     clock::{
@@ -51,7 +51,10 @@ use alsa::{
     },
     time::Ktime,
 };
-use core::cmp::min;
+use core::cmp::{
+    max,
+    min, //
+};
 use kernel::prelude::*;
 
 /// The ports of a cable: where its playback and its capture stand.
@@ -68,6 +71,12 @@ pub(crate) fn port(direction: Direction) -> usize {
         Direction::Capture => CAPTURE,
     }
 }
+
+/// The least time from one call of a period timer to the next, in nanoseconds.
+///
+/// A period can be as short as a microsecond. Timers must not fill a processor with interrupts: at
+/// periods shorter than this, several end at each.
+const MIN_INTERVAL: u64 = 50_000;
 
 /// Whether an end takes part in the movement of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -141,6 +150,8 @@ pub(crate) struct End {
     pub(crate) position: u64,
     /// The position at which its present period ends.
     period_end: u64,
+    /// The position that the core was last told.
+    reported: u64,
 }
 
 impl End {
@@ -150,6 +161,7 @@ impl End {
         activity: Activity::Stopped,
         position: 0,
         period_end: 0,
+        reported: 0,
     };
 
     fn is_running(&self) -> bool {
@@ -162,6 +174,16 @@ impl End {
             let frames = u64::from(setup.geometry.frames());
             // A remainder of a 32-bit number.
             self.position.checked_rem(frames).unwrap_or(0) as u32
+        })
+    }
+
+    /// Whether a ring or more has gone by since the core was last told the position.
+    ///
+    /// The core knows positions modulo the ring, and would not notice.
+    fn has_lost_a_ring(&self) -> bool {
+        self.setup.is_some_and(|setup| {
+            let unseen = self.position.saturating_sub(self.reported);
+            unseen >= u64::from(setup.geometry.frames())
         })
     }
 
@@ -288,6 +310,7 @@ impl State {
             activity: Activity::Stopped,
             position: 0,
             period_end: setup.params.period_size.into(),
+            reported: 0,
         };
         if direction == Direction::Capture {
             self.silence = SilenceMark::silent();
@@ -338,8 +361,9 @@ impl State {
                     && self.capture.is_running()
                 {
                     self.capture.activity = Activity::Evicted;
+                    // At once: whoever starts the player expects the capture to have stopped.
                     if let Some(port) = ports.get(CAPTURE) {
-                        port.arm_timer(now);
+                        port.expire_timer_now();
                     }
                     self.drop_idle_clock();
                 }
@@ -351,7 +375,7 @@ impl State {
             self.clock = Some(clock);
         }
         self.end_mut(direction).activity = Activity::Running;
-        self.arm(direction, ports);
+        self.arm(direction, ports, now);
         Ok(())
     }
 
@@ -402,8 +426,8 @@ impl State {
             clock.set_shift(shift);
         }
         // The periods now end at another time.
-        self.arm(Direction::Playback, ports);
-        self.arm(Direction::Capture, ports);
+        self.arm(Direction::Playback, ports, now);
+        self.arm(Direction::Capture, ports, now);
         true
     }
 
@@ -419,7 +443,8 @@ impl State {
         match end.activity {
             Activity::Running => {
                 let elapsed = end.next_period();
-                self.arm(direction, ports);
+                let earliest = now.as_nanos().saturating_add(MIN_INTERVAL);
+                self.arm(direction, ports, Ktime::from_nanos(earliest));
                 if elapsed {
                     pcm::Action::PeriodElapsed
                 } else {
@@ -429,6 +454,28 @@ impl State {
             Activity::Evicted => pcm::Action::Stop(pcm::StopState::Draining),
             Activity::Stopped | Activity::Paused => pcm::Action::None,
         }
+    }
+
+    /// The position of an end in its ring at present, in frames; `None` if so much has gone by unseen
+    /// since the last question that it is an xrun (unless the application has asked never to be
+    /// stopped, or what it wrote is playing out).
+    pub(crate) fn report_position(
+        &mut self,
+        direction: Direction,
+        ports: &PortTable<'_, 2>,
+        now: Ktime,
+    ) -> Option<u32> {
+        self.update(ports, now);
+        let end = self.end_mut(direction);
+        let lost = end.has_lost_a_ring();
+        end.reported = end.position;
+        if lost {
+            let (port, setup) = (ports.get(port(direction))?, end.setup.as_ref()?);
+            if stops_at_its_end(&port, setup) && port.state() != pcm::State::Draining {
+                return None;
+            }
+        }
+        Some(end.ring_position())
     }
 
     /// Moves the cable to the present.
@@ -464,7 +511,7 @@ impl State {
             return 0;
         };
         let position = self.playback.position;
-        let sound = min(frames, audible(&play, &from, position));
+        let sound = min(frames, audible(&play, &self.playback, &from));
         let target = self.capture.position;
         for span in copy_spans(&from.geometry, position, &to.geometry, target, sound) {
             // The geometry is that of the rings, and no span leaves a ring: there is no error.
@@ -495,15 +542,16 @@ impl State {
         }
     }
 
-    /// Arms the period timer of an end, if it runs, for the end of its period.
-    fn arm(&self, direction: Direction, ports: &PortTable<'_, 2>) {
+    /// Arms the period timer of an end, if it runs, for the end of its period, but not before
+    /// `earliest`.
+    fn arm(&self, direction: Direction, ports: &PortTable<'_, 2>, earliest: Ktime) {
         let end = self.end(direction);
         if !end.is_running() {
             return;
         }
         if let (Some(clock), Some(port)) = (&self.clock, ports.get(port(direction))) {
             let ahead = end.period_end.saturating_sub(end.position);
-            port.arm_timer(Ktime::from_nanos(clock.time_of(ahead)));
+            port.arm_timer(max(Ktime::from_nanos(clock.time_of(ahead)), earliest));
         }
     }
 
@@ -515,22 +563,29 @@ impl State {
     }
 }
 
-/// How many frames from `position` on the player has written.
+/// Whether the core stops a stream whose ring is used up (played out, or full of what was recorded).
+fn stops_at_its_end(port: &Port<'_>, setup: &Setup) -> bool {
+    port.pointers().stop_threshold <= u64::from(setup.params.buffer_size)
+}
+
+/// How many frames from its position on the player has written.
 ///
 /// What it has not written must not be heard: neither at the end of a drain nor when the player is
 /// late and about to be stopped for it. A player that has asked never to be stopped plays its ring
 /// round and round.
-fn audible(play: &Port<'_>, setup: &Setup, position: u64) -> u64 {
-    let buffer_size = setup.params.buffer_size;
-    let pointers = play.pointers();
-    if play.state() != pcm::State::Draining && pointers.stop_threshold > u64::from(buffer_size) {
+fn audible(play: &Port<'_>, end: &End, setup: &Setup) -> u64 {
+    if play.state() != pcm::State::Draining && !stops_at_its_end(play, setup) {
         return u64::MAX;
     }
+    if end.has_lost_a_ring() {
+        return 0;
+    }
+    let pointers = play.pointers();
     written_ahead(
         pointers.hw_ptr,
         pointers.appl_ptr,
         pointers.boundary,
-        buffer_size,
-        position,
+        setup.params.buffer_size,
+        end.position,
     )
 }

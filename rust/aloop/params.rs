@@ -6,7 +6,6 @@
 #![expect(non_upper_case_globals)]
 
 use alsa::module_param_array;
-use core::ptr::null_mut;
 
 /// The number of slots, which is `SNDRV_CARDS` of Debian's kernels.
 pub(crate) const SLOTS: usize = 32;
@@ -21,8 +20,7 @@ module_param_array! {
 
 module_param_array! {
     /// The identifier of each card.
-    pub(crate) static id: [charp; SLOTS] = [null_mut(); SLOTS],
-        "ID string for loopback soundcard."
+    pub(crate) static id: [charp; SLOTS], "ID string for loopback soundcard."
 }
 
 module_param_array! {

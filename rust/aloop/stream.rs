@@ -26,7 +26,6 @@ use alsa::{
         Opening,
         Preparing,
         Querying,
-        StopState,
         Trigger,
         Triggering, //
     },
@@ -125,7 +124,7 @@ impl pcm::Ops for Stream {
         };
         let line = lines.get(substream.number()).ok_or(ENODEV)?.clone();
         substream.constrain_periods_to_integer()?;
-        substream.attach(line.cable.clone(), port(direction));
+        substream.attach(line.cable.clone(), port(direction))?;
         line.cable.lock().open(direction);
         Ok(Self { line, direction })
     }
@@ -175,17 +174,10 @@ impl pcm::Ops for Stream {
         Ok(())
     }
 
-    fn pointer(stream: &Self, substream: &Querying<'_>) -> Option<u32> {
+    fn pointer(stream: &Self, _substream: &Querying<'_>) -> Option<u32> {
         let mut guard = stream.line.cable.lock();
         let (state, ports) = guard.split();
-        state.update(&ports, Ktime::now());
-        let end = state.end(stream.direction);
-        let (activity, position) = (end.activity, end.ring_position());
-        drop(guard);
-        if activity == Activity::Evicted {
-            substream.stop(StopState::Draining);
-        }
-        Some(position)
+        state.report_position(stream.direction, &ports, Ktime::now())
     }
 
     fn period_timer(stream: &Self, _substream: &Expired<'_>) -> Action {

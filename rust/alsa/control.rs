@@ -170,8 +170,9 @@ impl Value for Item {
         // The application asks for one item at a time; for one beyond the end it gets the last.
         enumerated.item = enumerated.item.min(items.saturating_sub(1));
         if let Some(name) = names.get(enumerated.item as usize) {
-            let bytes = name.to_bytes_with_nul();
-            for (to, from) in enumerated.name.iter_mut().zip(bytes) {
+            // The core has zeroed the field; its last byte stays zero.
+            let room = enumerated.name.len().saturating_sub(1);
+            for (to, from) in enumerated.name.iter_mut().take(room).zip(name.to_bytes()) {
                 *to = *from as c_char;
             }
         }
@@ -227,8 +228,8 @@ impl ElementId {
     /// `card` must be a valid card.
     pub(crate) unsafe fn notify(&self, card: *mut bindings::snd_card) {
         let mut id = self.0;
-        // SAFETY: `card` is valid, as the caller promises; the identity is copied. For one that is
-        // not of this card, listeners get an event that matches no element.
+        // SAFETY: `card` is valid, as the caller promises; the identity is copied. (One of another
+        // card would announce the element that has its number here.)
         unsafe { bindings::snd_ctl_notify(card, bindings::SNDRV_CTL_EVENT_MASK_VALUE, &mut id) };
     }
 }

@@ -7,11 +7,18 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/irq_work.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <sound/core.h>
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
+
+void rust_helper_init_irq_work(struct irq_work *work, void (*func)(struct irq_work *));
+void rust_helper_init_irq_work(struct irq_work *work, void (*func)(struct irq_work *))
+{
+	init_irq_work(work, func);
+}
 
 unsigned long rust_helper_spin_lock_irqsave(spinlock_t *lock);
 unsigned long rust_helper_spin_lock_irqsave(spinlock_t *lock)
@@ -48,6 +55,27 @@ bool rust_helper_snd_pcm_running(struct snd_pcm_substream *substream);
 bool rust_helper_snd_pcm_running(struct snd_pcm_substream *substream)
 {
 	return snd_pcm_running(substream);
+}
+
+/*
+ * Brings the stream into a state in which the core leaves its buffer alone: neither running nor to be
+ * started. @freed: HW_PARAMS must come before any use; a RESET of linked streams, which needs no
+ * state, fills in no silence either.
+ */
+void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool freed);
+void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool freed)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+	unsigned long flags;
+
+	snd_pcm_stream_lock_irqsave(substream, flags);
+	if (snd_pcm_running(substream))
+		snd_pcm_stop(substream, SNDRV_PCM_STATE_SETUP);
+	else if (runtime->state == SNDRV_PCM_STATE_PREPARED)
+		__snd_pcm_set_state(runtime, SNDRV_PCM_STATE_SETUP);
+	if (freed)
+		runtime->silence_size = 0;
+	snd_pcm_stream_unlock_irqrestore(substream, flags);
 }
 
 /* Are HW_PARAMS, HW_FREE or PREPARE at work on the buffer (`snd_pcm_buffer_access_lock()`)? */

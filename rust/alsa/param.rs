@@ -28,17 +28,46 @@ use kernel::{
 #[repr(transparent)]
 pub struct Array<T, const N: usize>(UnsafeCell<[T; N]>);
 
-// SAFETY: Rust code uses the values as atomics (integers, truth values), or only reads them
-// (strings); C code writes them only before any Rust code of the module runs.
-unsafe impl<T, const N: usize> Sync for Array<T, N> {}
+// SAFETY: Rust code uses the values as atomics (integers), or only reads them (truth values, strings);
+// C code writes them only before any Rust code of the module runs.
+unsafe impl<T: Slot, const N: usize> Sync for Array<T, N> {}
 
-impl<T: Copy, const N: usize> Array<T, N> {
+mod sealed {
+    /// What a slot can hold.
+    pub trait Slot: Copy {}
+}
+
+use sealed::Slot;
+
+impl Slot for c_int {}
+impl Slot for bool {}
+impl Slot for *mut c_char {}
+
+impl<const N: usize> Array<c_int, N> {
     /// For [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
-    pub const fn new(values: [T; N]) -> Self {
+    pub const fn new_int(values: [c_int; N]) -> Self {
         Self(UnsafeCell::new(values))
     }
+}
 
+impl<const N: usize> Array<bool, N> {
+    /// For [`module_param_array!`](crate::module_param_array).
+    #[doc(hidden)]
+    pub const fn new_bool(values: [bool; N]) -> Self {
+        Self(UnsafeCell::new(values))
+    }
+}
+
+impl<const N: usize> Array<*mut c_char, N> {
+    /// For [`module_param_array!`](crate::module_param_array): no strings. Only the kernel stores any.
+    #[doc(hidden)]
+    pub const fn new_charp() -> Self {
+        Self(UnsafeCell::new([core::ptr::null_mut(); N]))
+    }
+}
+
+impl<T: Slot, const N: usize> Array<T, N> {
     /// For [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
     pub const fn as_kparam(&self, ops: *const bindings::kernel_param_ops) -> KparamArray {
@@ -142,7 +171,7 @@ macro_rules! __modinfo {
 /// Declares a module parameter that is an array.
 ///
 /// The type is `int`, `bool` or `charp`, as C calls them. The values are the initial ones of all
-/// slots. Sysfs shows the parameter to everybody, and lets nobody write it.
+/// slots; those of a `charp` have none. Sysfs shows the parameter to everybody, and lets nobody write it.
 ///
 /// ```ignore
 /// alsa::module_param_array! {
@@ -157,17 +186,34 @@ macro_rules! module_param_array {
     (@ops int) => { &raw const ::kernel::bindings::param_ops_int };
     (@ops bool) => { &raw const ::kernel::bindings::param_ops_bool };
     (@ops charp) => { &raw const ::kernel::bindings::param_ops_charp };
-    (@type int) => { ::kernel::ffi::c_int };
-    (@type bool) => { bool };
-    (@type charp) => { *mut ::kernel::ffi::c_char };
     (
         $(#[$meta:meta])*
-        $vis:vis static $name:ident: [$kind:ident; $len:expr] = $init:expr, $description:literal
+        $vis:vis static $name:ident: [charp; $len:expr], $description:literal
     ) => {
         $(#[$meta])*
-        $vis static $name: $crate::param::Array<$crate::module_param_array!(@type $kind), { $len }> =
-            $crate::param::Array::new($init);
-
+        $vis static $name: $crate::param::Array<*mut ::kernel::ffi::c_char, { $len }> =
+            $crate::param::Array::new_charp();
+        $crate::module_param_array!(@declare $name charp $description);
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis static $name:ident: [int; $len:expr] = $init:expr, $description:literal
+    ) => {
+        $(#[$meta])*
+        $vis static $name: $crate::param::Array<::kernel::ffi::c_int, { $len }> =
+            $crate::param::Array::new_int($init);
+        $crate::module_param_array!(@declare $name int $description);
+    };
+    (
+        $(#[$meta:meta])*
+        $vis:vis static $name:ident: [bool; $len:expr] = $init:expr, $description:literal
+    ) => {
+        $(#[$meta])*
+        $vis static $name: $crate::param::Array<bool, { $len }> =
+            $crate::param::Array::new_bool($init);
+        $crate::module_param_array!(@declare $name bool $description);
+    };
+    (@declare $name:ident $kind:ident $description:literal) => {
         $crate::__modinfo!(
             "parmtype=", ::core::stringify!($name), ":array of ", ::core::stringify!($kind)
         );

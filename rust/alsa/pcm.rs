@@ -119,7 +119,9 @@ pub trait Ops: Sized + 'static {
     /// # Errors
     ///
     /// An error from a command that starts the stream is returned to the application, and the stream
-    /// does not start. Others are passed over.
+    /// does not start; the opposite command follows. (DRAIN, which starts a stream that is prepared,
+    /// passes over the error: the stream then counts as draining, and is stopped in time.) Errors of
+    /// other commands are passed over.
     fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
 
     /// The position of the device in the ring, in frames, less than the ring's length; `None` for an
@@ -127,7 +129,7 @@ pub trait Ops: Sized + 'static {
     fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
 
     /// The period timer has expired. No lock is held; must not sleep. The stream may have been
-    /// stopped in the meantime.
+    /// stopped in the meantime. Two calls may run at a time, if [`Port::expire_timer_now`] is used.
     fn period_timer(stream: &Self::Stream, substream: &Expired<'_>) -> Action {
         let _ = (stream, substream);
         Action::None
@@ -190,7 +192,7 @@ pub enum Action {
     ///
     /// C: `snd_pcm_period_elapsed()`.
     PeriodElapsed,
-    /// Stop the stream if it still runs.
+    /// Stop the stream, and those that it is linked with, if it still runs.
     ///
     /// C: `snd_pcm_stop()`.
     Stop(StopState),

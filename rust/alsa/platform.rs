@@ -25,7 +25,7 @@ pub struct Device(NonNull<bindings::platform_device>);
 
 // SAFETY: A platform device may be unregistered by any thread.
 unsafe impl Send for Device {}
-// SAFETY: Shared references read one pointer under the device's lock.
+// SAFETY: Shared references allow no more than a look at whether a driver is bound.
 unsafe impl Sync for Device {}
 
 impl Device {
@@ -46,10 +46,12 @@ impl Device {
         Ok(Self(NonNull::new(device).ok_or(ENODEV)?))
     }
 
-    /// Whether a driver is bound to the device. It may be unbound at any time.
+    /// Whether a driver is bound to the device. It may be unbound, or bound, at any time.
     ///
     /// C: `device_is_bound()`.
     pub fn is_bound(&self) -> bool {
+        // That function wants the device's lock to be held, lest its answer be out of date when it
+        // returns. Here it may be: it is a look at one pointer.
         // SAFETY: The device is valid.
         unsafe { bindings::device_is_bound(&raw mut (*self.0.as_ptr()).dev) }
     }

@@ -5,7 +5,9 @@
 //! C header: [`include/sound/info.h`](srctree/include/sound/info.h)
 
 use crate::bindings;
+use core::marker::PhantomData;
 use kernel::{
+    error::to_result,
     prelude::*,
     seq_file::SeqFile,
     types::ForeignOwnable, //
@@ -20,10 +22,29 @@ pub trait Text: Send + Sync + 'static {
 
 /// Adds a text file to a card.
 ///
+/// The text is the card's, as a device of its own: the card frees its devices when the last reader
+/// has gone. An entry's `private_free` would be called too late, if ever: the core leaves the entries
+/// of a card that is gone to the module `snd`, which frees them when it is unloaded itself.
+///
 /// # Safety
 ///
 /// `card` must be a valid card that is not registered.
 pub(crate) unsafe fn add<T: Text>(card: *mut bindings::snd_card, name: &CStr, text: T) -> Result {
+    let text = KBox::new(text, GFP_KERNEL)?.into_foreign();
+    // SAFETY: `card` is valid, and the callback frees what `text` is.
+    let added = to_result(unsafe {
+        bindings::snd_device_new(
+            card,
+            bindings::snd_device_type_SNDRV_DEV_LOWLEVEL,
+            text,
+            Owner::<T>::ops(),
+        )
+    });
+    if let Err(err) = added {
+        // SAFETY: The core has not kept the pointer.
+        drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign(text) });
+        return Err(err);
+    }
     // SAFETY: `card` is valid and the name is copied.
     let entry = unsafe {
         bindings::snd_info_create_card_entry(card, name.as_char_ptr(), core::ptr::null_mut())
@@ -31,22 +52,36 @@ pub(crate) unsafe fn add<T: Text>(card: *mut bindings::snd_card, name: &CStr, te
     if entry.is_null() {
         return Err(ENOMEM);
     }
-    let text = match KBox::new(text, GFP_KERNEL) {
-        Ok(text) => text.into_foreign(),
-        Err(err) => {
-            // SAFETY: The entry is new and nobody uses it.
-            unsafe { bindings::snd_info_free_entry(entry) };
-            return Err(err.into());
-        }
-    };
     // SAFETY: The entry is new, nobody uses it. Its content is text: `c.text` is the member in use.
-    // It is freed with the card, with its `private_free`.
     unsafe {
         (*entry).private_data = text;
-        (*entry).private_free = Some(private_free::<T>);
         (*entry).c.text.read = Some(read::<T>);
     }
     Ok(())
+}
+
+/// The device of a card that owns a text.
+struct Owner<T: Text>(PhantomData<T>);
+
+impl<T: Text> Owner<T> {
+    const OPS: bindings::snd_device_ops = bindings::snd_device_ops {
+        dev_free: Some(Self::free),
+        ..pin_init::zeroed()
+    };
+
+    const fn ops() -> &'static bindings::snd_device_ops {
+        &Self::OPS
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, once, with a device that [`add`] has made for `T`, when the file has
+    /// been removed and its readers have gone.
+    unsafe extern "C" fn free(device: *mut bindings::snd_device) -> c_int {
+        // SAFETY: `add` stored the pointer, and nobody borrows it any more.
+        drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign((*device).device_data) });
+        0
+    }
 }
 
 /// # Safety
@@ -57,17 +92,10 @@ unsafe extern "C" fn read<T: Text>(
     entry: *mut bindings::snd_info_entry,
     buffer: *mut bindings::snd_info_buffer,
 ) {
-    // SAFETY: `add` stored the pointer of a box, which `private_free` takes back.
+    // SAFETY: `add` stored the pointer of a box. The card, which owns it, removes the file and waits
+    // for its readers before it frees the box.
     let text = unsafe { <KBox<T> as ForeignOwnable>::borrow((*entry).private_data) };
     // SAFETY: See `snd_iprintf()`: for a text file the buffer's pointer is a `seq_file`.
     let file = unsafe { SeqFile::from_raw((*buffer).buffer.cast()) };
     text.show(file);
-}
-
-/// # Safety
-///
-/// Called only by the core, as the last thing done to an entry that [`add`] has made for `T`.
-unsafe extern "C" fn private_free<T: Text>(entry: *mut bindings::snd_info_entry) {
-    // SAFETY: `add` stored the pointer, and nobody borrows it any more.
-    drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign((*entry).private_data) });
 }

@@ -5,26 +5,38 @@
 //! # How long a ring may be touched
 //!
 //! The ring is a *managed* buffer: the core allocates it in HW_PARAMS and frees it in HW_FREE,
-//! HW_PARAMS and close. Two kinds of access to it have to be over before:
+//! HW_PARAMS and close. What touches it has to be over before that, and must not begin anew:
 //!
 //! 1. `prepare` touches it in process context. `Open::has_buffer` is a mutex that is held meanwhile;
 //!    the `hw_free` callback, which the core calls before it frees, takes it. HW_PARAMS and PREPARE
-//!    exclude each other by the runtime's `buffer_mutex`. (That would be enough, but for a close:
-//!    the core frees without that mutex, and only then unlinks the substream, so that a PREPARE of
-//!    a linked substream may be at work on this one.)
-//! 2. A running stream's ring is touched by whoever holds the lock of the hub that it is attached to.
-//!    It stands at its port from just before `trigger(START)` to just after `trigger(STOP)`, and the
-//!    core frees no buffer of a stream that runs. Three holes in that are closed here:
-//!    - START does not take the `buffer_mutex`: it could come while HW_PARAMS, having found the
-//!      stream not running, is about to replace the buffer. HW_PARAMS first makes
-//!      `buffer_accessing` negative and then looks at the state with the stream lock held; a START
-//!      that sees no negative count, with the stream lock held, is thus seen by HW_PARAMS, and one
-//!      that sees it is refused.
-//!    - A RESUME of linked substreams that fails half-way does not suspend again those that it had
-//!      resumed: they would run while the core thinks them suspended. `stop_operating`, set at each
-//!      start, makes the core call `sync_stop` before it touches the buffer; that empties the port.
-//!    - A linked substream may be prepared and started between its HW_FREE at close and its unlinking:
-//!      there is no ring to start with then (`Open::ring`).
+//!    exclude each other by the runtime's `buffer_mutex`. (That would be enough, but for a close: the
+//!    core frees without that mutex, and only then unlinks the substream, so that a PREPARE of a
+//!    linked substream may be at work on this one.)
+//! 2. Whoever holds the lock of the hub that the stream is attached to touches it while the stream is
+//!    at its port: from just before `trigger(START)` to just after `trigger(STOP)`.
+//! 3. The core touches it in a stream that starts or runs, when it fills in silence.
+//!
+//! The core means to free no buffer of a stream that runs or may be started, but does not quite
+//! achieve it. What is missing is done here:
+//!
+//! - START does not take the `buffer_mutex`: it may come while HW_PARAMS, having found the stream not
+//!   running, is about to replace the buffer. HW_PARAMS first makes `buffer_accessing` negative, and
+//!   then looks at the state with the stream lock held. So a START that sees no negative count, with
+//!   that lock held, is seen by HW_PARAMS; and one that sees it is refused.
+//! - DRAIN starts a prepared stream too, and goes on as if it ran if the start is refused. And close
+//!   frees the buffer of a stream that linked ones may have prepared and started again since it was
+//!   dropped. So `sync_stop` and `hw_free`, one of which the core calls before it frees (for
+//!   `sync_stop`, if `stop_operating` is set, which is therefore always set), [*withdraw*] the stream:
+//!   with the stream lock held they stop it and take it out of the state in which it could be started.
+//! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
+//!   resumed: they would run while the core thinks them suspended. `sync_stop` empties their ports.
+//!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)
+//! - After HW_FREE there is no ring to start with (`Open::ring`).
+//!
+//! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at work:
+//! no such callback runs while HW_PARAMS writes the parameters.
+//!
+//! [*withdraw*]: bindings::snd_pcm_withdraw
 
 use super::{
     hub::Running,
@@ -98,12 +110,12 @@ impl<T: Ops> Open<T> {
         let running = Running {
             substream: self.substream,
             ring: ring.ok_or_else(ebadfd)?,
-            timer: self.timer.as_raw(),
+            timer: NonNull::from(&self.timer),
         };
         if let Some(attachment) = &self.attachment {
             // SAFETY: The substream is open. Its ring is valid, and the core neither frees nor
             // replaces it before `leave_port()` (see the module's documentation). The timer lives
-            // until the substream is closed, and leaves the port before.
+            // until `private_free`, by which time the stream has left the port for good.
             unsafe { attachment.hub.set(attachment.port, Some(running)) };
         }
         Ok(())
@@ -185,8 +197,8 @@ impl<T: Ops> Glue<T> {
             let attachment = opening.attachment.take();
             let open = KBox::pin_init(
                 try_pin_init!(Open::<T> {
-                    // SAFETY: The timer is inside of an `Open<T>`, for which the callback is made.
-                    timer <- unsafe { PeriodTimer::new(Self::expired) },
+                    // SAFETY: The timer is inside of an `Open<T>`, for which the callbacks are made.
+                    timer <- unsafe { PeriodTimer::new(Self::timer_expired, Self::work_run) },
                     // SAFETY: The core passed a valid pointer.
                     substream: unsafe { NonNull::new_unchecked(substream) },
                     attachment,
@@ -220,6 +232,7 @@ impl<T: Ops> Glue<T> {
             unsafe {
                 (*runtime).private_data = open.into_foreign();
                 (*runtime).private_free = Some(Self::private_free);
+                (*runtime).stop_operating = true;
             }
             Ok(0)
         })
@@ -227,10 +240,11 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only by the core, once for each successful `open`, after `hw_free`.
+    /// Called only by the core, once for each successful `open`.
     unsafe extern "C" fn close(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded, and the runtime is freed after this.
         let open = unsafe { Self::opened(substream) };
+        // Without parameters there was no `hw_free`.
         open.give_up_buffer();
         open.timer.cancel_sync();
         0
@@ -272,11 +286,15 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only by the core, with an open substream that does not run, before it frees the buffer.
+    /// Called only by the core, with an open substream, before it frees the buffer.
     unsafe extern "C" fn hw_free(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
+        // From here on neither PREPARE nor START succeeds; then what is prepared or runs is withdrawn.
         open.give_up_buffer();
+        // SAFETY: The substream has a runtime, and no lock is held.
+        unsafe { bindings::snd_pcm_withdraw(substream, true) };
+        open.timer.cancel_sync();
         if T::HAS_HW_FREE {
             T::hw_free(&open.data);
         }
@@ -321,18 +339,16 @@ impl<T: Ops> Glue<T> {
             let open = unsafe { Self::opened(substream) };
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
-            // SAFETY: The stream lock is held; HW_PARAMS is refused while the stream runs, and
-            // before that by the look at `buffer_accessing` below.
+            // SAFETY: The substream has a runtime.
+            if command == Trigger::Start && unsafe { bindings::snd_pcm_buffer_locked(substream) } {
+                return Err(EBUSY);
+            }
+            // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it withdraws
+            // the stream before, for which it needs that lock, and afterwards the stream is in no
+            // state in which it is triggered.
             let triggering = unsafe { Triggering::new(this, &open.timer) };
-
             if command.starts() {
-                // SAFETY: The substream is valid and has a runtime.
-                if unsafe { bindings::snd_pcm_buffer_locked(substream) } {
-                    return Err(EBUSY);
-                }
                 open.enter_port()?;
-                // SAFETY: The field is protected by the stream lock.
-                unsafe { (*this.runtime()).stop_operating = true };
             }
             let result = T::trigger(&open.data, &triggering, command);
             if !command.starts() || result.is_err() {
@@ -349,8 +365,17 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn sync_stop(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
+        // In HW_PARAMS, HW_FREE and PREPARE, all of which the stream leaves in another state anyway.
+        // SAFETY: The substream has a runtime.
+        if unsafe { bindings::snd_pcm_buffer_locked(substream) } {
+            // SAFETY: As above, and no lock is held.
+            unsafe { bindings::snd_pcm_withdraw(substream, false) };
+        }
         open.leave_port();
         open.timer.cancel_sync();
+        // The core has cleared it before the call.
+        // SAFETY: The substream has a runtime; the field is set and cleared by callers of this only.
+        unsafe { (*(*substream).runtime).stop_operating = true };
         0
     }
 
@@ -364,7 +389,7 @@ impl<T: Ops> Glue<T> {
         let open = unsafe { Self::opened(substream) };
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
-        // SAFETY: The stream lock is held, and a running stream refuses HW_PARAMS.
+        // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
         match T::pointer(&open.data, &unsafe { Querying::new(this) }) {
             Some(frames) => frames as bindings::snd_pcm_uframes_t,
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
@@ -409,12 +434,30 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only as the callback of an hrtimer in an `Open<T>`.
-    unsafe extern "C" fn expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
-        // SAFETY: The hrtimer is the content of a `PeriodTimer`, and that a field of an `Open<T>`.
-        let open = unsafe { &*container_of!(PeriodTimer::containing(timer), Open<T>, timer) };
+    /// Called only as the callback of the hrtimer in the `PeriodTimer` of an `Open<T>`.
+    unsafe extern "C" fn timer_expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+        // SAFETY: As this function requires.
+        unsafe { Self::expired(PeriodTimer::of_timer(timer)) };
+        bindings::hrtimer_restart_HRTIMER_NORESTART
+    }
+
+    /// # Safety
+    ///
+    /// Called only as the callback of the irq_work in the `PeriodTimer` of an `Open<T>`.
+    unsafe extern "C" fn work_run(work: *mut bindings::irq_work) {
+        // SAFETY: As this function requires.
+        unsafe { Self::expired(PeriodTimer::of_work(work)) };
+    }
+
+    /// # Safety
+    ///
+    /// `timer` must be the `PeriodTimer` of an `Open<T>`, which waits for the call before it is freed;
+    /// no lock must be held that a driver takes.
+    unsafe fn expired(timer: *mut PeriodTimer) {
+        // SAFETY: The timer is a field of an `Open<T>`.
+        let open = unsafe { &*container_of!(timer, Open<T>, timer) };
         let substream = open.substream.as_ptr();
-        // SAFETY: `close` and `private_free` wait for the callback: the substream is open.
+        // SAFETY: `private_free`, which is called before the runtime is freed, waits for the callback.
         let this = unsafe { Substream::from_raw(substream) };
         // SAFETY: It is the timer of that substream.
         let expired = unsafe { Expired::new(this, &open.timer) };
@@ -433,6 +476,5 @@ impl<T: Ops> Glue<T> {
                 unsafe { bindings::snd_pcm_stream_unlock_irqrestore(substream, flags) };
             }
         }
-        bindings::hrtimer_restart_HRTIMER_NORESTART
     }
 }

@@ -8,11 +8,12 @@
 //! and through a [`Port`] the ring, the application's position and the period timer of the stream.
 //!
 //! A stream comes to its port just before the driver's `trigger` is told to start it, and leaves it
-//! just after `trigger` was told to stop, pause or suspend it. Both take the hub's lock. So what is
+//! just after `trigger` was told to stop, pause or suspend it, or if that was missed, before the core
+//! touches its ring or its parameters. Both take the hub's lock. So what is
 //! found at a port stays valid as long as the lock is held, although it belongs to a stream whose
 //! own lock is not held.
 //!
-//! Order of locks: stream lock, hub lock, the timer queue's lock. Nothing that takes a stream lock
+//! Order of locks: stream lock, a lock of the substream's own, hub lock, the timer queue's lock. Nothing that takes a stream lock
 //! may be called with the hub's lock held; the callbacks are made such that there is no occasion.
 
 use super::{
@@ -20,7 +21,7 @@ use super::{
         RawRing,
         Ring, //
     },
-    timer,
+    timer::PeriodTimer,
     State, //
 };
 use crate::{
@@ -52,11 +53,11 @@ use kernel::prelude::*;
 pub(crate) struct Running {
     pub(crate) substream: NonNull<bindings::snd_pcm_substream>,
     pub(crate) ring: RawRing,
-    pub(crate) timer: NonNull<bindings::hrtimer>,
+    pub(crate) timer: NonNull<PeriodTimer>,
 }
 
 // SAFETY: The pointers are used under the hub's lock only, and what they are used for may be done
-// by any thread.
+// by any thread: a `PeriodTimer` is `Sync`.
 unsafe impl Send for Running {}
 
 /// What the lock protects.
@@ -179,7 +180,18 @@ impl Port<'_> {
     #[inline]
     pub fn arm_timer(&self, at: Ktime) {
         // SAFETY: By the type invariant it is the period timer of an open substream.
-        unsafe { timer::arm(self.running.timer, at) }
+        unsafe { self.running.timer.as_ref() }.arm(at);
+    }
+
+    /// Lets the callback of the period timer run at once: as soon as this processor has interrupts on,
+    /// thus before a system call that led here returns (on `PREEMPT_RT`, soon). It may run beside one
+    /// that the timer has called.
+    ///
+    /// C: `irq_work_queue()`.
+    #[inline]
+    pub fn expire_timer_now(&self) {
+        // SAFETY: By the type invariant it is the period timer of an open substream.
+        unsafe { self.running.timer.as_ref() }.expire_now();
     }
 
     /// The state of the stream. It may change at any time: the stream lock is not held.
@@ -194,7 +206,7 @@ impl Port<'_> {
     pub fn pointers(&self) -> Pointers {
         let substream = self.running.substream.as_ptr();
         // SAFETY: By the type invariant the substream has a runtime, and with it a status and a
-        // control page. `boundary` is set by HW_PARAMS only, which a running stream refuses.
+        // control page. `boundary` is written by HW_PARAMS only, and by then the port is empty.
         unsafe {
             Pointers {
                 // In this order: what the application has written is at least as much as it had

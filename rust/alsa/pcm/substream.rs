@@ -9,7 +9,7 @@
 //! | [`Opening`]     | `open`         | yes       | no          | attach to a hub, constrain          |
 //! | [`Preparing`]   | `prepare`      | yes       | no          | parameters, ring                    |
 //! | [`Triggering`]  | `trigger`      | no        | held        | parameters, timer, control events   |
-//! | [`Querying`]    | `pointer`      | no        | held        | parameters, stop the stream         |
+//! | [`Querying`]    | `pointer`      | no        | held        | parameters                          |
 //! | [`Expired`]     | `period_timer` | no        | no          | timer                               |
 
 use super::{
@@ -145,12 +145,21 @@ impl<'a> Opening<'a> {
 
     /// Attaches the substream to a port of `hub`, at which it will be found while it runs.
     ///
-    /// A substream has one attachment: a second call replaces the first.
-    pub fn attach<T, const N: usize>(&mut self, hub: Arc<Hub<T, N>>, port: usize)
+    /// A substream has one attachment: a second call replaces the first. A port is for one substream:
+    /// of two that run, the one that started last is found there.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the hub has no such port.
+    pub fn attach<T, const N: usize>(&mut self, hub: Arc<Hub<T, N>>, port: usize) -> Result
     where
         T: Send + Unpin + 'static,
     {
+        if port >= N {
+            return Err(EINVAL);
+        }
         self.attachment = Some(Attachment { hub, port });
+        Ok(())
     }
 
     /// Constrains the ring to a whole number of periods.
@@ -248,15 +257,6 @@ impl<'a> Querying<'a> {
     pub fn params(&self) -> Params {
         self.0.params()
     }
-
-    /// Stops the stream if it runs, and leaves it in `state`. `trigger` is called before this
-    /// returns: hold no lock that it takes.
-    ///
-    /// C: `snd_pcm_stop()`.
-    pub fn stop(&self, state: StopState) {
-        // SAFETY: The stream lock is held.
-        unsafe { stop_locked(self.as_raw(), state) };
-    }
 }
 
 /// A substream whose period timer has expired. No lock is held; interrupt context, or a thread that
@@ -311,7 +311,8 @@ pub enum StopState {
     Setup,
     /// As after an xrun.
     Xrun,
-    /// For a capture: what has been recorded can be seen to be the end.
+    /// For a capture: no more will come. For a playback, the core takes it for one that still plays
+    /// what is left; use [`StopState::Setup`] there. A stop concerns all linked substreams alike.
     Draining,
 }
 

@@ -11,13 +11,17 @@
 //! The timer is never restarted by its callback's return value but by arming it anew. So it does
 //! not matter whether a callback is running when the stream is started again.
 //!
-//! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
+//! Beside the hrtimer there is an irq_work with the same callback, for a stream that must be called at
+//! once: before whoever asked for it, with interrupts off, has them on again. An hrtimer that is armed
+//! for the past is only as quick as the clock's hardware.
+//!
+//! C headers: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h),
+//! [`include/linux/irq_work.h`](srctree/include/linux/irq_work.h)
 
 use crate::{
     bindings,
     time::Ktime, //
 };
-use core::ptr::NonNull;
 use kernel::{
     container_of,
     prelude::*,
@@ -25,24 +29,30 @@ use kernel::{
 };
 
 /// What an hrtimer calls when it expires.
-pub(crate) type Callback =
+pub(crate) type TimerCallback =
     unsafe extern "C" fn(*mut bindings::hrtimer) -> bindings::hrtimer_restart;
 
-/// An hrtimer on `CLOCK_MONOTONIC`.
+/// What an irq_work calls.
+pub(crate) type WorkCallback = unsafe extern "C" fn(*mut bindings::irq_work);
+
+/// An hrtimer on `CLOCK_MONOTONIC`, and an irq_work.
 ///
-/// Its mode is neither `HARD` nor `SOFT`: the callback runs in hard interrupt context, and in soft
-/// interrupt context on `PREEMPT_RT`, where the stream lock sleeps.
+/// The mode of the timer is neither `HARD` nor `SOFT`, and the work is not `HARD` either: callbacks
+/// run in hard interrupt context, but on `PREEMPT_RT`, where the stream lock sleeps, in soft interrupt
+/// context and in a thread.
 ///
 /// # Invariants
 ///
-/// The timer is initialised and does not move.
+/// Timer and work are initialised and do not move.
 #[pin_data(PinnedDrop)]
 pub(crate) struct PeriodTimer {
     #[pin]
-    inner: Opaque<bindings::hrtimer>,
+    timer: Opaque<bindings::hrtimer>,
+    #[pin]
+    work: Opaque<bindings::irq_work>,
 }
 
-// SAFETY: The functions that take an hrtimer lock its base; they may be called from any thread.
+// SAFETY: The functions for timers and works may be called from any thread.
 unsafe impl Send for PeriodTimer {}
 // SAFETY: As above: shared references allow no more than to call those functions.
 unsafe impl Sync for PeriodTimer {}
@@ -52,38 +62,63 @@ impl PeriodTimer {
     ///
     /// # Safety
     ///
-    /// Until the timer is dropped, `callback` must be sound to call with its address.
-    pub(crate) unsafe fn new(callback: Callback) -> impl PinInit<Self> {
+    /// Until the timer is dropped, the callbacks must be sound to call with the addresses of its parts.
+    pub(crate) unsafe fn new(
+        timer_callback: TimerCallback,
+        work_callback: WorkCallback,
+    ) -> impl PinInit<Self> {
         pin_init!(Self {
             // INVARIANT: Initialised here; pinned.
-            inner <- Opaque::ffi_init(|slot: *mut bindings::hrtimer| {
+            timer <- Opaque::ffi_init(|slot: *mut bindings::hrtimer| {
                 // SAFETY: `slot` may be written and stays where it is until drop, which cancels.
                 unsafe {
                     bindings::hrtimer_setup(
                         slot,
-                        Some(callback),
+                        Some(timer_callback),
                         bindings::CLOCK_MONOTONIC as bindings::clockid_t,
                         bindings::hrtimer_mode_HRTIMER_MODE_ABS,
                     )
                 }
             }),
+            work <- Opaque::ffi_init(|slot: *mut bindings::irq_work| {
+                // SAFETY: `slot` may be written and stays where it is until drop, which waits.
+                unsafe { bindings::init_irq_work(slot, Some(work_callback)) }
+            }),
         })
     }
 
-    /// The timer of which `inner` is the C part: for a callback, which gets that.
+    /// The timer of which `timer` is a part: for a callback, which gets that.
     ///
     /// # Safety
     ///
-    /// `inner` must be the C part of a `PeriodTimer`.
-    pub(crate) unsafe fn containing(inner: *mut bindings::hrtimer) -> *mut Self {
-        // SAFETY: By the caller's promise `inner` points into a `Self`.
-        unsafe { container_of!(Opaque::cast_from(inner).cast_mut(), Self, inner) }
+    /// `timer` must be the hrtimer of a `PeriodTimer`.
+    pub(crate) unsafe fn of_timer(timer: *mut bindings::hrtimer) -> *mut Self {
+        // SAFETY: By the caller's promise `timer` points into a `Self`.
+        unsafe { container_of!(Opaque::cast_from(timer).cast_mut(), Self, timer) }
     }
 
-    /// The address of the C timer.
-    pub(crate) fn as_raw(&self) -> NonNull<bindings::hrtimer> {
-        // SAFETY: A field's address is not null.
-        unsafe { NonNull::new_unchecked(self.inner.get()) }
+    /// As [`PeriodTimer::of_timer`].
+    ///
+    /// # Safety
+    ///
+    /// `work` must be the irq_work of a `PeriodTimer`.
+    pub(crate) unsafe fn of_work(work: *mut bindings::irq_work) -> *mut Self {
+        // SAFETY: By the caller's promise `work` points into a `Self`.
+        unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Self, work) }
+    }
+
+    /// The address of the hrtimer.
+    fn as_raw(&self) -> *mut bindings::hrtimer {
+        self.timer.get()
+    }
+
+    /// Lets the callback run as soon as this processor has interrupts on (on `PREEMPT_RT`, as soon as
+    /// its thread runs). It may then run beside the timer's.
+    ///
+    /// Any context.
+    pub(crate) fn expire_now(&self) {
+        // SAFETY: The work is initialised, by the type invariant.
+        unsafe { bindings::irq_work_queue(self.work.get()) };
     }
 
     /// Lets the timer expire at `at`, or at once if that is past. A timer that is armed is moved.
@@ -91,8 +126,15 @@ impl PeriodTimer {
     /// Any context.
     #[inline]
     pub(crate) fn arm(&self, at: Ktime) {
-        // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
-        unsafe { arm(self.as_raw(), at) }
+        // SAFETY: The timer is initialised and does not move, by the type invariant.
+        unsafe {
+            bindings::hrtimer_start_range_ns(
+                self.as_raw(),
+                at.as_raw(),
+                0,
+                bindings::hrtimer_mode_HRTIMER_MODE_ABS,
+            )
+        }
     }
 
     /// Takes the timer off its queue; does not wait for a callback that is running.
@@ -101,15 +143,18 @@ impl PeriodTimer {
     #[inline]
     pub(crate) fn try_cancel(&self) {
         // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
-        unsafe { bindings::hrtimer_try_to_cancel(self.as_raw().as_ptr()) };
+        unsafe { bindings::hrtimer_try_to_cancel(self.as_raw()) };
     }
 
-    /// Takes the timer off its queue and waits until its callback has returned.
+    /// Takes the timer off its queue and waits until its callback, and that of the work, have returned.
     ///
-    /// Process context, and without any lock that the callback takes.
+    /// Process context, interrupts on, and without any lock that the callback takes.
     pub(crate) fn cancel_sync(&self) {
+        // The work first: its callback may arm the timer.
+        // SAFETY: The work is initialised, by the type invariant.
+        unsafe { bindings::irq_work_sync(self.work.get()) };
         // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
-        unsafe { bindings::hrtimer_cancel(self.as_raw().as_ptr()) };
+        unsafe { bindings::hrtimer_cancel(self.as_raw()) };
     }
 }
 
@@ -117,23 +162,5 @@ impl PeriodTimer {
 impl PinnedDrop for PeriodTimer {
     fn drop(self: Pin<&mut Self>) {
         self.cancel_sync();
-    }
-}
-
-/// [`PeriodTimer::arm`] for a timer that is known by its address.
-///
-/// # Safety
-///
-/// `timer` must be an initialised hrtimer that does not move before it is cancelled.
-#[inline]
-pub(crate) unsafe fn arm(timer: NonNull<bindings::hrtimer>, at: Ktime) {
-    // SAFETY: By the caller's promise.
-    unsafe {
-        bindings::hrtimer_start_range_ns(
-            timer.as_ptr(),
-            at.as_raw(),
-            0,
-            bindings::hrtimer_mode_HRTIMER_MODE_ABS,
-        )
     }
 }
