@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: GPL-2.0
+# What a user or CI calls; `make help` lists it. The module's own build is in Kbuild.
+
+# The kernel tree that `make` builds on: the running kernel's, if nothing else is said.
+KDIR ?= /lib/modules/$(shell uname -r)/build
+# The kernel that `make install` installs for.
+RELEASE ?= $(shell uname -r)
+MO := $(CURDIR)/build/host
+
+.PHONY: all module stock kdir install demo test fmt check doc shell clean distclean help
+.DEFAULT_GOAL := all
+
+all: module
+
+module:
+	@scripts/check-kdir "$(KDIR)"
+	@mkdir -p $(MO)
+	$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(MO) modules
+	@echo "built: build/host/snd-aloop-rs.ko; sudo make install puts it where modprobe finds it"
+
+stock:
+	@scripts/build-module
+	@echo "built: build/stock/snd-aloop-rs.ko"
+
+kdir:
+	@echo "$$(scripts/kernel-tree)/build"
+
+install:
+	@scripts/install-module $(RELEASE)
+
+demo:
+	@scripts/demo
+
+test:
+	@tests/run
+
+fmt:
+	@scripts/check-static fmt
+
+check:
+	@tests/run static
+
+doc:
+	@scripts/build-module build/doc ALSA_RUSTDOC=1
+	@echo "rendered: build/doc/doc/alsa/index.html"
+
+shell: stock
+	@qemu/run -- sh
+
+# What can be made again from the caches in seconds or minutes, ...
+clean:
+	@scripts/clean build
+
+# ... and the caches too.
+distclean:
+	@scripts/clean all
+
+help:
+	@echo 'Everything but all and install works without preparation on Debian 12 and 13: the tools'
+	@echo 'come from a build root in $${XDG_CACHE_HOME:-~/.cache}/snd-aloop-rs, made when first needed.'
+	@echo
+	@echo '  make demo       boot the stock kernel in QEMU, loop real audio, compare every sample'
+	@echo '  make test       run all the tests'
+	@echo '  make check      the static checks only: rustfmt, clippy, shellcheck'
+	@echo '  make shell      a shell in the stock kernel, with the modules at hand'
+	@echo '                  (qemu/run --help: any command, and what else it can do)'
+	@echo
+	@echo '  make            build the module for KDIR with this machine'"'"'s tools'
+	@echo '                  (KDIR=$(KDIR))'
+	@echo '  make stock      build it in the build root, for the newest kernel of Debian 13'"'"'s backports'
+	@echo '  make kdir       make a tree of that kernel to build on, Rust included; print its folder:'
+	@echo '                  make KDIR=$$(make -s kdir)'
+	@echo '  make install    as root: install the module built for the running kernel, by either'
+	@echo '                  (another kernel: RELEASE=...; another root: INSTALL_MOD_PATH=...)'
+	@echo
+	@echo '  make fmt        format the Rust sources'
+	@echo '  make doc        render the documentation of the Rust items'
+	@echo '  make clean      remove build/'
+	@echo '  make distclean  remove build/ and the caches'
