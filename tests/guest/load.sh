@@ -1,0 +1,301 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# load.sh [MODULE [ALOOP-TEST]]: tests loading and unloading of the module in a guest where no sound
+# card is present, with its parameters. Numbers in names are rules of the card's behaviour. The
+# report is KTAP version 1; the exit status is 1 if a test failed. MODULE is snd-aloop-rs unless
+# given. With aloop-test (by default the one beside this script), a third card is played through.
+
+MODULE=${1:-snd-aloop-rs}
+ALOOP_TEST=${2:-$(dirname "$0")/aloop-test}
+NAME=$(echo "$MODULE" | tr - _)
+PARAMETERS=/sys/module/$NAME/parameters
+ERRORS=/tmp/load.errors
+
+# --- helpers: each failing one says why on stdout and ends the test
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+expect() { # WHAT GOT WANT
+	[ "$2" = "$3" ] || fail "$1: expected '$3', got '$2'"
+}
+
+loaded() { [ -d "/sys/module/$NAME" ]; }
+
+load() { # [PARAMETER=VALUE]...
+	modprobe "$MODULE" "$@" 2>"$ERRORS" || fail "modprobe $MODULE $*: $(cat "$ERRORS")"
+	loaded || fail "modprobe $MODULE $*: no /sys/module/$NAME"
+}
+
+load_fails() { # MESSAGE [PARAMETER=VALUE]...
+	message=$1
+	shift
+	if modprobe "$MODULE" "$@" 2>"$ERRORS"; then
+		fail "modprobe $MODULE $*: expected '$message', got success"
+	fi
+	grep -q "$message" "$ERRORS" ||
+		fail "modprobe $MODULE $*: expected '$message', got '$(cat "$ERRORS")'"
+	! loaded || fail "modprobe $MODULE $* failed, but the module is there"
+	expect "cards" "$(cards)" ""
+}
+
+unload() {
+	loaded || return 0
+	rmmod "$MODULE" 2>"$ERRORS" || fail "rmmod: $(cat "$ERRORS")"
+	! loaded || fail "rmmod succeeded, but /sys/module/$NAME is there"
+	expect "cards after rmmod" "$(cards)" ""
+}
+
+unload_refused() { # WHY
+	if rmmod "$MODULE" 2>"$ERRORS"; then
+		fail "rmmod $1: expected a refusal, got success"
+	fi
+	grep -q "in use\|temporarily unavailable" "$ERRORS" || fail "rmmod $1: $(cat "$ERRORS")"
+	loaded || fail "rmmod $1 was refused, but the module has gone"
+}
+
+# Number and id of each card: "0=Loopback 1=Loopback_1".
+cards() {
+	sed -n 's/^ *\([0-9]*\) \[\([^ ]*\) *\]: .*/\1=\2/p' /proc/asound/cards 2>/dev/null |
+		xargs
+}
+
+# The long name of card $1.
+long_name() {
+	sed -n "/^ *$1 \[/{n;s/^ *//;p}" /proc/asound/cards
+}
+
+# $1 values $2, separated by commas.
+many() { yes "$2" | head -n "$1" | xargs | tr ' ' ,; }
+
+# The value of the control $2 of device $3, substream $4 of card $1.
+control() {
+	amixer -c "$1" cget "iface=PCM,name='$2',device=$3,subdevice=$4" 2>&1 |
+		sed -n 's/^ *: values=//p'
+}
+
+# Streams can be opened on card $1.
+card_works() {
+	arecord -q -D "hw:$1,1,0" -f S16_LE -c 2 -r 48000 -d 1 /tmp/load.wav >"$ERRORS" 2>&1 ||
+		fail "arecord on card $1: $(cat "$ERRORS")"
+}
+
+# --- tests
+
+test_default() {
+	load
+	expect cards "$(cards)" 0=Loopback
+	expect "long name" "$(long_name 0)" "Loopback 1"
+	expect "head of /proc/asound/cards" "$(head -n 1 /proc/asound/cards)" \
+		" 0 [Loopback       ]: Loopback - Loopback"
+	expect /proc/asound/pcm "$(cat /proc/asound/pcm)" \
+		"00-00: Loopback PCM : Loopback PCM : playback 8 : capture 8
+00-01: Loopback PCM : Loopback PCM : playback 8 : capture 8"
+	expect /proc/asound/modules "$(cat /proc/asound/modules)" " 0 $NAME"
+}
+
+test_parameters() {
+	load
+	for parameter in index id enable pcm_substreams; do
+		mode=$(stat -c %a "$PARAMETERS/$parameter") || fail "no parameter $parameter in sysfs"
+		expect "mode of $parameter" "$mode" 444
+	done
+	expect index "$(cat "$PARAMETERS/index")" "$(many 32 -1)"
+	expect id "$(cat "$PARAMETERS/id")" "$(many 32 "(null)")"
+	expect enable "$(cat "$PARAMETERS/enable")" "Y,$(many 31 N)"
+	expect pcm_substreams "$(cat "$PARAMETERS/pcm_substreams")" "$(many 32 8)"
+}
+
+test_modinfo() {
+	license=$(modinfo -F license "$MODULE")
+	case $license in
+	GPL*) ;;
+	*) fail "license: $license" ;;
+	esac
+	modinfo -F parm "$MODULE" >/tmp/load.parm
+	for want in index:int id:charp enable:bool pcm_substreams:int; do
+		grep -q "^${want%:*}:.*(array of ${want#*:})" /tmp/load.parm ||
+			fail "no parameter ${want%:*}, array of ${want#*:}, in: $(cat /tmp/load.parm)"
+	done
+}
+
+test_index() {
+	load index=3
+	expect cards "$(cards)" 3=Loopback
+	card_works 3
+	unload
+	load index=-8
+	expect "cards with the mask -8" "$(cards)" 3=Loopback
+	unload
+	load index=5,2 enable=1,1
+	expect cards "$(cards)" "2=Loopback_1 5=Loopback"
+	expect "long name of card 2" "$(long_name 2)" "Loopback 2"
+	unload
+	load index=1,1 enable=1,1
+	expect "cards when the second's index is taken" "$(cards)" 1=Loopback
+	unload
+	load index=32,4 enable=1,1
+	expect "cards when the first's index is too large" "$(cards)" 4=Loopback
+	unload
+	load_fails "No such device" index=32
+}
+
+test_id() {
+	for pair in my-card!x=mycardx 9lives=D9lives card7=Default =Loopback _=Default \
+		abcdefghijklmnopqrst=abcdefghijklmno Studio=Studio; do
+		load "id=${pair%=*}"
+		expect "cards with id=${pair%=*}" "$(cards)" "0=${pair#*=}"
+		unload
+	done
+	load id=Same,Same,Same enable=1,1,1
+	expect cards "$(cards)" "0=Same 1=Same_1 2=Same_2"
+	expect "id in sysfs" "$(cut -d, -f1-4 "$PARAMETERS/id")" "Same,Same,Same,(null)"
+}
+
+test_enable() {
+	load enable=1,1,1
+	expect cards "$(cards)" "0=Loopback 1=Loopback_1 2=Loopback_2"
+	for card in 0 1 2; do
+		expect "long name" "$(long_name $card)" "Loopback $((card + 1))"
+	done
+	card_works 2
+	if [ -x "$ALOOP_TEST" ]; then
+		"$ALOOP_TEST" --card Loopback_2 "every cable works" >/tmp/load.ktap ||
+			fail "aloop-test on the third card: $(cat /tmp/load.ktap)"
+	fi
+	unload
+	load enable=n,y
+	expect "cards with the second only" "$(cards)" 0=Loopback
+	expect "its long name" "$(long_name 0)" "Loopback 2"
+	unload
+	load "enable=$(many 32 1)" pcm_substreams="$(many 32 1)"
+	expect "number of cards" "$(cards | wc -w)" 32
+	expect "long name of the last" "$(long_name 31)" "Loopback 32"
+	unload
+	load_fails "No such device" enable=0
+}
+
+test_substreams() {
+	for pair in 0=1 -5=1 1=1 3=3 8=8 9=8 1000=8; do
+		want=${pair#*=}
+		load "pcm_substreams=${pair%=*}"
+		expect "first value after pcm_substreams=${pair%=*}" \
+			"$(cut -d, -f1 "$PARAMETERS/pcm_substreams")" "$want"
+		expect /proc/asound/pcm "$(tail -n 1 /proc/asound/pcm)" \
+			"00-01: Loopback PCM : Loopback PCM : playback $want : capture $want"
+		expect "number of controls" "$(amixer -c 0 controls | wc -l)" $((14 * want))
+		unload
+	done
+	load pcm_substreams=2,99,-7
+	expect "clamped for the card made, untouched for others" \
+		"$(cut -d, -f1-4 "$PARAMETERS/pcm_substreams")" 2,99,-7,8
+	expect "numid of the second device's first control" "$(amixer -c 0 controls |
+		sed -n "s/^numid=\([0-9]*\),iface=PCM,name='PCM Rate Shift 100000',device=1$/\1/p")" 15
+}
+
+test_bad_parameters() {
+	load_fails "Invalid argument" "index=$(many 33 -1)"
+	load_fails "Invalid argument" "enable=$(many 33 1)"
+	load_fails "Invalid argument" index=one
+	load_fails "Invalid argument" pcm_substreams=8x
+	load_fails "Invalid argument" enable=2
+	load_fails "Invalid argument" index=1,two
+	load
+	expect "cards afterwards" "$(cards)" 0=Loopback
+}
+
+test_unknown_parameter() {
+	load no_such_parameter=1
+	expect cards "$(cards)" 0=Loopback
+}
+
+test_unload_in_use() {
+	load
+	exec 5</dev/snd/pcmC0D0c
+	unload_refused "with an open recorder"
+	exec 5<&- 6>/dev/snd/pcmC0D1p
+	unload_refused "with an open player"
+	exec 6>&- 7</dev/snd/controlC0
+	unload_refused "with an open control device"
+	exec 7<&-
+	arecord -q -D hw:0,1,4 -f S16_LE -c 2 -r 48000 /tmp/load.wav 2>"$ERRORS" &
+	recorder=$!
+	# It must not outlive a test that fails.
+	trap 'kill -KILL $recorder 2>/dev/null' EXIT
+	status=/proc/asound/card0/pcm1c/sub4/status
+	tries=0
+	until grep -q RUNNING $status; do
+		tries=$((tries + 1))
+		[ $tries -lt 500 ] || fail "arecord does not run: $(cat $status "$ERRORS")"
+		sleep 0.01
+	done
+	unload_refused "with a running recorder"
+	grep -q RUNNING $status || fail "the recorder was stopped by a refused rmmod"
+	kill -TERM $recorder
+	wait $recorder
+	card_works 0
+}
+
+test_defaults() {
+	load
+	for place in "0 0" "0 7" "1 0" "1 3"; do
+		# shellcheck disable=SC2086 # two words
+		set -- $place
+		for pair in "Rate Shift 100000=100000" Notify=off "Slave Active=off" "Slave Format=2" \
+			"Slave Rate=48000" "Slave Channels=2" "Slave Access Mode=0"; do
+			expect "PCM ${pair%=*} of device $1 substream $2" \
+				"$(control 0 "PCM ${pair%=*}" "$1" "$2")" "${pair##*=}"
+		done
+	done
+}
+
+test_again_and_again() {
+	for round in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		load
+		expect "cards in round $round" "$(cards)" 0=Loopback
+		exec 5</dev/snd/pcmC0D0c
+		exec 5<&-
+		unload
+	done
+	! ls /dev/snd/pcm* 2>/dev/null || fail "device nodes are left"
+	load
+	card_works 0
+}
+
+# --- report
+
+TESTS="\
+default:2.3 a load without parameters makes the card Loopback
+parameters:1.1 parameters in sysfs, with their defaults
+modinfo:1.9 modinfo names licence and parameters
+defaults:9.2 control values of a card never used
+index:1.1 index
+id:1.2 id
+enable:1.3 enable
+substreams:1.4 pcm_substreams
+bad_parameters:1.7 bad values are refused, and a load works afterwards
+unknown_parameter:1.7 an unknown parameter is ignored
+unload_in_use:13.1 an unload in use is refused and does no harm
+again_and_again:1.8 loaded and unloaded twenty times"
+
+echo "KTAP version 1"
+echo "1..$(echo "$TESTS" | wc -l)"
+number=0 failed=0
+while IFS=: read -r test name; do
+	number=$((number + 1))
+	# In a shell of its own: a failing test ends there, and its open files with it.
+	if message=$(unload && "test_$test" && unload 2>&1); then
+		echo "ok $number - $name"
+	else
+		echo "$message" | sed 's/^/# /'
+		echo "not ok $number - $name"
+		failed=$((failed + 1))
+	fi
+	(unload) >/dev/null
+done <<END
+$TESTS
+END
+echo "# $((number - failed)) passed, $failed failed, 0 skipped"
+[ $failed -eq 0 ]

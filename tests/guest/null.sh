@@ -1,0 +1,107 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# null.sh: tests the sample driver snd-null-rs, a null sink and silent source. Its report is KTAP.
+
+# Tests are called by their names in the table below.
+# shellcheck disable=SC2317,SC2329
+RATE=48000
+# 2 s of noise at 48 kHz, S16, stereo.
+BYTES=384000
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+# uptime_ms: the time since boot in milliseconds.
+uptime_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
+
+# takes LEAST COMMAND...: the command succeeds and takes so many milliseconds or more; $took has them.
+takes() {
+	least=$1
+	shift
+	begun=$(uptime_ms)
+	"$@" || fail "$*: status $?"
+	took=$(($(uptime_ms) - begun))
+	[ "$took" -ge "$least" ] || fail "$*: took $took ms, expected $least or more"
+}
+
+play() {
+	aplay -q -D hw:Null -f S16_LE -c 2 -r "$RATE" -t raw /tmp/noise.raw
+}
+
+# --- the tests
+
+t_loads() {
+	modprobe snd-null-rs || fail "modprobe: status $?"
+	grep -q '\[Null *\]: Null - Null' /proc/asound/cards || fail "no card Null: $(cat /proc/asound/cards)"
+}
+t_devices() {
+	grep -q 'Null PCM : Null PCM : playback 1 : capture 1' /proc/asound/pcm || fail "$(cat /proc/asound/pcm)"
+}
+# A player is done when all has been played: the device must take its time. How much more it takes is
+# the host's affair.
+t_plays() {
+	takes 1950 play
+	echo "$took" >/tmp/nominal
+}
+t_speed() {
+	amixer -q -c Null cset iface=CARD,name='Speed Percent' 400 || fail "amixer: status $?"
+	takes 450 play
+	[ $((took * 2)) -lt "$(cat /tmp/nominal)" ] ||
+		fail "took $took ms at four times the speed, $(cat /tmp/nominal) ms before"
+	amixer -q -c Null cset iface=CARD,name='Speed Percent' 100
+}
+t_speed_range() {
+	amixer -c Null cget iface=CARD,name='Speed Percent' | grep -q 'min=10,max=1000,step=1' ||
+		fail "$(amixer -c Null contents)"
+}
+t_records() {
+	arecord -q -D hw:Null -f S16_LE -c 2 -r "$RATE" -t raw -s "$RATE" /tmp/silence.raw || fail "arecord: status $?"
+	[ "$(wc -c </tmp/silence.raw)" = $((RATE * 4)) ] || fail "$(wc -c </tmp/silence.raw) bytes"
+	! tr -d '\0' </tmp/silence.raw | grep -q . || fail "not silent"
+}
+t_busy() {
+	aplay -q -D hw:Null -f S16_LE -c 2 -r "$RATE" -t raw /dev/zero &
+	player=$!
+	until grep -q RUNNING /proc/asound/Null/pcm0p/sub0/status; do
+		kill -0 $player || fail "the player has gone"
+	done
+	if rmmod snd-null-rs 2>/dev/null; then
+		fail "unloaded while in use"
+	fi
+	kill $player
+	wait $player
+	true
+}
+t_unloads() {
+	rmmod snd-null-rs || fail "rmmod: status $?"
+	! grep -q Null /proc/asound/cards || fail "the card is still there"
+}
+
+head -c "$BYTES" /dev/urandom >/tmp/noise.raw
+
+echo "KTAP version 1"
+echo "1..8"
+number=0
+status=0
+while read -r test name; do
+	number=$((number + 1))
+	if why=$("t_$test" 2>&1); then
+		echo "ok $number - snd-null-rs: $name"
+	else
+		printf '%s\n' "$why" | sed 's/^/# /'
+		echo "not ok $number - snd-null-rs: $name"
+		status=1
+	fi
+done <<'END'
+loads loads, and there is a card
+devices one device, both directions
+plays plays at its rate
+speed plays at four times its rate
+speed_range the control has its range
+records records silence
+busy is not unloaded while in use
+unloads unloads
+END
+exit $status

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `aloop-test`: conformance tests of an ALSA loopback card, run where the card is.
+//!
+//! Each test's name begins with the number of the rule of the card's behaviour that it checks.
+//! The report is KTAP version 1, one line a test; the exit status is 1 if one failed.
+//!
+//! The tests of the group `timing` judge microseconds. They mean something only where the clock
+//! is counted and not the host's (`qemu/run --deterministic`), and run only when asked for. So do
+//! those of the group `matrix`, every format at every rate, because of their number.
+//!
+//! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
+//! reported as `TODO` when they fail and do not count as failures.
+
+mod cable;
+mod config;
+mod control;
+mod kernel;
+mod ktap;
+mod pcm;
+mod signal;
+mod tests;
+
+use std::fs;
+use std::process::ExitCode;
+
+use ktap::Context;
+
+const USAGE: &str = "\
+Usage: aloop-test [OPTION]... [FILTER]
+
+Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
+
+  --card ID      id of the card (default: Loopback)
+  --group NAME   run only this group; may be given more than once
+                 (default: all groups but `timing` and `matrix`)
+  --list         print group and name of each test chosen, run none
+  --help         print this text
+";
+
+struct Options {
+    card: String,
+    groups: Vec<String>,
+    filter: Option<String>,
+    list: bool,
+}
+
+fn parse() -> Result<Option<Options>, String> {
+    let mut options = Options {
+        card: "Loopback".into(),
+        groups: Vec::new(),
+        filter: None,
+        list: false,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut value = || args.next().ok_or(format!("{arg} needs a value"));
+        match arg.as_str() {
+            "--card" => options.card = value()?,
+            "--group" => options.groups.push(value()?),
+            "--list" => options.list = true,
+            "--help" => return Ok(None),
+            a if a.starts_with('-') => return Err(format!("unknown option {a}")),
+            _ if options.filter.is_some() => return Err("more than one filter".into()),
+            _ => options.filter = Some(arg),
+        }
+    }
+    Ok(Some(options))
+}
+
+/// Looks the card up in `/proc/asound`.
+fn find_card(id: &str) -> Result<Context, String> {
+    let link = fs::read_link(format!("/proc/asound/{id}"))
+        .map_err(|_| format!("no card with the id {id}: is its module loaded?"))?;
+    let index = link
+        .to_str()
+        .and_then(|l| l.strip_prefix("card"))
+        .and_then(|n| n.parse().ok())
+        .ok_or(format!("/proc/asound/{id} does not name a card"))?;
+    let modules = fs::read_to_string("/proc/asound/modules").unwrap_or_default();
+    let module = modules
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .find(|(number, _)| number.parse() == Ok(index))
+        .map_or(String::new(), |(_, name)| name.trim().to_string());
+    Ok(Context {
+        card: id.into(),
+        index,
+        module,
+    })
+}
+
+fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
+    let all = tests::all();
+    if let Some(group) = options
+        .groups
+        .iter()
+        .find(|g| !all.iter().any(|t| t.group == g.as_str()))
+    {
+        return Err(format!("no group {group}"));
+    }
+    let in_group = |t: &ktap::Test| match options.groups.as_slice() {
+        [] if options.filter.is_none() => !matches!(t.group, "timing" | "matrix"),
+        [] => true,
+        groups => groups.iter().any(|g| g == t.group),
+    };
+    let chosen: Vec<ktap::Test> = all
+        .into_iter()
+        .filter(|t| in_group(t) && options.filter.as_ref().is_none_or(|f| t.name.contains(f)))
+        .collect();
+    if chosen.is_empty() {
+        return Err("no test has that name".into());
+    }
+    Ok(chosen)
+}
+
+fn main() -> ExitCode {
+    let options = match parse() {
+        Ok(Some(options)) => options,
+        Ok(None) => {
+            print!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        Err(why) => {
+            eprintln!("aloop-test: {why}\n{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let result = choose(&options).and_then(|chosen| {
+        if options.list {
+            for test in &chosen {
+                println!("{}\t{}", test.group, test.name);
+            }
+            return Ok(0);
+        }
+        let ctx = find_card(&options.card)?;
+        Ok(ktap::run_all(&ctx, &chosen))
+    });
+    match result {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::from(1),
+        Err(why) => {
+            eprintln!("aloop-test: {why}");
+            ExitCode::from(2)
+        }
+    }
+}

@@ -1,0 +1,430 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The seven controls of each cable: section 9.
+
+use std::time::Duration;
+
+use crate::cable::wait_for_position;
+use crate::cable::wait_for_state;
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::SETUP;
+use crate::config::XRUN;
+use crate::control::Control;
+use crate::control::Element;
+use crate::control::Kind;
+use crate::kernel::Errno;
+use crate::ktap::expect_error;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::signal;
+use crate::tests::LONG;
+use crate::tests::USUAL;
+
+pub const NAMES: [&str; 7] = [
+    "PCM Rate Shift 100000",
+    "PCM Notify",
+    "PCM Slave Active",
+    "PCM Slave Format",
+    "PCM Slave Rate",
+    "PCM Slave Channels",
+    "PCM Slave Access Mode",
+];
+const SHIFT: usize = 0;
+const NOTIFY: usize = 1;
+pub const ACTIVE: usize = 2;
+pub const FORMAT: usize = 3;
+pub const RATE: usize = 4;
+pub const CHANNELS: usize = 5;
+pub const ACCESS: usize = 6;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("controls", name, run);
+    vec![
+        test("9.1 number, order and numbering", layout),
+        test("9.2 names, types, ranges and access", description),
+        test(
+            "9.2 values of Rate Shift, Notify and Slave Active at rest",
+            at_rest,
+        ),
+        test("9.3 the Slave controls cannot be written", read_only),
+        test("9.4 Rate Shift is truncated and clamped", shift_values),
+        test("9.5 Notify is 0 or 1", notify_values),
+        test(
+            "9.6 an event for a written value only if it changed",
+            written_events,
+        ),
+        test("9.7 Slave Active follows the player", active),
+        test(
+            "9.8 the Slave values are those of the last player",
+            slave_values,
+        ),
+        test(
+            "9.9 they are so with a prepared recorder too",
+            slave_values_matching,
+        )
+        .c_defect("9.9"),
+        test(
+            "9.10 the range of Slave Rate includes the highest rate",
+            rate_range,
+        )
+        .c_defect("9.10"),
+        test(
+            "9.11 Rate Shift sets the speed, at START and while running",
+            shift_speed,
+        ),
+    ]
+}
+
+/// The cable played into by device 0, and its controls, which bear device 1.
+pub const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 5,
+};
+
+pub struct Controls {
+    pub control: Control,
+    ids: [u32; 7],
+}
+
+impl Controls {
+    pub fn of(ctx: &Context, cable: Cable) -> Result<Self, Fail> {
+        let control = Control::open(ctx.index)?;
+        let mut ids = [0; 7];
+        for (id, name) in ids.iter_mut().zip(NAMES) {
+            *id = control.find(name, cable.device ^ 1, cable.subdevice)?;
+        }
+        Ok(Controls { control, ids })
+    }
+
+    pub fn get(&self, which: usize) -> Result<i64, Errno> {
+        self.control.read(self.ids[which])
+    }
+
+    pub fn set(&self, which: usize, value: i64) -> Result<(), Errno> {
+        self.control.write(self.ids[which], value)
+    }
+
+    /// Format, rate, channels, access mode.
+    pub fn slave(&self) -> Result<[i64; 4], Errno> {
+        Ok([
+            self.get(FORMAT)?,
+            self.get(RATE)?,
+            self.get(CHANNELS)?,
+            self.get(ACCESS)?,
+        ])
+    }
+
+    /// The controls of this cable that have events waiting, in order; all must be VALUE events.
+    pub fn events(&self) -> Result<Vec<&'static str>, Fail> {
+        let mut names = Vec::new();
+        for (numid, mask) in self.control.events()? {
+            check_eq!(format!("event mask of control {numid}"), mask, 1);
+            match self.ids.iter().position(|&id| id == numid) {
+                Some(which) => names.push(NAMES[which]),
+                None => check!(false, "an event of another cable's control {numid}"),
+            }
+        }
+        Ok(names)
+    }
+}
+
+fn layout(ctx: &Context) -> Outcome {
+    let control = Control::open(ctx.index)?;
+    let ids = control.list()?;
+    check_eq!("number ids", ids, (1..=112).collect::<Vec<u32>>());
+    for numid in ids {
+        let e = control.element(numid)?;
+        let place = (numid - 1) / 7;
+        let got = (
+            e.device,
+            e.subdevice,
+            e.name.as_str(),
+            e.index,
+            e.iface,
+            e.count,
+        );
+        let name = NAMES[(numid as usize - 1) % 7];
+        let want = (place / 8, place % 8, name, 0, 3, 1);
+        check_eq!(
+            format!("control {numid}: device, subdevice, name, index, interface, count"),
+            got,
+            want
+        );
+    }
+    Ok(())
+}
+
+fn elements(ctx: &Context, which: usize) -> Result<Vec<Element>, Errno> {
+    let control = Control::open(ctx.index)?;
+    (0..16)
+        .map(|n| control.element(n * 7 + which as u32 + 1))
+        .collect()
+}
+
+fn description(ctx: &Context) -> Outcome {
+    use Kind::*;
+    let want = [
+        (Integer, Some((80000, 120_000, 1)), "rw"),
+        (Boolean, None, "rw"),
+        (Boolean, None, "r-"),
+        (Integer, Some((0, 52, 1)), "r-"),
+        (Integer, None, "r-"),
+        (Integer, Some((1, 1024, 1)), "r-"),
+        (Enumerated, None, "r-"),
+    ];
+    for (which, (kind, range, access)) in want.into_iter().enumerate() {
+        for e in elements(ctx, which)? {
+            let name = format!("control {} {}", e.numid, e.name);
+            check_eq!(format!("{name}: type"), e.kind, kind);
+            check_eq!(format!("{name}: access"), e.access, access);
+            if let Some(range) = range {
+                check_eq!(format!("{name}: range"), (e.min, e.max, e.step), range);
+            }
+            if kind == Enumerated {
+                check_eq!(
+                    format!("{name}: items"),
+                    e.items,
+                    ["Interleaved", "Non-interleaved"]
+                );
+            }
+        }
+    }
+    for e in elements(ctx, RATE)? {
+        check_eq!("minimum and step of Slave Rate", (e.min, e.step), (0, 1));
+    }
+    Ok(())
+}
+
+fn rate_range(ctx: &Context) -> Outcome {
+    for e in elements(ctx, RATE)? {
+        check_eq!("maximum of Slave Rate", e.max, 768_000);
+    }
+    Ok(())
+}
+
+/// The Slave values of a card never played to are checked by `load.sh`, which loads the module.
+fn at_rest(ctx: &Context) -> Outcome {
+    let control = Control::open(ctx.index)?;
+    for (which, want) in [(SHIFT, 100_000), (NOTIFY, 0), (ACTIVE, 0)] {
+        for e in elements(ctx, which)? {
+            let what = format!("control {} {}", e.numid, e.name);
+            check_eq!(what, control.read(e.numid)?, want);
+        }
+    }
+    Ok(())
+}
+
+fn read_only(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for which in [ACTIVE, FORMAT, RATE, CHANNELS, ACCESS] {
+        let before = c.get(which)?;
+        expect_error(NAMES[which], c.set(which, 1 - before.min(1)), libc::EPERM)?;
+        check_eq!(NAMES[which], c.get(which)?, before);
+    }
+    Ok(())
+}
+
+fn shift_values(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for (write, want) in [
+        (80000, 80000),
+        (120_000, 120_000),
+        (100_001, 100_001),
+        (79999, 80000),
+        (120_001, 120_000),
+        (0, 80000),
+        (-1, 120_000),
+        (i64::MAX, 120_000),
+        (i64::MIN, 80000),
+        ((1 << 32) + 100_000, 100_000),
+    ] {
+        c.set(SHIFT, write)?;
+        check_eq!(format!("after writing {write}"), c.get(SHIFT)?, want);
+    }
+    let mut pcm = CABLE.player(ctx)?;
+    c.set(SHIFT, 101_000)?;
+    pcm.configure(&USUAL)?;
+    drop(pcm);
+    check_eq!("after open and close", c.get(SHIFT)?, 101_000);
+    c.set(SHIFT, 100_000)?;
+    Ok(())
+}
+
+fn notify_values(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for (write, want) in [(1, 1), (0, 0), (2, 1), (-5, 1), (0, 0)] {
+        c.set(NOTIFY, write)?;
+        check_eq!(format!("after writing {write}"), c.get(NOTIFY)?, want);
+    }
+    Ok(())
+}
+
+fn written_events(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    c.control.subscribe()?;
+    let none: [&str; 0] = [];
+    for (which, value) in [(SHIFT, 110_000), (NOTIFY, 1), (SHIFT, 100_000), (NOTIFY, 0)] {
+        c.set(which, value)?;
+        check_eq!("events of a change", c.events()?, [NAMES[which]]);
+        c.set(which, value)?;
+        check_eq!("events of the same value", c.events()?, none);
+    }
+    // Clamped to the value that it has.
+    c.set(SHIFT, 80000)?;
+    c.events()?;
+    c.set(SHIFT, 1)?;
+    check_eq!(
+        "events of a value clamped to the present one",
+        c.events()?,
+        none
+    );
+    c.set(SHIFT, 100_000)?;
+    Ok(())
+}
+
+pub fn playing(ctx: &Context, cfg: &Config) -> Result<Pcm, Fail> {
+    let mut play = CABLE.player(ctx)?;
+    play.configure(cfg)?;
+    let frames = cfg.buffer();
+    play.write(&cfg.signal(frames, 70), 0, frames)?;
+    Ok(play)
+}
+
+fn active(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    let is = |what: &str, want: i64| -> Outcome {
+        check_eq!(format!("Slave Active {what}"), c.get(ACTIVE)?, want);
+        Ok(())
+    };
+    is("of a closed player", 0)?;
+    let play = playing(ctx, &LONG)?;
+    is("of a prepared player", 0)?;
+    play.start()?;
+    is("of a running player", 1)?;
+    play.pause(true)?;
+    is("of a paused player", 0)?;
+    play.pause(false)?;
+    is("of a released player", 1)?;
+    expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+    is("of a draining player", 1)?;
+    wait_for_state(&play, SETUP, Duration::from_secs(2))?;
+    is("of a drained player", 0)?;
+    drop(play);
+    let play = playing(ctx, &USUAL)?;
+    play.start()?;
+    wait_for_state(&play, XRUN, Duration::from_secs(2))?;
+    is("of a player in XRUN", 0)?;
+    drop(play);
+    let play = playing(ctx, &LONG)?;
+    play.start()?;
+    drop(play);
+    is("of a player closed while running", 0)?;
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&LONG)?;
+    rec.start()?;
+    is("with a recorder only", 0)
+}
+
+pub fn unlike() -> [(Config, [i64; 4]); 3] {
+    [
+        (
+            Config {
+                access: Access::MmapNoninterleaved,
+                format: signal::S32_LE,
+                rate: 96000,
+                channels: 4,
+                ..LONG
+            },
+            [10, 96000, 4, 1],
+        ),
+        (
+            Config {
+                rate: 384_000,
+                format: signal::DSD_U8,
+                channels: 1,
+                periods: 100,
+                ..LONG
+            },
+            [48, 384_000, 1, 0],
+        ),
+        (LONG, [2, 48000, 2, 0]),
+    ]
+}
+
+fn slave_values(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for (cfg, want) in unlike() {
+        let before = c.slave()?;
+        let play = playing(ctx, &cfg)?;
+        check_eq!("before START", c.slave()?, before);
+        play.start()?;
+        check_eq!("after START", c.slave()?, want);
+        play.stop()?;
+        drop(play);
+        check_eq!("after close", c.slave()?, want);
+        let mut rec = CABLE.recorder(ctx)?;
+        rec.configure(&USUAL)?;
+        rec.start()?;
+        check_eq!("after a recorder's START", c.slave()?, want);
+    }
+    Ok(())
+}
+
+fn slave_values_matching(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for (cfg, want) in unlike() {
+        let play = playing(ctx, &cfg)?;
+        let mut rec = CABLE.recorder(ctx)?;
+        rec.configure(&cfg)?;
+        rec.start()?;
+        play.start()?;
+        check_eq!("after START", c.slave()?, want);
+    }
+    Ok(())
+}
+
+fn shift_speed(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&USUAL)?;
+    rec.sw_params(u64::MAX)?;
+    // The first position has no time stamp: the core stamps those that differ from the last.
+    let pace = |shift: i64| -> Outcome {
+        let want = 48000.0 * 100_000.0 / shift as f64;
+        let first = rec.status()?;
+        wait_for_position(&rec, first.hw_ptr + 16000, Duration::from_secs(3))?;
+        let last = rec.status()?;
+        let seconds = (last.tstamp.ns() - first.tstamp.ns()) as f64 / 1e9;
+        let got = (last.hw_ptr - first.hw_ptr) as f64 / seconds;
+        // The speeds lie 17 % apart; jiffies blur each by 2 %.
+        let error = (got / want - 1.0).abs();
+        check!(
+            error < 0.03,
+            "Rate Shift {shift}: expected {want:.0} frames/s, got {got:.0}"
+        );
+        Ok(())
+    };
+    let result = (|| {
+        c.set(SHIFT, 120_000)?;
+        rec.start()?;
+        wait_for_position(&rec, 1, Duration::from_secs(1))?;
+        pace(120_000)?;
+        for shift in [80000, 100_000] {
+            c.set(SHIFT, shift)?;
+            // It acts within a period.
+            let at = rec.status()?.hw_ptr;
+            wait_for_position(&rec, at + 2400, Duration::from_secs(2))?;
+            pace(shift)?;
+        }
+        Ok(())
+    })();
+    c.set(SHIFT, 100_000)?;
+    result
+}

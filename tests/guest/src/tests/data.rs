@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is played is what is recorded: every frame, in every format, layout and access mode.
+
+use crate::cable;
+use crate::cable::Cable;
+use crate::cable::Session;
+use crate::check;
+use crate::check_eq;
+use crate::config::Access;
+use crate::config::Config;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::signal;
+use crate::signal::Expect;
+use crate::signal::Format;
+use crate::signal::FORMATS;
+use crate::tests::USUAL;
+
+pub const RATES: [u32; 8] = [8000, 11025, 44100, 48000, 96000, 192_000, 384_000, 768_000];
+const CHANNELS: [usize; 4] = [1, 2, 6, 32];
+
+/// Bytes per second above which a ring is too short-lived to be refilled in real time.
+const FAST: u64 = 16_000_000;
+const MAX_RING: u64 = 2_097_152;
+
+pub fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    for format in FORMATS {
+        for channels in CHANNELS {
+            let frame = (format.bytes * channels) as u64;
+            let affordable = |r: &&u32| u64::from(**r) * frame <= 6_200_000;
+            let rate = *RATES.iter().rev().find(affordable).unwrap_or(&48000);
+            let name = format!(
+                "3.3 {} with {channels} channels at {rate} Hz is exact in all access modes",
+                format.name
+            );
+            tests.push(Test::new("data", name, move |ctx| {
+                all_accesses(ctx, format, rate, channels)
+            }));
+        }
+    }
+    for (number, rate) in RATES.into_iter().enumerate() {
+        for channels in CHANNELS {
+            let fast = u64::from(rate) * channels as u64 * 4 > 6_200_000;
+            let format = if fast {
+                FORMATS[number % 2]
+            } else {
+                FORMATS[number + 2]
+            };
+            let name = format!(
+                "3.4 {rate} Hz with {channels} channels of {} is exact in all access modes",
+                format.name
+            );
+            tests.push(Test::new("data", name, move |ctx| {
+                all_accesses(ctx, format, rate, channels)
+            }));
+        }
+    }
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("data", name, run);
+    tests.extend([
+        test("2.6 device 0 to device 1, each substream", |ctx| {
+            each_substream(ctx, 0)
+        }),
+        test("2.6 device 1 to device 0, each substream", |ctx| {
+            each_substream(ctx, 1)
+        }),
+        test(
+            "2.6 sixteen cables at once, a different signal each",
+            sixteen_cables,
+        ),
+        test("2.6 a player is heard on its own cable only", isolation),
+        test(
+            "6.3 the two ends may differ in mmap and read/write",
+            mixed_access,
+        ),
+    ]);
+    tests
+}
+
+/// Every format at every rate with every number of channels: meant for the counted clock.
+pub fn matrix() -> Vec<Test> {
+    let mut tests = Vec::new();
+    for format in FORMATS {
+        for rate in RATES {
+            let name = format!("3.3 {} at {rate} Hz, 1 2 6 32 channels, exact", format.name);
+            let run = move |ctx: &Context| {
+                CHANNELS
+                    .into_iter()
+                    .try_for_each(|channels| all_accesses(ctx, format, rate, channels))
+            };
+            tests.push(Test::new("matrix", name, run).limit(120));
+        }
+    }
+    tests
+}
+
+fn all_accesses(ctx: &Context, format: Format, rate: u32, channels: usize) -> Outcome {
+    for (number, access) in Access::ALL.into_iter().enumerate() {
+        let cfg = shape(access, format, rate, channels);
+        let cable = Cable {
+            device: number as u32 % 2,
+            subdevice: (format.number + number as u32) % 8,
+        };
+        unless_stalled(|| one(ctx, cable, &cfg)).map_err(|e| match e {
+            Fail::Wrong(text) => Fail::Wrong(format!("{access:?}: {text}")),
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+/// A ring of eight periods that lasts 80 ms, within the limits of 3.6.
+fn shape(access: Access, format: Format, rate: u32, channels: usize) -> Config {
+    let frame = (format.bytes * channels) as u64;
+    let most = if u64::from(rate) * frame > FAST {
+        MAX_RING
+    } else {
+        MAX_RING / 2
+    };
+    let ring = (u64::from(rate) * 80 / 1000).clamp(8 * 64_u64.div_ceil(frame), most / frame);
+    Config {
+        access,
+        format,
+        rate,
+        channels,
+        period: (ring / 8) as u32,
+        periods: 8,
+    }
+}
+
+/// A stream that goes round both rings more than twice. If the rings last less than what a busy
+/// host may take away from the guest, the stream is in the playback ring before it starts, and is
+/// placed so that it goes round the end of the capture ring.
+fn one(ctx: &Context, cable: Cable, cfg: &Config) -> Outcome {
+    let fast = u64::from(cfg.rate) * cfg.frame_bytes() as u64 > FAST;
+    let ring = cfg.buffer();
+    let frames = if fast { ring / 4 } else { ring * 11 / 5 };
+    let seed = (u64::from(cfg.rate) << 16) | (u64::from(cfg.format.number) << 8) | 1;
+    let mut session = Session::open(ctx, cable, cfg, cfg.signal(frames, seed))?;
+    if fast {
+        session.lead = ring * 9 / 10;
+        session.tail = ring / 8;
+    }
+    session.run()?;
+    session.verify(Expect::Whole)
+}
+
+fn each_substream(ctx: &Context, device: u32) -> Outcome {
+    for subdevice in 0..8 {
+        let cable = Cable { device, subdevice };
+        let cfg = shape(Access::RwInterleaved, signal::S16_LE, 48000, 2);
+        unless_stalled(|| one(ctx, cable, &cfg))?;
+    }
+    Ok(())
+}
+
+fn sixteen_cables(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        periods: 16,
+        ..USUAL
+    };
+    unless_stalled(|| {
+        let mut sessions = Vec::new();
+        for number in 0..16 {
+            let cable = Cable {
+                device: number / 8,
+                subdevice: number % 8,
+            };
+            let source = cfg.signal(cfg.buffer() * 5 / 2, 0x100 + u64::from(number));
+            sessions.push(Session::open(ctx, cable, &cfg, source)?);
+        }
+        cable::run(&mut sessions)?;
+        for (number, session) in sessions.iter().enumerate() {
+            session.verify(Expect::Whole).map_err(|e| match e {
+                Fail::Wrong(why) => Fail::Wrong(format!("cable {number}: {why}")),
+                other => other,
+            })?;
+        }
+        Ok(())
+    })
+}
+
+fn isolation(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        periods: 32,
+        ..USUAL
+    };
+    let playing = Cable {
+        device: 0,
+        subdevice: 3,
+    };
+    let mut others = Vec::new();
+    for number in 0..16 {
+        let cable = Cable {
+            device: number / 8,
+            subdevice: number % 8,
+        };
+        if cable != playing {
+            let mut rec = cable.recorder(ctx)?;
+            rec.configure(&cfg)?;
+            rec.start()?;
+            others.push((number, rec));
+        }
+    }
+    let mut session = Session::open(ctx, playing, &cfg, cfg.signal(9600, 7))?;
+    session.tail = 480;
+    session.run()?;
+    session.verify(Expect::Whole)?;
+    for (number, mut rec) in others {
+        let mut heard = cfg.nothing();
+        let frames = rec.read(&mut heard, cfg.buffer())?;
+        check!(
+            frames >= 9600,
+            "cable {number}: only {frames} frames recorded"
+        );
+        check_eq!(
+            format!("cable {number}: first sound"),
+            heard.first_sound(0),
+            None
+        );
+    }
+    Ok(())
+}
+
+fn mixed_access(ctx: &Context) -> Outcome {
+    use Access::*;
+    let pairs = [
+        (MmapInterleaved, RwInterleaved),
+        (RwInterleaved, MmapInterleaved),
+        (MmapNoninterleaved, RwNoninterleaved),
+        (RwNoninterleaved, MmapNoninterleaved),
+    ];
+    for (play, rec) in pairs {
+        let cfg = |access| shape(access, signal::S24_3LE, 96000, 6);
+        unless_stalled(|| {
+            let cable = Cable {
+                device: 1,
+                subdevice: 6,
+            };
+            let (p, r) = cable.open(ctx, &cfg(play), &cfg(rec))?;
+            let source = cfg(play).signal(p.config().buffer() * 2, 99);
+            let mut session = Session::new(p, r, source);
+            session.run()?;
+            session.verify(Expect::Whole)
+        })?;
+    }
+    Ok(())
+}

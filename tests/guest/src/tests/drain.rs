@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The end of a stream: 7.8 to 7.10, and 17.2 done right.
+
+use std::time::Duration;
+
+use crate::cable::wait_for_state;
+use crate::cable::Cable;
+use crate::cable::End;
+use crate::cable::Session;
+use crate::check;
+use crate::check_eq;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::DRAINING;
+use crate::config::SETUP;
+use crate::ktap::expect_error;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::signal;
+use crate::signal::Expect;
+use crate::signal::Format;
+use crate::tests::LONG;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("drain", name, run);
+    let whole = |name: &str, access: Access, format: Format| {
+        Test::new("drain", name, move |ctx| whole_stream(ctx, access, format)).c_defect("17.2")
+    };
+    vec![
+        test("7.8 DRAIN waits until the last frame is played", states),
+        test(
+            "7.8 DRAIN that must not wait returns EAGAIN and goes on",
+            nonblocking,
+        ),
+        test("7.10 DRAIN of a recorder with frames in its ring", recorder),
+        whole(
+            "17.2 DRAIN: the whole stream, then silence",
+            Access::RwInterleaved,
+            signal::S16_LE,
+        ),
+        whole(
+            "17.2 DRAIN of a planar stream: the whole stream, then silence",
+            Access::RwNoninterleaved,
+            signal::S32_LE,
+        ),
+        whole(
+            "17.2 DRAIN of a DSD stream: the whole stream, then silence",
+            Access::MmapInterleaved,
+            signal::DSD_U8,
+        ),
+        whole(
+            "17.2 DRAIN of a planar DSD stream: the whole stream, then silence",
+            Access::MmapNoninterleaved,
+            signal::DSD_U16_BE,
+        ),
+    ]
+}
+
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 6,
+};
+
+/// Streams of odd lengths, so that the end falls anywhere in a period, in rings of two sizes.
+fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
+    for (frames, play, rec) in [
+        (5000, (1024, 8), (1024, 8)),
+        (700, (1024, 8), (480, 20)),
+        (9601, (480, 10), (1024, 8)),
+        (20001, (1000, 8), (441, 16)),
+        (64, (480, 10), (480, 10)),
+    ] {
+        let cfg = |(period, periods)| Config {
+            access,
+            format,
+            period,
+            periods,
+            ..LONG
+        };
+        unless_stalled(|| {
+            let (p, r) = CABLE.open(ctx, &cfg(play), &cfg(rec))?;
+            let mut session = Session::new(p, r, cfg(play).signal(frames, frames as u64));
+            // The playback ring holds something else where the stream does not reach.
+            let stale = cfg(play).signal(cfg(play).buffer(), 0xdead);
+            session.play.write(&stale, 0, stale.len())?;
+            session.play.stop()?;
+            session.play.prepare()?;
+            session.end = End::Drain;
+            session.tail = 2 * cfg(rec).buffer();
+            session.run()?;
+            check_eq!("state of the player", session.play.state()?, SETUP);
+            session.verify(Expect::Whole)
+        })
+        .map_err(|e| match e {
+            crate::ktap::Fail::Wrong(text) => {
+                format!("{frames} frames, rings {play:?} and {rec:?}: {text}").into()
+            }
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+fn states(ctx: &Context) -> Outcome {
+    let mut play = CABLE.player(ctx)?;
+    play.configure(&LONG)?;
+    play.set_blocking(true);
+    let frames = 9600;
+    play.write(&LONG.signal(frames, 50), 0, frames)?;
+    play.start()?;
+    let begun = play.status()?;
+    play.drain()?;
+    let ended = play.status()?;
+    check_eq!("state", ended.state, SETUP);
+    let ms = (ended.tstamp.ns() - begun.trigger_tstamp.ns()) as f64 / 1e6;
+    check!(
+        ms >= 190.0,
+        "DRAIN of 200 ms of frames returned after {ms:.1} ms"
+    );
+    check!(ms < 1000.0, "DRAIN of 200 ms of frames took {ms:.1} ms");
+    play.prepare()?;
+    // A prepared player with frames is started by DRAIN; an empty one is done at once.
+    play.write(&LONG.signal(480, 51), 0, 480)?;
+    play.drain()?;
+    check_eq!("state", play.state()?, SETUP);
+    play.prepare()?;
+    play.drain()?;
+    check_eq!("state after DRAIN of nothing", play.state()?, SETUP);
+    Ok(())
+}
+
+fn nonblocking(ctx: &Context) -> Outcome {
+    let mut play = CABLE.player(ctx)?;
+    play.configure(&LONG)?;
+    play.write(&LONG.signal(9600, 52), 0, 9600)?;
+    play.start()?;
+    expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+    check_eq!("state", play.state()?, DRAINING);
+    let silence = LONG.silence(16);
+    expect_error(
+        "WRITEI while draining",
+        play.write(&silence, 0, 16),
+        libc::EBADFD,
+    )?;
+    expect_error("PREPARE while draining", play.prepare(), libc::EBUSY)?;
+    wait_for_state(&play, SETUP, Duration::from_secs(2))
+}
+
+fn recorder(ctx: &Context) -> Outcome {
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&LONG)?;
+    rec.start()?;
+    check!(rec.poll(1000).is_some(), "no wake-up for 1 s");
+    rec.set_blocking(true);
+    rec.drain()?;
+    check_eq!("state with frames in the ring", rec.state()?, DRAINING);
+    let mut heard = LONG.nothing();
+    expect_error("READI", rec.read(&mut heard, 16), libc::EBADFD)?;
+    rec.prepare()?;
+    rec.start()?;
+    Ok(())
+}

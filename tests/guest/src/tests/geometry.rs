@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Rings of unlike, smallest and largest sizes.
+
+use std::time::Duration;
+
+use crate::cable::wait_for_position;
+use crate::cable::Cable;
+use crate::cable::Session;
+use crate::check;
+use crate::check_eq;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::RUNNING;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::signal;
+use crate::signal::Expect;
+use crate::tests::USUAL;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("geometry", name, run);
+    vec![
+        test("4.3 two ends with different periods and buffers", |ctx| {
+            unlike(ctx, [Access::RwInterleaved, Access::MmapInterleaved])
+        }),
+        test(
+            "4.3 two planar ends with different periods and buffers",
+            |ctx| unlike(ctx, [Access::RwNoninterleaved, Access::MmapNoninterleaved]),
+        ),
+        test("3.6 the largest buffer, two periods of 1 MiB", largest),
+        test("3.6 1024 periods of 64 bytes", many_periods),
+        test("3.6 one period per buffer", one_period),
+        test("3.6 the smallest buffer starts, moves and stops", smallest).c_defect("8.8"),
+    ]
+}
+
+const CABLE: Cable = Cable {
+    device: 1,
+    subdevice: 4,
+};
+
+fn through(ctx: &Context, play: &Config, rec: &Config, frames: usize) -> Outcome {
+    unless_stalled(|| {
+        let (p, r) = CABLE.open(ctx, play, rec)?;
+        let mut session = Session::new(p, r, play.signal(frames, 0xbeef));
+        session.run()?;
+        session.verify(Expect::Whole)
+    })
+}
+
+fn unlike(ctx: &Context, [play, rec]: [Access; 2]) -> Outcome {
+    // Period and number of periods, of the player and of the recorder.
+    let shapes = [
+        ((480, 10), (1000, 5)),
+        ((256, 32), (4096, 2)),
+        ((4800, 2), (128, 50)),
+        ((1111, 7), (1777, 3)),
+        ((5000, 1), (640, 8)),
+        ((37, 200), (4801, 2)),
+    ];
+    for ((pp, pn), (rp, rn)) in shapes {
+        let cfg = |access, period, periods| Config {
+            access,
+            format: signal::S24_3LE,
+            channels: 3,
+            period,
+            periods,
+            ..USUAL
+        };
+        let (p, r) = (cfg(play, pp, pn), cfg(rec, rp, rn));
+        through(ctx, &p, &r, 3 * p.buffer().max(r.buffer()))?;
+    }
+    Ok(())
+}
+
+fn largest(ctx: &Context) -> Outcome {
+    // 262144 bytes of each of the four channels' samples of 2 bytes in one period of 1 MiB.
+    for access in [Access::RwInterleaved, Access::MmapNoninterleaved] {
+        let cfg = Config {
+            access,
+            rate: 768_000,
+            channels: 4,
+            period: 131_072,
+            periods: 2,
+            ..USUAL
+        };
+        check_eq!("bytes", cfg.buffer() * cfg.frame_bytes(), 2_097_152);
+        through(ctx, &cfg, &cfg, cfg.buffer() * 9 / 4)?;
+    }
+    Ok(())
+}
+
+fn many_periods(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        rate: 96000,
+        period: 16,
+        periods: 1024,
+        ..USUAL
+    };
+    through(ctx, &cfg, &cfg, cfg.buffer() * 2)
+}
+
+fn one_period(ctx: &Context) -> Outcome {
+    // The player's only wake-up comes when the ring is empty, so the whole stream is in it at the
+    // start; the recorder's comes when its ring is full, and is served by the clock of the other.
+    let play = Config {
+        period: 9600,
+        periods: 1,
+        ..USUAL
+    };
+    through(ctx, &play, &USUAL, 9600)?;
+    through(ctx, &USUAL, &USUAL, 9600)
+}
+
+fn smallest(ctx: &Context) -> Outcome {
+    for access in Access::ALL {
+        let cfg = Config {
+            access,
+            period: 16,
+            periods: 1,
+            ..USUAL
+        };
+        check_eq!("bytes", cfg.buffer() * cfg.frame_bytes(), 64);
+        let (mut p, mut r) = CABLE.open(ctx, &cfg, &cfg)?;
+        // The ring lasts 333 µs, which cannot be served in real time: both go on regardless.
+        p.sw_params(u64::MAX)?;
+        r.sw_params(u64::MAX)?;
+        let written = p.write(&cfg.signal(16, 3), 0, 16)?;
+        check_eq!("frames written", written, 16);
+        r.start()?;
+        p.start()?;
+        let begun = std::time::Instant::now();
+        for pcm in [&p, &r] {
+            wait_for_position(pcm, 4800, Duration::from_secs(5))?;
+            check_eq!("state", pcm.state()?, RUNNING);
+        }
+        let took = begun.elapsed();
+        check!(
+            took >= Duration::from_millis(85),
+            "4800 frames at 48 kHz in {took:?} instead of 100 ms"
+        );
+        p.stop()?;
+        r.stop()?;
+        p.prepare()?;
+        r.prepare()?;
+    }
+    Ok(())
+}

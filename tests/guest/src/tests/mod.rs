@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The tests, one file per subject. Numbers in names are rules of the card's behaviour.
+
+mod client;
+mod comparator;
+mod controls;
+mod data;
+mod drain;
+mod errors;
+mod events;
+mod flow;
+mod format;
+mod geometry;
+mod limits;
+mod names;
+mod pause;
+mod rewind;
+mod timing;
+
+use crate::cable::Cable;
+use crate::cable::Session;
+use crate::config::Access;
+use crate::config::Config;
+use crate::ktap::Context;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::signal;
+use crate::signal::Expect;
+
+/// All tests, in the order in which they run.
+pub fn all() -> Vec<Test> {
+    [
+        comparator::tests(),
+        names::tests(),
+        limits::tests(),
+        data::tests(),
+        geometry::tests(),
+        flow::tests(),
+        rewind::tests(),
+        pause::tests(),
+        drain::tests(),
+        format::tests(),
+        controls::tests(),
+        events::tests(),
+        client::tests(),
+        timing::tests(),
+        errors::tests(),
+        data::matrix(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// S16_LE, stereo, 48 kHz, eight periods of 10 ms.
+const USUAL: Config = Config {
+    access: Access::RwInterleaved,
+    format: signal::S16_LE,
+    rate: 48000,
+    channels: 2,
+    period: 480,
+    periods: 8,
+};
+
+/// As `USUAL`, with a ring of 320 ms: for tests that stop serving a stream for a while.
+const LONG: Config = Config {
+    periods: 32,
+    ..USUAL
+};
+
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 0,
+};
+
+/// A cable is in order: a short stream goes through it whole.
+fn cable_works(ctx: &Context, cable: Cable) -> Outcome {
+    let mut session = Session::open(ctx, cable, &LONG, LONG.signal(9600, 0xc0de))?;
+    session.run()?;
+    session.verify(Expect::Whole)
+}

@@ -1,0 +1,263 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the card and its parts are called, and how substreams are opened: section 2.
+
+use std::fs;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileTypeExt;
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
+
+use crate::check;
+use crate::check_eq;
+use crate::config::Address;
+use crate::config::Dir;
+use crate::kernel as k;
+use crate::kernel::text;
+use crate::kernel::Errno;
+use crate::ktap::expect_error;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::open_control;
+use crate::pcm::Pcm;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("names", name, run);
+    vec![
+        test("2.1 the card's driver, names and components", card),
+        test(
+            "2.2 two devices, both directions, eight substreams each",
+            devices,
+        ),
+        test("2.3 the card in /proc/asound", proc_files),
+        test("2.4 device nodes", nodes),
+        test("2.5 one timer per substream", timers),
+        test("2.7 a second open of a substream is EBUSY", second_open),
+        test("2.7 a ninth open of a direction is EBUSY", ninth_open),
+        test("2.7 a blocking open waits for the substream", blocking_open),
+        test("2.8 no preallocation files", no_prealloc),
+    ]
+}
+
+fn card(ctx: &Context) -> Outcome {
+    let name = format!("hw:{}", ctx.card);
+    let ctl = alsa::Ctl::new(&name, true).map_err(|e| e.to_string())?;
+    let info = ctl.card_info().map_err(|e| e.to_string())?;
+    let get = |r: alsa::Result<&str>| r.map(str::to_string).map_err(|e| e.to_string());
+    check_eq!("id", get(info.get_id())?, ctx.card);
+    check_eq!("driver", get(info.get_driver())?, "Loopback");
+    check_eq!("name", get(info.get_name())?, "Loopback");
+    check_eq!("mixer name", get(info.get_mixername())?, "Loopback Mixer");
+    check_eq!("components", get(info.get_components())?, "");
+    let long = get(info.get_longname())?;
+    let slot = long
+        .strip_prefix("Loopback ")
+        .and_then(|n| n.parse::<u32>().ok());
+    check!(
+        slot.is_some_and(|n| (1..=32).contains(&n)),
+        "long name: expected \"Loopback N\" with N from 1 to 32, got {long:?}"
+    );
+    Ok(())
+}
+
+fn device_info(ctx: &Context, device: u32, sub: u32, dir: Dir) -> Result<k::Info, Errno> {
+    let control = open_control(ctx.index)?;
+    // SAFETY: All zeroes is a valid value of this plain structure.
+    let mut info: k::Info = unsafe { std::mem::zeroed() };
+    (info.device, info.subdevice, info.stream) = (device, sub, dir as i32);
+    // SAFETY: The request reads and writes this structure.
+    unsafe { k::ioctl(control.as_raw_fd(), "PCM_INFO", k::CTL_PCM_INFO, &mut info)? };
+    Ok(info)
+}
+
+fn devices(ctx: &Context) -> Outcome {
+    let control = open_control(ctx.index)?;
+    let mut found = Vec::new();
+    let mut device = -1i32;
+    loop {
+        // SAFETY: The request reads and writes one int.
+        unsafe {
+            k::ioctl(
+                control.as_raw_fd(),
+                "PCM_NEXT_DEVICE",
+                k::CTL_PCM_NEXT_DEVICE,
+                &mut device,
+            )?
+        };
+        if device < 0 {
+            break;
+        }
+        found.push(device);
+    }
+    check_eq!("devices", found, [0, 1]);
+    for device in 0..2 {
+        for dir in Dir::BOTH {
+            for sub in 0..8 {
+                let info = device_info(ctx, device, sub, dir)?;
+                let at = format!("device {device} {dir:?} substream {sub}");
+                check_eq!(format!("{at}: id"), text(&info.id), "Loopback PCM");
+                check_eq!(format!("{at}: name"), text(&info.name), "Loopback PCM");
+                let want = format!("subdevice #{sub}");
+                check_eq!(format!("{at}: subname"), text(&info.subname), want);
+                let class = (info.dev_class, info.dev_subclass);
+                check_eq!(format!("{at}: class"), class, (0, 0));
+                let count = (info.subdevices_count, info.subdevices_avail);
+                check_eq!(format!("{at}: substreams and free ones"), count, (8, 8));
+            }
+            expect_error(
+                "a ninth substream",
+                device_info(ctx, device, 8, dir),
+                libc::ENXIO,
+            )?;
+        }
+    }
+    Ok(())
+}
+
+fn proc_files(ctx: &Context) -> Outcome {
+    let cards = fs::read_to_string("/proc/asound/cards")?;
+    let head = format!("{:>2} [{:<15}]: Loopback - Loopback", ctx.index, ctx.card);
+    let mut lines = cards.lines().skip_while(|l| *l != head);
+    check!(
+        lines.next().is_some(),
+        "no line {head:?} in cards:\n{cards}"
+    );
+    let second = lines.next().unwrap_or("");
+    let long = second.strip_prefix(&" ".repeat(22)).unwrap_or("");
+    check!(
+        long.starts_with("Loopback "),
+        "second line of the card: {second:?}"
+    );
+
+    let pcm = fs::read_to_string("/proc/asound/pcm")?;
+    for device in 0..2 {
+        let want = format!(
+            "{:02}-{device:02}: Loopback PCM : Loopback PCM : playback 8 : capture 8",
+            ctx.index
+        );
+        check!(
+            pcm.lines().any(|l| l == want),
+            "no line {want:?} in pcm:\n{pcm}"
+        );
+    }
+    let known = ["snd_aloop", "snd_aloop_rs"];
+    check!(
+        known.contains(&ctx.module.as_str()),
+        "module: {:?}",
+        ctx.module
+    );
+    Ok(())
+}
+
+fn nodes(ctx: &Context) -> Outcome {
+    let card = ctx.index;
+    let mut names = vec![format!("controlC{card}")];
+    for device in 0..2 {
+        names.push(format!("pcmC{card}D{device}p"));
+        names.push(format!("pcmC{card}D{device}c"));
+    }
+    for name in names {
+        let path = format!("/dev/snd/{name}");
+        let kind = fs::metadata(&path).map(|m| m.file_type().is_char_device());
+        check!(matches!(kind, Ok(true)), "{path}: {kind:?}");
+    }
+    let third = format!("/dev/snd/pcmC{card}D2p");
+    check!(!Path::new(&third).exists(), "{third} exists");
+    Ok(())
+}
+
+fn timers(ctx: &Context) -> Outcome {
+    let timers = fs::read_to_string("/proc/asound/timers")?;
+    for device in 0..2 {
+        for sub in 0..8 {
+            for (dir, word) in [(0, "Playback"), (1, "Capture")] {
+                let number = sub * 2 + dir;
+                let name = format!("PCM {word} {}-{device}-{number}", ctx.index);
+                let line = timers.lines().find(|l| l.contains(&format!("{name} ")));
+                let line = line.ok_or(format!("no timer {name:?} in /proc/asound/timers"))?;
+                check!(line.contains("SLAVE"), "not a slave timer: {line}");
+            }
+        }
+    }
+    Ok(())
+}
+
+fn second_open(ctx: &Context) -> Outcome {
+    for device in 0..2 {
+        for dir in Dir::BOTH {
+            let at = Address {
+                card: ctx.index,
+                device,
+                subdevice: 5,
+                dir,
+            };
+            let first = Pcm::open(at)?;
+            let what = format!("device {device} {dir:?}");
+            expect_error(&what, Pcm::open(at), libc::EBUSY)?;
+            drop(first);
+            Pcm::open(at)?;
+        }
+    }
+    Ok(())
+}
+
+fn ninth_open(ctx: &Context) -> Outcome {
+    for device in 0..2 {
+        for dir in Dir::BOTH {
+            let open = || Pcm::open_any(ctx.index, device, dir, libc::O_NONBLOCK);
+            let mut eight = Vec::new();
+            for want in 0..8 {
+                let pcm = open()?;
+                check_eq!("substream chosen by the core", pcm.info()?.subdevice, want);
+                eight.push(pcm);
+            }
+            expect_error("the ninth", open(), libc::EBUSY)?;
+            drop(eight.remove(3));
+            check_eq!("the one set free", open()?.info()?.subdevice, 3);
+        }
+    }
+    Ok(())
+}
+
+fn blocking_open(ctx: &Context) -> Outcome {
+    let at = Address {
+        card: ctx.index,
+        device: 1,
+        subdevice: 2,
+        dir: Dir::Capture,
+    };
+    let first = Pcm::open(at)?;
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || send.send(Pcm::open_with(at, 0).map(drop)));
+    let early = receive.recv_timeout(Duration::from_millis(200));
+    check!(
+        early.is_err(),
+        "the open did not wait: {:?}",
+        early.map(|r| r.is_ok())
+    );
+    drop(first);
+    match receive.recv_timeout(Duration::from_secs(5)) {
+        Ok(result) => result.map_err(Fail::from),
+        Err(_) => Err(Fail::Wrong("still waiting 5 s after the close".into())),
+    }
+}
+
+fn no_prealloc(ctx: &Context) -> Outcome {
+    for device in 0..2 {
+        for dir in Dir::BOTH {
+            let sub = format!(
+                "/proc/asound/card{}/pcm{device}{}/sub0",
+                ctx.index,
+                dir.letter()
+            );
+            check!(Path::new(&sub).join("info").exists(), "no {sub}/info");
+            for name in ["prealloc", "prealloc_max"] {
+                check!(!Path::new(&sub).join(name).exists(), "{sub}/{name} exists");
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pause and release of either end: 7.3, 7.4, 7.7.
+
+use std::time::Duration;
+
+use crate::cable::record;
+use crate::cable::wait_for_position;
+use crate::cable::Session;
+use crate::check;
+use crate::check_eq;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::PAUSED;
+use crate::config::PREPARED;
+use crate::config::RUNNING;
+use crate::config::SETUP;
+use crate::ktap::expect_error;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::signal;
+use crate::signal::compare;
+use crate::signal::Expect;
+use crate::tests::CABLE;
+use crate::tests::LONG;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("pause", name, run);
+    vec![
+        test("7.3 a paused player goes on with its next frame", |ctx| {
+            player(ctx, LONG)
+        }),
+        test(
+            "7.3 a paused planar DSD player goes on with its next frame",
+            |ctx| {
+                player(
+                    ctx,
+                    Config {
+                        access: Access::RwNoninterleaved,
+                        format: signal::DSD_U16_BE,
+                        ..LONG
+                    },
+                )
+            },
+        )
+        .c_defect("5.6"),
+        test("7.3 a paused recorder stands still and goes on", recorder),
+        test(
+            "7.3 a paused stream can be dropped and prepared",
+            drop_paused,
+        ),
+        test("7.7 only a running stream can be paused", wrong_state),
+    ]
+}
+
+fn player(ctx: &Context, cfg: Config) -> Outcome {
+    unless_stalled(|| {
+        let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(36000, 40))?;
+        session.begin()?;
+        let mut pauses = 0;
+        for at in [5000, 11111, 20000] {
+            while session.play.pointers()?.0 < at || session.recorded.len() < 480 {
+                session.serve()?;
+                check!(session.rec.poll(1000).is_some(), "no wake-up for 1 s");
+            }
+            session.play.pause(true)?;
+            check_eq!("state", session.play.state()?, PAUSED);
+            let before = session.play.status()?.hw_ptr;
+            // The recorder hears silence meanwhile: at least half a ring of it.
+            let heard = session.recorded.len() + cfg.buffer() / 2;
+            while session.recorded.len() < heard {
+                session.serve()?;
+                check!(
+                    session.rec.poll(1000).is_some(),
+                    "no wake-up of the recorder for 1 s"
+                );
+            }
+            let after = session.play.status()?.hw_ptr;
+            check_eq!("position of a paused player", after, before);
+            session.play.pause(false)?;
+            check_eq!("state", session.play.state()?, RUNNING);
+            pauses += 1;
+        }
+        let whole = 36000 + 3 * cfg.buffer() * 2;
+        while session.recorded.len() < whole {
+            session.serve()?;
+            check!(session.rec.poll(1000).is_some(), "no wake-up for 1 s");
+        }
+        let (_, breaks) = compare(&session.source, &session.recorded, Expect::WithPauses)?;
+        check_eq!("silent breaks", breaks, pauses);
+        Ok(())
+    })
+}
+
+fn recorder(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        periods: 100,
+        ..LONG
+    };
+    let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(48000, 41))?;
+    session.feed()?;
+    session.rec.start()?;
+    session.start_player()?;
+    wait_for_position(&session.rec, 4800, Duration::from_secs(1))?;
+    session.rec.pause(true)?;
+    check_eq!("state", session.rec.state()?, PAUSED);
+    let before = session.rec.status()?.hw_ptr;
+    let player = session.play.pointers()?.0;
+    wait_for_position(&session.play, player + 4800, Duration::from_secs(1))?;
+    check_eq!(
+        "position of a paused recorder",
+        session.rec.status()?.hw_ptr,
+        before
+    );
+    session.rec.pause(false)?;
+    check_eq!("state", session.rec.state()?, RUNNING);
+    let heard = record(&mut session.rec, before as usize + 9600)?;
+    // Two parts of the source: up to the pause, and from some later frame on. The position that
+    // was read is the core's, which asked the driver just before it told it to pause.
+    let sound = heard.first_sound(0).unwrap_or(0);
+    let all = session.source.planes[0].as_slice();
+    let got = heard.planes[0].as_slice();
+    let same = got[sound * 4..]
+        .iter()
+        .zip(all)
+        .take_while(|(a, b)| a == b)
+        .count()
+        / 4;
+    let end = (sound + same) as u64;
+    check!(
+        end >= before && end < before + 480,
+        "a break at recorded frame {end}; the recorder was paused at {before}"
+    );
+    let second = &got[end as usize * 4..];
+    let at = all.windows(64).step_by(4).position(|w| w == &second[..64]);
+    let at = at.ok_or("what was recorded after the pause is no part of the source".to_string())?;
+    let lost = at as i64 - same as i64;
+    check!(
+        lost >= 4800 - 200,
+        "{lost} frames were lost in a pause of 4800 and more"
+    );
+    check!(
+        all[at * 4..].starts_with(second),
+        "a break after source frame {at}"
+    );
+    Ok(())
+}
+
+fn drop_paused(ctx: &Context) -> Outcome {
+    let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
+    play.write(&LONG.signal(9600, 42), 0, 9600)?;
+    rec.start()?;
+    play.start()?;
+    play.pause(true)?;
+    rec.pause(true)?;
+    play.stop()?;
+    rec.stop()?;
+    check_eq!("states", (play.state()?, rec.state()?), (SETUP, SETUP));
+    play.prepare()?;
+    rec.prepare()?;
+    check_eq!(
+        "states",
+        (play.state()?, rec.state()?),
+        (PREPARED, PREPARED)
+    );
+    let mut session = Session::new(play, rec, LONG.signal(9600, 43));
+    session.run()?;
+    session.verify(Expect::Whole)?;
+    // PREPARE straight from PAUSED.
+    session.rec.pause(true)?;
+    session.rec.prepare()?;
+    session.rec.start()?;
+    record(&mut session.rec, 960).map(|_| ())
+}
+
+fn wrong_state(ctx: &Context) -> Outcome {
+    let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
+    for (what, pcm) in [("player", &play), ("recorder", &rec)] {
+        let text = format!("PAUSE of a prepared {what}");
+        expect_error(&text, pcm.pause(true), libc::EBADFD)?;
+    }
+    play.write(&LONG.signal(9600, 44), 0, 9600)?;
+    play.start()?;
+    expect_error(
+        "release of a running player",
+        play.pause(false),
+        libc::EBADFD,
+    )?;
+    play.pause(true)?;
+    expect_error("second PAUSE", play.pause(true), libc::EBADFD)?;
+    play.pause(false)?;
+    Ok(())
+}
