@@ -65,13 +65,13 @@ t_busy() {
 	aplay -q -D hw:Null -f S16_LE -c 2 -r "$RATE" -t raw /dev/zero &
 	player=$!
 	until grep -q RUNNING /proc/asound/Null/pcm0p/sub0/status; do
-		kill -0 $player || fail "the player has gone"
+		kill -0 "$player" || fail "the player has gone"
 	done
 	if rmmod snd-null-rs 2>/dev/null; then
 		fail "unloaded while in use"
 	fi
-	kill $player
-	wait $player
+	kill "$player"
+	wait "$player"
 	true
 }
 t_unloads() {
