@@ -14,6 +14,7 @@
 //!   nothing of the kernel, and are tested on the host as well.
 //! - `cable`: what the two ends of a cable share; every change of state goes through it.
 //! - `stream`: the PCM callbacks of one end.
+//! - `source`, `ticks`: cables that run by a sound timer.
 //! - `controls`, `proc`, `params`, `card`: what the user sees.
 //!
 //! The driver has no unsafe code: all that touches C is in the `alsa` crate.
@@ -33,7 +34,9 @@ mod controls;
 mod params;
 mod proc;
 mod ring;
+mod source;
 mod stream;
+mod ticks;
 
 module! {
     type: Aloop,

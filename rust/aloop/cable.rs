@@ -37,6 +37,10 @@ use crate::{
         Geometry,
         SilenceMark, //
     },
+    ticks::{
+        self,
+        Timer, //
+    },
 };
 use alsa::{
     pcm::{
@@ -50,6 +54,7 @@ use alsa::{
         PortTable, //
     },
     time::Ktime,
+    timer, //
 };
 use core::cmp::{
     max,
@@ -90,6 +95,9 @@ pub(crate) enum Activity {
     /// It does not any more, because a player of other parameters has started; it has still to be
     /// stopped.
     Evicted,
+    /// It does not any more, because its periods are not those of the timer that it runs by; it has
+    /// still to be stopped.
+    OutOfStep,
 }
 
 /// What an end has been prepared for.
@@ -128,6 +136,12 @@ impl Setup {
         u64::from(self.geometry.channels()).saturating_mul(self.geometry.sample_bytes().into())
     }
 
+    /// The number of bytes of a period.
+    fn period_bytes(&self) -> u64 {
+        self.frame_bytes()
+            .saturating_mul(self.params.period_size.into())
+    }
+
     /// May frames go from an end so set up to the other?
     fn matches(&self, other: &Self) -> bool {
         let (a, b) = (&self.geometry, &other.geometry);
@@ -152,6 +166,8 @@ pub(crate) struct End {
     period_end: u64,
     /// The position that the core was last told.
     reported: u64,
+    /// The rate shift with which it last ran, by the system's clock.
+    pub(crate) shift: u32,
 }
 
 impl End {
@@ -162,6 +178,7 @@ impl End {
         position: 0,
         period_end: 0,
         reported: 0,
+        shift: 0,
     };
 
     fn is_running(&self) -> bool {
@@ -232,12 +249,41 @@ pub(crate) struct Changes {
     pub(crate) active: bool,
 }
 
+/// By what time goes on.
+enum Time {
+    /// No end runs.
+    Idle,
+    /// The clock of the system, which both ends read.
+    Clock(Clock),
+    /// The ticks of a sound timer: a period at each.
+    Ticks,
+}
+
+/// A sound timer that a cable runs by.
+#[derive(Clone, Copy)]
+pub(crate) struct TimerInfo {
+    /// Which one.
+    pub(crate) id: timer::Id,
+    /// The end that was opened first, and opened the timer.
+    pub(crate) opened_by: Direction,
+}
+
+/// A tick that does not last as long as a period.
+pub(crate) struct Mismatch {
+    /// The length of the period, in frames.
+    pub(crate) period_size: u32,
+    /// The frames that fit the tick.
+    pub(crate) fitting: u64,
+}
+
 /// What the lock of a cable protects.
 pub(crate) struct State {
     pub(crate) playback: End,
     pub(crate) capture: End,
-    /// The clock of both ends; there is none when none runs.
-    clock: Option<Clock>,
+    /// By what time goes on at present.
+    time: Time,
+    /// The timer that the cable runs by, while an end is open; otherwise it runs by the system's clock.
+    pub(crate) timer: Option<TimerInfo>,
     /// How far the ring of the capture may hold sound.
     silence: SilenceMark,
     /// `PCM Rate Shift 100000`.
@@ -254,7 +300,8 @@ impl State {
         Self {
             playback: End::CLOSED,
             capture: End::CLOSED,
-            clock: None,
+            time: Time::Idle,
+            timer: None,
             silence: SilenceMark::silent(),
             shift: SHIFT_NOMINAL,
             notify,
@@ -304,13 +351,13 @@ impl State {
 
     /// The end has been prepared, and its ring is silent if it is a capture.
     pub(crate) fn prepare(&mut self, direction: Direction, setup: Setup) {
-        *self.end_mut(direction) = End {
+        let end = self.end_mut(direction);
+        *end = End {
             open: true,
             setup: Some(setup),
-            activity: Activity::Stopped,
-            position: 0,
             period_end: setup.params.period_size.into(),
-            reported: 0,
+            shift: end.shift,
+            ..End::CLOSED
         };
         if direction == Direction::Capture {
             self.silence = SilenceMark::silent();
@@ -327,9 +374,17 @@ impl State {
             Direction::Playback => self.capture.setup,
             Direction::Capture => self.playback.setup,
         };
-        other.map_or(Limits::NONE, |Setup { params, .. }| {
-            Limits::exactly(params.format, params.rate, params.channels)
-        })
+        let Some(other) = other else {
+            return Limits::NONE;
+        };
+        let params = &other.params;
+        let mut limits = Limits::exactly(params.format, params.rate, params.channels);
+        if self.timer.is_some() {
+            // A tick is a period for both.
+            let bytes = u32::try_from(other.period_bytes()).unwrap_or(u32::MAX);
+            limits.period_bytes = (bytes, bytes);
+        }
+        limits
     }
 
     /// The end starts, or goes on after a pause or a suspend.
@@ -337,12 +392,14 @@ impl State {
     /// # Errors
     ///
     /// `EIO` for a capture that does not match the player that has been prepared. A player is not
-    /// refused: it evicts a capture that does not match it.
+    /// refused: it evicts a capture that does not match it. For a cable that runs by `timer`, what
+    /// starting that returns.
     pub(crate) fn start(
         &mut self,
         direction: Direction,
         ports: &PortTable<'_, 2>,
         now: Ktime,
+        timer: Option<&Timer>,
     ) -> Result {
         self.update(ports, now);
         let setup = self.end(direction).setup.ok_or(EIO)?;
@@ -370,11 +427,17 @@ impl State {
             }
         }
         // Two ends that run match each other: the clock that there may be has the right rate.
-        if self.clock.is_none() {
-            let clock = Clock::new(setup.params.rate, self.shift, now.as_nanos());
-            self.clock = Some(clock);
+        if matches!(self.time, Time::Idle) {
+            self.time = match timer {
+                Some(timer) => {
+                    ticks::start(timer)?;
+                    Time::Ticks
+                }
+                None => Time::Clock(Clock::new(setup.params.rate, self.shift, now.as_nanos())),
+            };
         }
         self.end_mut(direction).activity = Activity::Running;
+        self.note_shift();
         self.arm(direction, ports, now);
         Ok(())
     }
@@ -386,11 +449,90 @@ impl State {
         activity: Activity,
         ports: &PortTable<'_, 2>,
         now: Ktime,
+        timer: Option<&Timer>,
     ) {
         // What has elapsed until now has been heard.
         self.update(ports, now);
         self.end_mut(direction).activity = activity;
         self.drop_idle_clock();
+        if let (Time::Idle, Some(timer)) = (&self.time, timer) {
+            timer.stop();
+        }
+    }
+
+    /// The timer that the cable runs by has ticked: so many periods have elapsed.
+    ///
+    /// # Errors
+    ///
+    /// If a tick is not a period long. Both ends are stopped then.
+    pub(crate) fn tick(
+        &mut self,
+        ports: &PortTable<'_, 2>,
+        ticks: u64,
+        resolution: u64,
+    ) -> Result<(), Mismatch> {
+        if !matches!(self.time, Time::Ticks) {
+            // It ticked while the last end was being stopped.
+            return Ok(());
+        }
+        let mut period_size = 0;
+        let mut mismatch = None;
+        for end in [&self.playback, &self.capture] {
+            if let (true, Some(Setup { params, .. })) = (end.is_running(), &end.setup) {
+                period_size = params.period_size;
+                let fitting = frames_in(resolution, params.rate);
+                if fitting != u64::from(period_size) {
+                    mismatch = Some(Mismatch {
+                        period_size,
+                        fitting,
+                    });
+                }
+            }
+        }
+        if let Some(mismatch) = mismatch {
+            self.fall_out_of_step(ports);
+            return Err(mismatch);
+        }
+        self.advance(ports, ticks.saturating_mul(period_size.into()));
+        self.expire_timers(ports);
+        Ok(())
+    }
+
+    /// What the timer that the cable runs by ticks with has stopped.
+    ///
+    /// A player whose last frames are playing out would wait for ever: they go on without a tick. Others
+    /// wait, since the timer may be back soon.
+    pub(crate) fn timer_stopped(&mut self, ports: &PortTable<'_, 2>) {
+        if !matches!(self.time, Time::Ticks) || !self.playback.is_running() {
+            return;
+        }
+        let draining = |play: Port<'_>| play.state() == pcm::State::Draining;
+        if let (true, Some(setup)) = (
+            ports.get(PLAYBACK).is_some_and(draining),
+            self.playback.setup,
+        ) {
+            self.advance(ports, setup.params.period_size.into());
+            self.expire_timers(ports);
+        }
+    }
+
+    /// Lets go of both ends; their own timers will stop them.
+    fn fall_out_of_step(&mut self, ports: &PortTable<'_, 2>) {
+        self.expire_timers(ports);
+        for end in [&mut self.playback, &mut self.capture] {
+            if end.is_running() {
+                end.activity = Activity::OutOfStep;
+            }
+        }
+    }
+
+    /// Lets the period timers of the ends that run expire at once.
+    fn expire_timers(&self, ports: &PortTable<'_, 2>) {
+        for (end, number) in [(&self.playback, PLAYBACK), (&self.capture, CAPTURE)] {
+            if let (true, Some(port)) = (end.is_running(), ports.get(number)) {
+                port.expire_timer_now();
+            }
+        }
     }
 
     /// A player has started: remembers what its stream is like, and says what is new in that.
@@ -422,13 +564,35 @@ impl State {
         }
         self.update(ports, now);
         self.shift = shift;
-        if let Some(clock) = &mut self.clock {
+        if let Time::Clock(clock) = &mut self.time {
             clock.set_shift(shift);
         }
+        self.note_shift();
         // The periods now end at another time.
         self.arm(Direction::Playback, ports, now);
         self.arm(Direction::Capture, ports, now);
         true
+    }
+
+    /// Remembers with which shift the ends run.
+    fn note_shift(&mut self) {
+        if matches!(self.time, Time::Clock(_)) {
+            for end in [&mut self.playback, &mut self.capture] {
+                if end.is_running() {
+                    end.shift = self.shift;
+                }
+            }
+        }
+    }
+
+    /// How many bytes of the ring of the capture are known to be silent, from its position backwards.
+    pub(crate) fn silent_bytes(&self) -> u64 {
+        self.capture.setup.map_or(0, |setup| {
+            let frames = self
+                .silence
+                .silent_frames(setup.geometry.frames(), self.capture.position);
+            setup.frame_bytes().saturating_mul(frames)
+        })
     }
 
     /// The period timer of an end has expired: has one of its periods ended?
@@ -452,6 +616,7 @@ impl State {
                 }
             }
             Activity::Evicted => pcm::Action::Stop(pcm::StopState::Draining),
+            Activity::OutOfStep => pcm::Action::Stop(pcm::StopState::Xrun),
             Activity::Stopped | Activity::Paused => pcm::Action::None,
         }
     }
@@ -478,12 +643,16 @@ impl State {
         Some(end.ring_position())
     }
 
-    /// Moves the cable to the present.
+    /// Moves the cable to the present. One that runs by ticks stays where it is.
     pub(crate) fn update(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
-        let Some(clock) = &mut self.clock else {
-            return;
-        };
-        let frames = clock.advance(now.as_nanos());
+        if let Time::Clock(clock) = &mut self.time {
+            let frames = clock.advance(now.as_nanos());
+            self.advance(ports, frames);
+        }
+    }
+
+    /// Moves the ends that run by so many frames.
+    fn advance(&mut self, ports: &PortTable<'_, 2>, frames: u64) {
         if frames == 0 {
             return;
         }
@@ -549,7 +718,7 @@ impl State {
         if !end.is_running() {
             return;
         }
-        if let (Some(clock), Some(port)) = (&self.clock, ports.get(port(direction))) {
+        if let (Time::Clock(clock), Some(port)) = (&self.time, ports.get(port(direction))) {
             let ahead = end.period_end.saturating_sub(end.position);
             port.arm_timer(max(Ktime::from_nanos(clock.time_of(ahead)), earliest));
         }
@@ -558,9 +727,17 @@ impl State {
     /// Forgets the clock when no end runs: the next start begins a frame of its own.
     fn drop_idle_clock(&mut self) {
         if !self.playback.is_running() && !self.capture.is_running() {
-            self.clock = None;
+            self.time = Time::Idle;
         }
     }
+}
+
+/// How many frames fit a time in nanoseconds best.
+fn frames_in(time: u64, rate: u32) -> u64 {
+    const NSEC_PER_SEC: u64 = 1_000_000_000;
+    time.saturating_mul(rate.into())
+        .saturating_add(NSEC_PER_SEC / 2)
+        / NSEC_PER_SEC
 }
 
 /// Whether the core stops a stream whose ring is used up (played out, or full of what was recorded).

@@ -12,6 +12,11 @@ use crate::{
         self,
         Line, //
     },
+    ticks::{
+        CableTimer,
+        SourceFile,
+        TimerSource, //
+    },
 };
 use alsa::{
     card::{
@@ -74,6 +79,11 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
         c"Loopback Mixer",
     );
 
+    let source = params::timer_source
+        .get(slot)
+        .map_or(&b""[..], |text| text.to_bytes());
+    let source = Arc::pin_init(TimerSource::new(source), GFP_KERNEL)?;
+
     // Cable 0 leads from device 0 to device 1, cable 1 the other way.
     let cables = [
         new_cables(substreams, notify)?,
@@ -81,8 +91,8 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
     ];
     let [from_0, from_1] = &cables;
     // In the order of the devices that capture, which is that of the controls' numbers.
-    let to_0 = add_controls(&mut card, from_1, 0)?;
-    let to_1 = add_controls(&mut card, from_0, 1)?;
+    let to_0 = add_controls(&mut card, from_1, &source, 0)?;
+    let to_1 = add_controls(&mut card, from_0, &source, 1)?;
 
     let devices = [
         stream::Device {
@@ -106,6 +116,7 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
     for ((number, cables), name) in (0..).zip(cables).zip([c"cable#0", c"cable#1"]) {
         card.add_proc(name, proc::Cables { number, cables })?;
     }
+    card.add_proc(c"timer_source", SourceFile(source))?;
     card.register()
 }
 
@@ -135,12 +146,14 @@ fn new_cables(substreams: u32, notify: bool) -> Result<KVec<Arc<Cable>>> {
 fn add_controls(
     card: &mut UnregisteredCard,
     cables: &[Arc<Cable>],
+    source: &Arc<TimerSource>,
     device: u32,
 ) -> Result<KVec<Line>> {
     let mut lines = KVec::new();
     for (substream, cable) in (0..).zip(cables) {
         let line = Line {
             cable: cable.clone(),
+            timer: Arc::pin_init(CableTimer::new(source.clone()), GFP_KERNEL)?,
             ids: controls::add(card, cable, device, substream)?,
         };
         lines.push(line, GFP_KERNEL)?;

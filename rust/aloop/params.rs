@@ -39,6 +39,13 @@ module_param_array! {
 }
 
 module_param_array! {
+    /// What the cables of each card run by, until its file `timer_source` says otherwise; see
+    /// [`source`](crate::source).
+    pub(crate) static timer_source: [charp; SLOTS],
+        "Sound card name or number and device/subdevice number of timer to be used. Empty string for system timer [default]."
+}
+
+module_param_array! {
     /// What the controls `PCM Notify` are set to at first: anything but 0 is on.
     pub(crate) static pcm_notify: [int; SLOTS] = [0; SLOTS],
         "Break capture when PCM format/rate/channels changes."

@@ -7,11 +7,15 @@ use crate::{
         Activity,
         Cable,
         End,
-        State, //
+        State,
+        TimerInfo, //
     },
     params::MAX_SUBSTREAMS,
 };
-use alsa::proc::Text;
+use alsa::{
+    pcm::Direction,
+    proc::Text, //
+};
 use kernel::{
     prelude::*,
     seq_file::{
@@ -30,27 +34,30 @@ pub(crate) struct Cables {
 }
 
 /// What the file says of one end; taken under the lock of the cable, printed without.
+#[derive(Default)]
 struct EndView {
     buffer_size: u64,
     buffer_pos: u64,
+    silent_size: u64,
     period_size: u64,
     bytes_per_sec: u64,
     sample_align: u64,
+    rate_shift: u32,
+    timer: Option<TimerInfo>,
 }
 
 impl EndView {
-    fn new(end: &End) -> Option<Self> {
+    fn new(state: &State, end: &End, silent_size: u64) -> Option<Self> {
         if !end.open {
             return None;
         }
+        let view = Self {
+            rate_shift: end.shift,
+            timer: state.timer,
+            ..Self::default()
+        };
         let Some(setup) = &end.setup else {
-            return Some(Self {
-                buffer_size: 0,
-                buffer_pos: 0,
-                period_size: 0,
-                bytes_per_sec: 0,
-                sample_align: 0,
-            });
+            return Some(view);
         };
         let align = setup.frame_bytes();
         // At most 2^32 frames of 128 bytes, or 768000 of them a second.
@@ -58,13 +65,15 @@ impl EndView {
         Some(Self {
             buffer_size: bytes(setup.params.buffer_size),
             buffer_pos: bytes(end.ring_position()),
+            silent_size,
             period_size: bytes(setup.params.period_size),
             bytes_per_sec: bytes(setup.params.rate),
             sample_align: align,
+            ..view
         })
     }
 
-    fn show(view: &Option<Self>, name: &str, shift: u32, file: &SeqFile) {
+    fn show(view: &Option<Self>, name: &str, file: &SeqFile) {
         seq_print!(file, "  {}\n", name);
         let Some(view) = view else {
             seq_print!(file, "    inactive\n");
@@ -72,10 +81,25 @@ impl EndView {
         };
         seq_print!(file, "    buffer_size:\t{}\n", view.buffer_size);
         seq_print!(file, "    buffer_pos:\t\t{}\n", view.buffer_pos);
+        seq_print!(file, "    silent_size:\t{}\n", view.silent_size);
         seq_print!(file, "    period_size:\t{}\n", view.period_size);
         seq_print!(file, "    bytes_per_sec:\t{}\n", view.bytes_per_sec);
         seq_print!(file, "    sample_align:\t{}\n", view.sample_align);
-        seq_print!(file, "    rate_shift:\t\t{}\n", shift);
+        seq_print!(file, "    rate_shift:\t\t{}\n", view.rate_shift);
+        if let Some(TimerInfo { id, opened_by }) = &view.timer {
+            let opened_by = match opened_by {
+                Direction::Playback => "Playback",
+                Direction::Capture => "Capture",
+            };
+            seq_print!(
+                file,
+                "    sound timer:\thw:{},{},{}\n",
+                id.card,
+                id.device,
+                id.subdevice
+            );
+            seq_print!(file, "    timer open:\t\t{}\n", opened_by);
+        }
     }
 }
 
@@ -93,12 +117,12 @@ impl Text for Cables {
                 continue;
             };
             let state = cable.lock();
-            let (playback, capture) = (EndView::new(&state.playback), EndView::new(&state.capture));
+            let playback = EndView::new(&state, &state.playback, 0);
+            let capture = EndView::new(&state, &state.capture, state.silent_bytes());
             let valid = bits(&state, |end| end.setup.is_some());
             // A stream that pauses is said to run and to pause.
             let running = bits(&state, |end| end.activity != Activity::Stopped);
             let pause = bits(&state, |end| end.activity == Activity::Paused);
-            let shift = state.shift;
             drop(state);
 
             if playback.is_none() && capture.is_none() {
@@ -108,8 +132,8 @@ impl Text for Cables {
             seq_print!(file, "  valid: {}\n", valid);
             seq_print!(file, "  running: {}\n", running);
             seq_print!(file, "  pause: {}\n", pause);
-            EndView::show(&playback, "Playback", shift, file);
-            EndView::show(&capture, "Capture", shift, file);
+            EndView::show(&playback, "Playback", file);
+            EndView::show(&capture, "Capture", file);
         }
     }
 }

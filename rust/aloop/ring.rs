@@ -333,6 +333,13 @@ impl SilenceMark {
         self.end = self.end.max(Some(end_pos));
     }
 
+    /// Returns how many frames before the position `pos` are known to be silent, at most the ring.
+    pub(crate) fn silent_frames(self, ring_frames: u32, pos: u64) -> u64 {
+        self.end.map_or(u64::from(ring_frames), |end| {
+            pos.saturating_sub(end).min(ring_frames.into())
+        })
+    }
+
     /// Returns how many of the `frames` frames from the position `pos` on have to be silenced, in a
     /// ring of `ring_frames` frames.
     ///

@@ -11,6 +11,10 @@ use crate::{
         Setup, //
     },
     controls::SlaveIds,
+    ticks::{
+        CableTimer,
+        Timer, //
+    },
 };
 use alsa::{
     pcm::{
@@ -36,10 +40,11 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A cable, and the controls that tell about its player.
+/// A cable, with its timer and the controls that tell about its player.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) cable: Arc<Cable>,
+    pub(crate) timer: Arc<CableTimer>,
     pub(crate) ids: SlaveIds,
 }
 
@@ -55,6 +60,7 @@ pub(crate) struct Device {
 pub(crate) struct Stream {
     line: Line,
     direction: Direction,
+    timer: Option<Arc<Timer>>,
 }
 
 impl Stream {
@@ -78,6 +84,9 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.line.cable.lock().close(self.direction);
+        // In this order: what `close()` drops is to be the last reference.
+        self.timer = None;
+        self.line.timer.close();
     }
 }
 
@@ -125,8 +134,13 @@ impl pcm::Ops for Stream {
         let line = lines.get(substream.number()).ok_or(ENODEV)?.clone();
         substream.constrain_periods_to_integer()?;
         substream.attach(line.cable.clone(), port(direction))?;
+        let timer = line.timer.open(&line.cable, direction)?;
         line.cable.lock().open(direction);
-        Ok(Self { line, direction })
+        Ok(Self {
+            line,
+            direction,
+            timer,
+        })
     }
 
     fn hw_free(stream: &Self) {
@@ -153,13 +167,14 @@ impl pcm::Ops for Stream {
         let was_active = guard.is_player_active();
         let (state, ports) = guard.split();
         let direction = stream.direction;
+        let timer = stream.timer.as_deref();
         match command {
             Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
-                state.start(direction, &ports, now)?;
+                state.start(direction, &ports, now, timer)?;
             }
-            Trigger::Stop => state.stop(direction, Activity::Stopped, &ports, now),
+            Trigger::Stop => state.stop(direction, Activity::Stopped, &ports, now, timer),
             Trigger::PausePush | Trigger::Suspend => {
-                state.stop(direction, Activity::Paused, &ports, now);
+                state.stop(direction, Activity::Paused, &ports, now, timer);
             }
         }
         if direction == Direction::Playback {

@@ -12,6 +12,7 @@
 //! - [`proc`]: text files in `/proc/asound/cardN/`.
 //! - [`param`]: module parameters that the `module!` macro does not offer.
 //! - [`platform`]: devices for cards that no bus finds.
+//! - [`timer`]: the ticks of other sound devices.
 //! - [`lock`], [`time`]: an interrupt-saving spinlock and the clock of the sound.
 //!
 //! What a callback may do depends on the context in which the core calls it: whether it may sleep,
@@ -34,5 +35,7 @@ pub mod lock;
 pub mod param;
 pub mod pcm;
 pub mod platform;
+pub mod print;
 pub mod proc;
 pub mod time;
+pub mod timer;

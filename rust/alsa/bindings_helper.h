@@ -14,6 +14,7 @@
 #include <sound/initval.h>
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
+#include <sound/timer.h>
 
 #define RUST_CONST(type, name) const type RUST_CONST_HELPER_##name = name
 

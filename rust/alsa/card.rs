@@ -79,12 +79,6 @@ impl UnregisteredCard {
         self.0.as_ptr()
     }
 
-    /// The number of the card.
-    pub fn number(&self) -> i32 {
-        // SAFETY: The card is valid.
-        unsafe { (*self.as_raw()).number }
-    }
-
     /// Names the card, each name cut to the room that it has: the driver's name (15 bytes), which
     /// alsa-lib uses to find the card's configuration, the short name (31), the long name (79) and
     /// the name of the mixer (79).
@@ -125,7 +119,7 @@ impl UnregisteredCard {
 
     /// Adds a text file to the card's folder in `/proc/asound`. May sleep.
     ///
-    /// C: `snd_card_ro_proc_new()`.
+    /// C: `snd_card_rw_proc_new()`.
     pub fn add_proc<T: proc::Text>(&mut self, name: &CStr, text: T) -> Result {
         // SAFETY: By the type invariant.
         unsafe { proc::add(self.as_raw(), name, text) }
@@ -177,6 +171,24 @@ impl Drop for Registration {
         // SAFETY: By the type invariant the card is valid, and it is not used any more.
         unsafe { bindings::snd_card_free(self.0.as_ptr()) };
     }
+}
+
+/// The number of the card whose identifier is `id`; `None` if there is none. May sleep.
+pub fn find(id: &[u8]) -> Option<i32> {
+    // SAFETY: The variable is set when the module `snd` is loaded, and does not change.
+    let limit = unsafe { bindings::snd_ecards_limit };
+    (0..limit).find(|&number| {
+        // SAFETY: Any number may be asked for.
+        let card = NonNull::new(unsafe { bindings::snd_card_ref(number) });
+        card.is_some_and(|card| {
+            // SAFETY: The card is valid as long as the reference is held. Its identifier may change
+            // meanwhile: what is compared is copied, byte by byte, and its last byte is always zero.
+            let name = unsafe { (&raw const (*card.as_ptr()).id).read_volatile() };
+            // SAFETY: The reference that was taken above.
+            unsafe { bindings::snd_card_unref(card.as_ptr()) };
+            name.split(|&byte| byte == 0).next() == Some(id)
+        })
+    })
 }
 
 /// Writes a name into an array of the C struct, cut to its length, with a zero at the end.

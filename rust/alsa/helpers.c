@@ -8,11 +8,31 @@
 
 #include <linux/atomic.h>
 #include <linux/irq_work.h>
+#include <linux/printk.h>
+#include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <sound/core.h>
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
+
+bool rust_helper_alsa_printk_ratelimit(void);
+bool rust_helper_alsa_printk_ratelimit(void)
+{
+	return printk_ratelimit();
+}
+
+void rust_helper_snd_card_unref(struct snd_card *card);
+void rust_helper_snd_card_unref(struct snd_card *card)
+{
+	snd_card_unref(card);
+}
+
+unsigned int rust_helper_alsa_current_pid(void);
+unsigned int rust_helper_alsa_current_pid(void)
+{
+	return current->pid;
+}
 
 void rust_helper_init_irq_work(struct irq_work *work, void (*func)(struct irq_work *));
 void rust_helper_init_irq_work(struct irq_work *work, void (*func)(struct irq_work *))

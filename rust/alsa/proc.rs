@@ -13,12 +13,24 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// A file that is text when it is read. The callback may sleep, and may be called by several threads
+/// A file that is text when it is read. The callbacks may sleep, and may be called by several threads
 /// at once.
 pub trait Text: Send + Sync + 'static {
+    /// Whether the file may be written, by its owner.
+    const WRITABLE: bool = false;
+
     /// Writes the text, with `seq_print!`.
     fn show(&self, file: &SeqFile);
+
+    /// Takes what has been written to the file: its first line, without the line's end, of which no
+    /// more than [`LINE_MAX`] bytes are kept. It is called when the file is closed.
+    fn store(&self, line: &[u8]) {
+        let _ = line;
+    }
 }
+
+/// The length of the longest line that [`Text::store`] gets.
+pub const LINE_MAX: usize = 63;
 
 /// Adds a text file to a card.
 ///
@@ -56,6 +68,10 @@ pub(crate) unsafe fn add<T: Text>(card: *mut bindings::snd_card, name: &CStr, te
     unsafe {
         (*entry).private_data = text;
         (*entry).c.text.read = Some(read::<T>);
+        if T::WRITABLE {
+            (*entry).mode |= 0o200;
+            (*entry).c.text.write = Some(write::<T>);
+        }
     }
     Ok(())
 }
@@ -98,4 +114,24 @@ unsafe extern "C" fn read<T: Text>(
     // SAFETY: See `snd_iprintf()`: for a text file the buffer's pointer is a `seq_file`.
     let file = unsafe { SeqFile::from_raw((*buffer).buffer.cast()) };
     text.show(file);
+}
+
+/// # Safety
+///
+/// Called only by the core, with an entry that [`add`] has made for `T`, and a buffer with what has
+/// been written, which only this thread uses.
+unsafe extern "C" fn write<T: Text>(
+    entry: *mut bindings::snd_info_entry,
+    buffer: *mut bindings::snd_info_buffer,
+) {
+    // SAFETY: As in `read`: the file is closed before it has been removed.
+    let text = unsafe { <KBox<T> as ForeignOwnable>::borrow((*entry).private_data) };
+    let mut line = [0u8; LINE_MAX + 1];
+    // SAFETY: The buffer is valid, and `line` has as much room as said. It ends with a zero after.
+    let end = unsafe {
+        bindings::snd_info_get_line(buffer, line.as_mut_ptr().cast(), line.len() as c_int)
+    };
+    // Nothing was written: that is an empty line.
+    let line = if end == 0 { &line[..] } else { &[] };
+    text.store(line.split(|&byte| byte == 0).next().unwrap_or(&[]));
 }

@@ -214,6 +214,7 @@ impl<T: Ops> Glue<T> {
                     bindings::SNDRV_PCM_HW_PARAM_FORMAT,
                     bindings::SNDRV_PCM_HW_PARAM_RATE,
                     bindings::SNDRV_PCM_HW_PARAM_CHANNELS,
+                    bindings::SNDRV_PCM_HW_PARAM_PERIOD_BYTES,
                 ] {
                     // SAFETY: The runtime is valid, and the rule goes with it. The rule's function
                     // gets the substream, which is there as long as the runtime is.
@@ -412,6 +413,7 @@ impl<T: Ops> Glue<T> {
             formats,
             rate,
             channels,
+            period_bytes,
         } = T::limits(&open.data);
         let range = match var as c_uint {
             bindings::SNDRV_PCM_HW_PARAM_FORMAT => {
@@ -419,7 +421,8 @@ impl<T: Ops> Glue<T> {
                 return unsafe { bindings::params_refine_formats(params, formats.bits()) };
             }
             bindings::SNDRV_PCM_HW_PARAM_RATE => rate,
-            _ => channels,
+            bindings::SNDRV_PCM_HW_PARAM_CHANNELS => channels,
+            _ => period_bytes,
         };
         // SAFETY: The parameters are valid, and `var` is one of the intervals among them.
         unsafe {

@@ -202,6 +202,8 @@ pub struct Limits {
     pub rate: (u32, u32),
     /// The smallest and the largest number of channels.
     pub channels: (u32, u32),
+    /// The shortest and the longest period, in bytes.
+    pub period_bytes: (u32, u32),
 }
 
 impl Limits {
@@ -210,6 +212,7 @@ impl Limits {
         formats: Formats::ALL,
         rate: (0, u32::MAX),
         channels: (0, u32::MAX),
+        period_bytes: (0, u32::MAX),
     };
 
     /// One format, one rate, one number of channels.
@@ -218,6 +221,7 @@ impl Limits {
             formats: format.into(),
             rate: (rate, rate),
             channels: (channels, channels),
+            ..Self::NONE
         }
     }
 }

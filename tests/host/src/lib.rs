@@ -2,7 +2,7 @@
 
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
-//! The modules [`clock`] and [`ring`] are the driver's own files, compiled here with overflow
+//! The modules [`clock`], [`ring`] and [`source`] are the driver's own files, compiled here with overflow
 //! checks as in the kernel. Each property is checked against an oracle that is written another way:
 //! 128-bit arithmetic from the start of time instead of carried remainders, real buffers filled
 //! byte by byte instead of spans.
@@ -18,6 +18,8 @@
 mod clock;
 #[path = "../../../rust/aloop/ring.rs"]
 mod ring;
+#[path = "../../../rust/aloop/source.rs"]
+mod source;
 
 mod clock_drift;
 mod clock_shift;
@@ -26,4 +28,5 @@ mod ring_model;
 mod ring_queue;
 mod ring_silence;
 mod ring_spans;
+mod source_text;
 mod times;

@@ -93,6 +93,22 @@ impl Capture {
 }
 
 proptest! {
+    /// What is known to be silent and what has to be cleared make up the ring.
+    #[test]
+    fn silent_and_not_yet_silent_make_up_the_ring(
+        frames in 1..100_000u32,
+        end in 0..1_000_000u64,
+        beyond in 0..200_000u64,
+    ) {
+        let mut mark = SilenceMark::silent();
+        prop_assert_eq!(mark.silent_frames(frames, end), u64::from(frames));
+        mark.data(end);
+        let pos = end + beyond;
+        let silent = mark.silent_frames(frames, pos);
+        prop_assert_eq!(silent + mark.to_clear(frames, pos, frames.into()), u64::from(frames));
+        prop_assert_eq!(silent, beyond.min(frames.into()));
+    }
+
     /// A reader hears sound where there was a player and silence where there was none; and no slot
     /// is cleared a second time after the same sound.
     #[test]

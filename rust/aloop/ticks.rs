@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Cables that run by a sound timer in place of the system's clock: `timer_source`.
+//!
+//! The timer is opened with the first end of a cable and closed with the last. A tick is a period for
+//! both ends, and positions move by periods only.
+//!
+//! The order of locks is that of [`cable`](crate::cable): the timer is started and stopped under the
+//! cable's lock; when it calls, it holds no lock.
+
+use crate::{
+    cable::{
+        Cable,
+        Mismatch,
+        TimerInfo, //
+    },
+    source::{
+        self,
+        Card,
+        Source,
+        TEXT_MAX, //
+    },
+};
+use alsa::{
+    card,
+    pcm::Direction,
+    print,
+    proc::Text,
+    timer::{
+        self,
+        Handler, //
+    },
+};
+use kernel::{
+    new_mutex,
+    prelude::*,
+    seq_file::{
+        seq_print,
+        SeqFile, //
+    },
+    str::BStr,
+    sync::{
+        Arc,
+        Mutex, //
+    },
+};
+
+/// A timer that a cable runs by.
+pub(crate) type Timer = timer::Timer<Ticker>;
+
+/// Starts the timer of a cable. Any context.
+///
+/// # Errors
+///
+/// Those of [`timer::Timer::start`].
+pub(crate) fn start(timer: &Timer) -> Result {
+    timer.start().inspect_err(|err| {
+        if print::ratelimit() {
+            let timer::Id {
+                card,
+                device,
+                subdevice,
+            } = timer.handler().id;
+            pr_err!(
+                "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
+                err.to_errno()
+            );
+        }
+    })
+}
+
+/// What the timer of a cable calls.
+pub(crate) struct Ticker {
+    cable: Arc<Cable>,
+    id: timer::Id,
+}
+
+impl Handler for Ticker {
+    fn tick(&self, ticks: u64, resolution: u64) {
+        let mut guard = self.cable.lock();
+        let (state, ports) = guard.split();
+        let result = state.tick(&ports, ticks, resolution);
+        drop(guard);
+        if let Err(Mismatch {
+            period_size,
+            fitting,
+        }) = result
+        {
+            if print::ratelimit() {
+                let timer::Id {
+                    card,
+                    device,
+                    subdevice,
+                } = self.id;
+                pr_err!(
+                    "Period size ({period_size} frames) of loopback device is not corresponding to \
+                     timer resolution ({resolution} nsec = {fitting} frames) of card timer \
+                     {card},{device},{subdevice}. Use period size of {fitting} frames for loopback \
+                     device.\n"
+                );
+            }
+        }
+    }
+
+    fn stopped(&self) {
+        let mut guard = self.cable.lock();
+        let (state, ports) = guard.split();
+        state.timer_stopped(&ports);
+    }
+}
+
+/// The text `timer_source` of a card; also its file in `/proc/asound/cardN/`.
+#[pin_data]
+pub(crate) struct TimerSource {
+    #[pin]
+    text: Mutex<SourceText>,
+}
+
+#[derive(Clone, Copy)]
+struct SourceText {
+    bytes: [u8; TEXT_MAX],
+    len: usize,
+}
+
+impl SourceText {
+    /// Keeps as much of a text as there is room for.
+    fn new(text: &[u8]) -> Self {
+        let mut bytes = [0; TEXT_MAX];
+        let mut len = 0;
+        for (to, from) in bytes.iter_mut().zip(text) {
+            *to = *from;
+            len += 1;
+        }
+        Self { bytes, len }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or(&[])
+    }
+}
+
+impl TimerSource {
+    pub(crate) fn new(text: &[u8]) -> impl PinInit<Self> {
+        let text = SourceText::new(text);
+        pin_init!(Self {
+            text <- new_mutex!(text),
+        })
+    }
+
+    /// Finds the timer that the text names; `None` stands for the system's clock.
+    fn find(&self) -> Result<Option<timer::Id>> {
+        let text = *self.text.lock();
+        let text = text.as_bytes();
+        let result = match Source::parse(text) {
+            Ok(Source::System) => return Ok(None),
+            Ok(Source::Timer {
+                card: named,
+                device,
+                subdevice,
+            }) => {
+                let number = match named {
+                    Card::Number(number) => Some(number),
+                    Card::Id(id) => card::find(id),
+                };
+                number
+                    .map(|card| timer::Id {
+                        card,
+                        device,
+                        subdevice,
+                    })
+                    .ok_or(EINVAL)
+            }
+            Err(source::Error::Invalid) => Err(EINVAL),
+            Err(source::Error::Range) => Err(ERANGE),
+        };
+        if let Err(err) = result {
+            if print::ratelimit() {
+                pr_err!(
+                    "Parsing timer source '{}' failed with {}\n",
+                    BStr::from_bytes(text),
+                    err.to_errno()
+                );
+            }
+        }
+        result.map(Some)
+    }
+}
+
+/// The file `timer_source`.
+pub(crate) struct SourceFile(pub(crate) Arc<TimerSource>);
+
+impl Text for SourceFile {
+    const WRITABLE: bool = true;
+
+    fn show(&self, file: &SeqFile) {
+        let text = *self.0.text.lock();
+        seq_print!(file, "{}\n", BStr::from_bytes(text.as_bytes()));
+    }
+
+    fn store(&self, line: &[u8]) {
+        *self.0.text.lock() = SourceText::new(line.trim_ascii());
+    }
+}
+
+/// The timer of a cable, and how many of its ends are open.
+#[pin_data]
+pub(crate) struct CableTimer {
+    source: Arc<TimerSource>,
+    #[pin]
+    open: Mutex<OpenEnds>,
+}
+
+struct OpenEnds {
+    count: usize,
+    timer: Option<Arc<Timer>>,
+}
+
+impl CableTimer {
+    pub(crate) fn new(source: Arc<TimerSource>) -> impl PinInit<Self> {
+        pin_init!(Self {
+            source,
+            open <- new_mutex!(OpenEnds {
+                count: 0,
+                timer: None,
+            }),
+        })
+    }
+
+    /// An end is opened. Opens the timer, if the cable is to run by one and the end is the first.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` or `ERANGE` if the text is wrong or there is no such card; what opening the timer
+    /// returns.
+    pub(crate) fn open(
+        &self,
+        cable: &Arc<Cable>,
+        direction: Direction,
+    ) -> Result<Option<Arc<Timer>>> {
+        let mut ends = self.open.lock();
+        if ends.count == 0 {
+            let Some(id) = self.source.find()? else {
+                cable.lock().timer = None;
+                ends.count = 1;
+                return Ok(None);
+            };
+            let ticker = Ticker {
+                cable: cable.clone(),
+                id,
+            };
+            let timer = Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL)
+                .inspect_err(|err| {
+                    if print::ratelimit() {
+                        pr_err!(
+                            "snd_timer_open ({},{},{}) failed with {}\n",
+                            id.card,
+                            id.device,
+                            id.subdevice,
+                            err.to_errno()
+                        );
+                    }
+                })?;
+            cable.lock().timer = Some(TimerInfo {
+                id,
+                opened_by: direction,
+            });
+            ends.timer = Some(timer);
+        }
+        ends.count += 1;
+        Ok(ends.timer.clone())
+    }
+
+    /// An end is closed, and has let go of the timer.
+    pub(crate) fn close(&self) {
+        let mut ends = self.open.lock();
+        ends.count = ends.count.saturating_sub(1);
+        if ends.count == 0 {
+            // The last reference: the timer is closed here, where that may wait.
+            ends.timer = None;
+        }
+    }
+}

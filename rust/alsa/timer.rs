@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Sound timers: the ticks of other devices, as a clock.
+//!
+//! The ALSA core has timers of its own: one for each PCM substream, which ticks with its periods, and
+//! global ones. A driver can open one and is called at each tick.
+//!
+//! C header: [`include/sound/timer.h`](srctree/include/sound/timer.h)
+
+use crate::bindings;
+use core::{
+    marker::PhantomPinned,
+    ptr::NonNull, //
+};
+use kernel::{
+    container_of,
+    error::to_result,
+    prelude::*,
+    types::Opaque, //
+};
+
+/// Which timer.
+///
+/// C: `struct snd_timer_id`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Id {
+    /// The card's number, or -1 for a global timer.
+    pub card: i32,
+    /// The number of the device, or of the global timer.
+    pub device: i32,
+    /// The number of the substream, times two, plus one for a capture.
+    pub subdevice: i32,
+}
+
+impl Id {
+    fn to_raw(self) -> bindings::snd_timer_id {
+        let dev_class = if self.card == -1 {
+            bindings::SNDRV_TIMER_CLASS_GLOBAL
+        } else {
+            bindings::SNDRV_TIMER_CLASS_PCM
+        };
+        bindings::snd_timer_id {
+            dev_class: dev_class as c_int,
+            dev_sclass: bindings::SNDRV_TIMER_SCLASS_APPLICATION as c_int,
+            card: self.card,
+            device: self.device,
+            subdevice: self.subdevice,
+        }
+    }
+}
+
+/// What is called by a timer. No lock of the timer is held; the callbacks must not sleep, and may run
+/// beside each other.
+pub trait Handler: Send + Sync + 'static {
+    /// The timer has ticked, `ticks` times since the last call. A tick takes `resolution` nanoseconds.
+    fn tick(&self, ticks: u64, resolution: u64);
+
+    /// What the timer ticks with has stopped: no tick will come until it starts again.
+    fn stopped(&self);
+}
+
+/// A timer that has been opened.
+///
+/// Dropped, it is closed; the drop waits for callbacks that run, and may sleep.
+///
+/// C: `struct snd_timer_instance`.
+///
+/// # Invariants
+///
+/// `instance` is open. Its `callback_data` is the address of `self`, which does not move.
+#[pin_data(PinnedDrop)]
+pub struct Timer<H: Handler> {
+    instance: NonNull<bindings::snd_timer_instance>,
+    /// By which `stopped` is called: the core tells of it with the timer's lock held.
+    #[pin]
+    stopped: Opaque<bindings::irq_work>,
+    handler: H,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+// SAFETY: The functions for timers lock them; they may be called from any thread. The handler may be
+// called from any.
+unsafe impl<H: Handler> Send for Timer<H> {}
+// SAFETY: As above.
+unsafe impl<H: Handler> Sync for Timer<H> {}
+
+impl<H: Handler> Timer<H> {
+    /// Opens a timer. It does not tick before [`Timer::start`]. May sleep, and load modules.
+    ///
+    /// `owner` is shown in `/proc/asound/timers`.
+    ///
+    /// C: `snd_timer_open()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENODEV` if there is no such timer, `EBUSY` if it can't be shared, `ENOMEM`.
+    pub fn open(owner: &CStr, id: Id, handler: H) -> impl PinInit<Self, Error> + use<'_, H> {
+        try_pin_init!(&this in Self {
+            stopped <- Opaque::ffi_init(|slot: *mut bindings::irq_work| {
+                // SAFETY: `slot` may be written and stays where it is until drop, which waits.
+                unsafe { bindings::init_irq_work(slot, Some(Self::stopped_callback)) }
+            }),
+            handler,
+            // Last: from now on the callbacks may use the rest.
+            instance: {
+                // SAFETY: The name is copied.
+                let instance = unsafe { bindings::snd_timer_instance_new(owner.as_char_ptr()) };
+                let instance = NonNull::new(instance).ok_or(ENOMEM)?;
+                // SAFETY: The instance is new, nobody else uses it.
+                unsafe {
+                    (*instance.as_ptr()).flags |= bindings::SNDRV_TIMER_IFLG_AUTO;
+                    (*instance.as_ptr()).callback = Some(Self::tick_callback);
+                    (*instance.as_ptr()).ccallback = Some(Self::event_callback);
+                    (*instance.as_ptr()).callback_data = this.as_ptr().cast();
+                }
+                // The core matches slave timers with their master by this.
+                // SAFETY: `current` is the task that opens.
+                let slave_id = unsafe { bindings::alsa_current_pid() };
+                let mut raw = id.to_raw();
+                // SAFETY: The instance is initialised, and the identity is copied.
+                let opened = to_result(unsafe {
+                    bindings::snd_timer_open(instance.as_ptr(), &mut raw, slave_id)
+                });
+                if let Err(err) = opened {
+                    // SAFETY: The instance is not open, and not used any more.
+                    unsafe { bindings::snd_timer_instance_free(instance.as_ptr()) };
+                    return Err(err);
+                }
+                instance
+            },
+            _pin: PhantomPinned,
+        }? Error)
+    }
+
+    /// What is called by the timer.
+    pub fn handler(&self) -> &H {
+        &self.handler
+    }
+
+    /// Lets the timer tick, each tick being one call. Any context; a timer that ticks already goes on.
+    ///
+    /// C: `snd_timer_start()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a tick takes less than 100 microseconds, `ENODEV` if the timer's card has gone.
+    pub fn start(&self) -> Result {
+        // SAFETY: By the type invariant the instance is open.
+        let err = unsafe { bindings::snd_timer_start(self.instance.as_ptr(), 1) };
+        // 1 says that it starts at the next tick, since it runs for somebody else.
+        if err >= 0 || err == -(bindings::EBUSY as c_int) {
+            return Ok(());
+        }
+        to_result(err)
+    }
+
+    /// Lets it tick no more. Any context. Does not wait for a callback that runs.
+    ///
+    /// C: `snd_timer_stop()`.
+    pub fn stop(&self) {
+        // The error is that it did not run.
+        // SAFETY: By the type invariant the instance is open.
+        unsafe { bindings::snd_timer_stop(self.instance.as_ptr()) };
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an instance that `open` has made and not yet closed.
+    unsafe extern "C" fn tick_callback(
+        instance: *mut bindings::snd_timer_instance,
+        // The header names the last two the other way round; this is the order of the call.
+        resolution: c_ulong,
+        ticks: c_ulong,
+    ) {
+        // SAFETY: `open` stored the address of a `Self`, which is not dropped before the close.
+        let this = unsafe { &*(*instance).callback_data.cast::<Self>() };
+        this.handler.tick(ticks as u64, resolution as u64);
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an instance that `open` has made and not yet closed, and its
+    /// timer's lock held.
+    unsafe extern "C" fn event_callback(
+        instance: *mut bindings::snd_timer_instance,
+        event: c_int,
+        _tstamp: *mut bindings::timespec64,
+        _resolution: c_ulong,
+    ) {
+        if event == bindings::SNDRV_TIMER_EVENT_MSTOP as c_int {
+            // SAFETY: `open` stored the address of a `Self`, which is not dropped before the close.
+            let this = unsafe { &*(*instance).callback_data.cast::<Self>() };
+            // SAFETY: The work is initialised.
+            unsafe { bindings::irq_work_queue(this.stopped.get()) };
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called only as the callback of the irq_work in a `Self`.
+    unsafe extern "C" fn stopped_callback(work: *mut bindings::irq_work) {
+        // SAFETY: The work is a field of a `Self`, whose drop waits for this.
+        let this = unsafe {
+            &*container_of!(Opaque::cast_from(work).cast_mut(), Self, stopped).cast_const()
+        };
+        this.handler.stopped();
+    }
+}
+
+#[pinned_drop]
+impl<H: Handler> PinnedDrop for Timer<H> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariant the instance is open, and it is not used any more. The close
+        // waits for callbacks; then nobody queues the work.
+        unsafe {
+            bindings::snd_timer_close(self.instance.as_ptr());
+            bindings::irq_work_sync(self.stopped.get());
+            bindings::snd_timer_instance_free(self.instance.as_ptr());
+        }
+    }
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! `timer_source`: what is read out of a text.
+
+use crate::source::{Card, Error, Source, TEXT_MAX};
+use proptest::prelude::*;
+
+fn timer(card: Card<'_>, device: i32, subdevice: i32) -> Result<Source<'_>, Error> {
+    Ok(Source::Timer {
+        card,
+        device,
+        subdevice,
+    })
+}
+
+/// What `kstrtoint(text, 0, …)` makes of a text, by another way: the longest run of digits first, then
+/// 128-bit arithmetic.
+fn kstrtoint(text: &[u8]) -> Result<i32, Error> {
+    let text = String::from_utf8_lossy(text).into_owned();
+    let (sign, text) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text.strip_prefix('+').unwrap_or(&text)),
+    };
+    let lower = text.to_ascii_lowercase();
+    let hexadecimal =
+        lower.starts_with("0x") && lower[2..].starts_with(|c: char| c.is_ascii_hexdigit());
+    let (base, text) = match hexadecimal {
+        true => (16, &text[2..]),
+        false if text.starts_with('0') => (8, text),
+        false => (10, text),
+    };
+    let digits: String = text.chars().take_while(|c| c.is_digit(base)).collect();
+    let trimmed = digits.trim_start_matches('0');
+    let value = if trimmed.len() > 30 {
+        i128::MAX
+    } else {
+        i128::from_str_radix(&format!("0{trimmed}"), base).unwrap()
+    };
+    if value > i128::from(u64::MAX) {
+        return Err(Error::Range);
+    }
+    let rest = &text[digits.len()..];
+    if digits.is_empty() || !(rest.is_empty() || rest == "\n") {
+        return Err(Error::Invalid);
+    }
+    i32::try_from(sign * value).map_err(|_| Error::Range)
+}
+
+#[test]
+fn texts_of_the_manual() {
+    use Card::{Id, Number};
+    for (text, want) in [
+        ("", Ok(Source::System)),
+        ("hrtimer", Ok(Source::System)),
+        ("0", timer(Number(0), 0, 0)),
+        ("2.1", timer(Number(2), 1, 0)),
+        ("2,1", timer(Number(2), 1, 0)),
+        ("2.1,3", timer(Number(2), 1, 3)),
+        ("hw:1,0,1", timer(Number(1), 0, 1)),
+        ("0x1f.010", timer(Number(31), 8, 0)),
+        ("-1.0.0", timer(Number(-1), 0, 0)),
+        ("-1.3.0", timer(Number(-1), 3, 0)),
+        ("-1.4.7", timer(Number(-1), 4, 7)),
+        ("Intel.2", timer(Id(b"Intel"), 2, 0)),
+        ("hw:Intel", timer(Id(b"Intel"), 0, 0)),
+        ("1st", timer(Id(b"1st"), 0, 0)),
+        (".1", timer(Id(b""), 1, 0)),
+        ("a:b:c.1", timer(Id(b"b:c"), 1, 0)),
+        ("hrtimer.0", timer(Id(b"hrtimer"), 0, 0)),
+        ("0x", timer(Id(b"0x"), 0, 0)),
+        ("08", timer(Id(b"08"), 0, 0)),
+        ("0.", Err(Error::Invalid)),
+        ("0.x", Err(Error::Invalid)),
+        ("0.1.", Err(Error::Invalid)),
+        ("0.1.2.3", Err(Error::Invalid)),
+        ("0.1 ", Err(Error::Invalid)),
+        ("2147483648", Err(Error::Range)),
+        ("-2147483648", timer(Number(i32::MIN), 0, 0)),
+        ("99999999999999999999", Err(Error::Range)),
+        ("99999999999999999999x", Err(Error::Range)),
+        ("0.99999999999", Err(Error::Range)),
+    ] {
+        assert_eq!(Source::parse(text.as_bytes()), want, "{text:?}");
+    }
+}
+
+proptest! {
+    /// Any bytes at all give an answer.
+    #[test]
+    fn any_bytes_are_read(text in prop::collection::vec(any::<u8>(), 0..=TEXT_MAX)) {
+        let _ = Source::parse(&text);
+    }
+
+    /// Each of the three numbers is read as the kernel reads it.
+    #[test]
+    fn numbers_are_the_kernels(
+        texts in prop::array::uniform3("[-+]?(0x|0X|0)?[0-9a-fA-F]{0,22}[g\n]?"),
+    ) {
+        let whole = texts.join(".");
+        prop_assume!(!whole.is_empty() && whole != "hrtimer");
+        let [card, device, subdevice] = texts.each_ref().map(|text| kstrtoint(text.as_bytes()));
+        let want = match card {
+            Err(Error::Range) => Err(Error::Range),
+            Err(Error::Invalid) => Ok(Card::Id(texts[0].as_bytes())),
+            Ok(number) => Ok(Card::Number(number)),
+        };
+        let want = want.and_then(|card| {
+            Ok(Source::Timer { card, device: device?, subdevice: subdevice? })
+        });
+        prop_assert_eq!(Source::parse(whole.as_bytes()), want);
+    }
+
+    /// A prefix makes no difference.
+    #[test]
+    fn a_prefix_is_passed_over(prefix in "[^:]{0,8}", rest in "[0-9a-z.,]{1,12}") {
+        prop_assume!(rest != "hrtimer");
+        let text = format!("{prefix}:{rest}");
+        prop_assert_eq!(Source::parse(text.as_bytes()), Source::parse(rest.as_bytes()));
+    }
+}
