@@ -25,18 +25,29 @@
 //! impossible (see [`State::start`]) is *evicted*: the engine lets go of it at once, and its own
 //! timer, made to expire at once, which can take its stream lock, stops it.
 
+mod end;
+mod engine;
+mod slave;
+
+pub(crate) use self::{
+    end::{
+        Activity,
+        End,
+        Setup, //
+    },
+    slave::{
+        Changes,
+        Slave, //
+    },
+};
+
+use self::engine::stops_at_its_end;
 use crate::{
     clock::{
         Clock,
         SHIFT_NOMINAL, //
     },
-    ring::{
-        copy_spans,
-        spans,
-        written_ahead,
-        Geometry,
-        SilenceMark, //
-    },
+    ring::SilenceMark,
     ticks::{
         self,
         Timer, //
@@ -46,19 +57,13 @@ use alsa::{
     pcm::{
         self,
         Direction,
-        Format,
         Hub,
         Limits,
-        Params,
         Port,
         PortTable, //
     },
     time::Ktime,
     timer, //
-};
-use core::cmp::{
-    max,
-    min, //
 };
 use kernel::prelude::*;
 
@@ -82,172 +87,6 @@ pub(crate) fn port(direction: Direction) -> usize {
 /// A period can be as short as a microsecond. Timers must not fill a processor with interrupts: at
 /// periods shorter than this, several end at each.
 const MIN_INTERVAL: u64 = 50_000;
-
-/// Whether an end takes part in the movement of frames.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Activity {
-    /// It does not.
-    Stopped,
-    /// It does.
-    Running,
-    /// It does not, but may go on where it is: paused or suspended.
-    Paused,
-    /// It does not any more, because a player of other parameters has started; it has still to be
-    /// stopped.
-    Evicted,
-    /// It does not any more, because its periods are not those of the timer that it runs by; it has
-    /// still to be stopped.
-    OutOfStep,
-}
-
-/// What an end has been prepared for.
-#[derive(Clone, Copy)]
-pub(crate) struct Setup {
-    pub(crate) params: Params,
-    geometry: Geometry,
-}
-
-impl Setup {
-    /// Checks parameters that the core has chosen.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if a frame would take no bytes, or a ring too many.
-    pub(crate) fn new(params: Params) -> Result<Self> {
-        let geometry = Geometry::new(
-            params.buffer_size,
-            params.channels,
-            params.format.sample_bytes(),
-            params.interleaved,
-        );
-        Ok(Self {
-            geometry: geometry.ok_or(EINVAL)?,
-            params,
-        })
-    }
-
-    /// The number of bytes of the ring.
-    pub(crate) fn bytes(&self) -> usize {
-        self.geometry.bytes()
-    }
-
-    /// The number of bytes of a frame.
-    pub(crate) fn frame_bytes(&self) -> u64 {
-        u64::from(self.geometry.channels()).saturating_mul(self.geometry.sample_bytes().into())
-    }
-
-    /// The number of bytes of a period.
-    fn period_bytes(&self) -> u64 {
-        self.frame_bytes()
-            .saturating_mul(self.params.period_size.into())
-    }
-
-    /// May frames go from an end so set up to the other?
-    fn matches(&self, other: &Self) -> bool {
-        let (a, b) = (&self.geometry, &other.geometry);
-        self.params.format == other.params.format
-            && self.params.rate == other.params.rate
-            && a.channels() == b.channels()
-            && a.interleaved() == b.interleaved()
-    }
-}
-
-/// One end of a cable.
-pub(crate) struct End {
-    /// Whether somebody has opened it.
-    pub(crate) open: bool,
-    /// What it was prepared for, until the parameters are freed.
-    pub(crate) setup: Option<Setup>,
-    /// Whether it moves.
-    pub(crate) activity: Activity,
-    /// The frames that it has moved since it was prepared.
-    pub(crate) position: u64,
-    /// The position at which its present period ends.
-    period_end: u64,
-    /// The position that the core was last told.
-    reported: u64,
-    /// The rate shift with which it last ran, by the system's clock.
-    pub(crate) shift: u32,
-}
-
-impl End {
-    const CLOSED: Self = Self {
-        open: false,
-        setup: None,
-        activity: Activity::Stopped,
-        position: 0,
-        period_end: 0,
-        reported: 0,
-        shift: 0,
-    };
-
-    fn is_running(&self) -> bool {
-        self.activity == Activity::Running
-    }
-
-    /// The position in the ring, in frames.
-    pub(crate) fn ring_position(&self) -> u32 {
-        self.setup.map_or(0, |setup| {
-            let frames = u64::from(setup.geometry.frames());
-            // A remainder of a 32-bit number.
-            self.position.checked_rem(frames).unwrap_or(0) as u32
-        })
-    }
-
-    /// Whether a ring or more has gone by since the core was last told the position.
-    ///
-    /// The core knows positions modulo the ring, and would not notice.
-    fn has_lost_a_ring(&self) -> bool {
-        self.setup.is_some_and(|setup| {
-            let unseen = self.position.saturating_sub(self.reported);
-            unseen >= u64::from(setup.geometry.frames())
-        })
-    }
-
-    /// If the present period has ended, goes on to the one in which the position is.
-    fn next_period(&mut self) -> bool {
-        let Some(setup) = self.setup else {
-            return false;
-        };
-        if self.position < self.period_end {
-            return false;
-        }
-        let period = u64::from(setup.params.period_size.max(1));
-        let into = self.position % period;
-        self.period_end = self.position.saturating_add(period.saturating_sub(into));
-        true
-    }
-}
-
-/// What the last player's stream was like: the values of the controls `PCM Slave …`.
-#[derive(Clone, Copy)]
-pub(crate) struct Slave {
-    pub(crate) format: i64,
-    pub(crate) rate: i64,
-    pub(crate) channels: i64,
-    pub(crate) interleaved: bool,
-}
-
-impl Slave {
-    fn new(params: &Params) -> Self {
-        Self {
-            format: params.format.number().into(),
-            rate: params.rate.into(),
-            channels: params.channels.into(),
-            interleaved: params.interleaved,
-        }
-    }
-}
-
-/// Which values of the controls `PCM Slave …` a trigger has changed.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Changes {
-    pub(crate) format: bool,
-    pub(crate) rate: bool,
-    pub(crate) channels: bool,
-    pub(crate) access: bool,
-    pub(crate) active: bool,
-}
 
 /// By what time goes on.
 enum Time {
@@ -305,12 +144,7 @@ impl State {
             silence: SilenceMark::silent(),
             shift: SHIFT_NOMINAL,
             notify,
-            slave: Slave {
-                format: Format::S16_LE.number().into(),
-                rate: 48000,
-                channels: 2,
-                interleaved: true,
-            },
+            slave: Slave::UNKNOWN,
         }
     }
 
@@ -526,30 +360,15 @@ impl State {
         }
     }
 
-    /// Lets the period timers of the ends that run expire at once.
-    fn expire_timers(&self, ports: &PortTable<'_, 2>) {
-        for (end, number) in [(&self.playback, PLAYBACK), (&self.capture, CAPTURE)] {
-            if let (true, Some(port)) = (end.is_running(), ports.get(number)) {
-                port.expire_timer_now();
-            }
-        }
-    }
-
     /// A player has started: remembers what its stream is like, and says what is new in that.
     pub(crate) fn note_player(&mut self) -> Changes {
         let Some(setup) = self.playback.setup else {
             return Changes::default();
         };
-        let old = self.slave;
         let new = Slave::new(&setup.params);
+        let changes = new.changes_from(&self.slave);
         self.slave = new;
-        Changes {
-            format: new.format != old.format,
-            rate: new.rate != old.rate,
-            channels: new.channels != old.channels,
-            access: new.interleaved != old.interleaved,
-            active: false,
-        }
+        changes
     }
 
     /// Whether a player is running: `PCM Slave Active`.
@@ -643,87 +462,6 @@ impl State {
         Some(end.ring_position())
     }
 
-    /// Moves the cable to the present. One that runs by ticks stays where it is.
-    pub(crate) fn update(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
-        if let Time::Clock(clock) = &mut self.time {
-            let frames = clock.advance(now.as_nanos());
-            self.advance(ports, frames);
-        }
-    }
-
-    /// Moves the ends that run by so many frames.
-    fn advance(&mut self, ports: &PortTable<'_, 2>, frames: u64) {
-        if frames == 0 {
-            return;
-        }
-        if self.capture.is_running() {
-            let sound = if self.playback.is_running() {
-                self.copy(ports, frames)
-            } else {
-                0
-            };
-            self.silence(ports, sound, frames);
-            self.capture.position = self.capture.position.saturating_add(frames);
-        }
-        if self.playback.is_running() {
-            self.playback.position = self.playback.position.saturating_add(frames);
-        }
-    }
-
-    /// Copies the next `frames` frames from the playback to the capture, or fewer if the player has
-    /// not written so many. Returns how many.
-    fn copy(&mut self, ports: &PortTable<'_, 2>, frames: u64) -> u64 {
-        let (Some(from), Some(to)) = (self.playback.setup, self.capture.setup) else {
-            return 0;
-        };
-        let (Some(play), Some(capt)) = (ports.get(PLAYBACK), ports.get(CAPTURE)) else {
-            return 0;
-        };
-        let position = self.playback.position;
-        let sound = min(frames, audible(&play, &self.playback, &from));
-        let target = self.capture.position;
-        for span in copy_spans(&from.geometry, position, &to.geometry, target, sound) {
-            // The geometry is that of the rings, and no span leaves a ring: there is no error.
-            let _ = capt
-                .ring()
-                .copy_from(span.to, &play.ring(), span.from, span.len);
-        }
-        if sound > 0 {
-            self.silence.data(target.saturating_add(sound));
-        }
-        sound
-    }
-
-    /// Silences the ring of the capture from `start` to `end` frames from its position on, as far as
-    /// it isn't silent there.
-    fn silence(&mut self, ports: &PortTable<'_, 2>, start: u64, end: u64) {
-        let (Some(setup), Some(capt)) = (self.capture.setup, ports.get(CAPTURE)) else {
-            return;
-        };
-        let position = self.capture.position.saturating_add(start);
-        let frames = end.saturating_sub(start);
-        let clear = self
-            .silence
-            .to_clear(setup.geometry.frames(), position, frames);
-        for span in spans(&setup.geometry, position, clear) {
-            // As in `copy()`: there is no error.
-            let _ = capt.ring().silence(span.offset, span.len);
-        }
-    }
-
-    /// Arms the period timer of an end, if it runs, for the end of its period, but not before
-    /// `earliest`.
-    fn arm(&self, direction: Direction, ports: &PortTable<'_, 2>, earliest: Ktime) {
-        let end = self.end(direction);
-        if !end.is_running() {
-            return;
-        }
-        if let (Time::Clock(clock), Some(port)) = (&self.time, ports.get(port(direction))) {
-            let ahead = end.period_end.saturating_sub(end.position);
-            port.arm_timer(max(Ktime::from_nanos(clock.time_of(ahead)), earliest));
-        }
-    }
-
     /// Forgets the clock when no end runs: the next start begins a frame of its own.
     fn drop_idle_clock(&mut self) {
         if !self.playback.is_running() && !self.capture.is_running() {
@@ -738,31 +476,4 @@ fn frames_in(time: u64, rate: u32) -> u64 {
     time.saturating_mul(rate.into())
         .saturating_add(NSEC_PER_SEC / 2)
         / NSEC_PER_SEC
-}
-
-/// Whether the core stops a stream whose ring is used up (played out, or full of what was recorded).
-fn stops_at_its_end(port: &Port<'_>, setup: &Setup) -> bool {
-    port.pointers().stop_threshold <= u64::from(setup.params.buffer_size)
-}
-
-/// How many frames from its position on the player has written.
-///
-/// What it has not written must not be heard: neither at the end of a drain nor when the player is
-/// late and about to be stopped for it. A player that has asked never to be stopped plays its ring
-/// round and round.
-fn audible(play: &Port<'_>, end: &End, setup: &Setup) -> u64 {
-    if play.state() != pcm::State::Draining && !stops_at_its_end(play, setup) {
-        return u64::MAX;
-    }
-    if end.has_lost_a_ring() {
-        return 0;
-    }
-    let pointers = play.pointers();
-    written_ahead(
-        pointers.hw_ptr,
-        pointers.appl_ptr,
-        pointers.boundary,
-        setup.params.buffer_size,
-        end.position,
-    )
 }

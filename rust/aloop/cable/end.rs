@@ -1,0 +1,145 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One end of a cable: what it is set to, where it is, and whether it moves.
+
+use crate::ring::Geometry;
+use alsa::pcm::Params;
+use kernel::prelude::*;
+
+/// Whether an end takes part in the movement of frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// It does not.
+    Stopped,
+    /// It does.
+    Running,
+    /// It does not, but may go on where it is: paused or suspended.
+    Paused,
+    /// It does not any more, because a player of other parameters has started; it has still to be
+    /// stopped.
+    Evicted,
+    /// It does not any more, because its periods are not those of the timer that it runs by; it has
+    /// still to be stopped.
+    OutOfStep,
+}
+
+/// What an end has been prepared for.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) params: Params,
+    pub(super) geometry: Geometry,
+}
+
+impl Setup {
+    /// Checks parameters that the core has chosen.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a frame would take no bytes, or a ring too many.
+    pub(crate) fn new(params: Params) -> Result<Self> {
+        let geometry = Geometry::new(
+            params.buffer_size,
+            params.channels,
+            params.format.sample_bytes(),
+            params.interleaved,
+        );
+        Ok(Self {
+            geometry: geometry.ok_or(EINVAL)?,
+            params,
+        })
+    }
+
+    /// The number of bytes of the ring.
+    pub(crate) fn bytes(&self) -> usize {
+        self.geometry.bytes()
+    }
+
+    /// The number of bytes of a frame.
+    pub(crate) fn frame_bytes(&self) -> u64 {
+        u64::from(self.geometry.channels()).saturating_mul(self.geometry.sample_bytes().into())
+    }
+
+    /// The number of bytes of a period.
+    pub(super) fn period_bytes(&self) -> u64 {
+        self.frame_bytes()
+            .saturating_mul(self.params.period_size.into())
+    }
+
+    /// May frames go from an end so set up to the other?
+    pub(super) fn matches(&self, other: &Self) -> bool {
+        let (a, b) = (&self.geometry, &other.geometry);
+        self.params.format == other.params.format
+            && self.params.rate == other.params.rate
+            && a.channels() == b.channels()
+            && a.interleaved() == b.interleaved()
+    }
+}
+
+/// One end of a cable.
+pub(crate) struct End {
+    /// Whether somebody has opened it.
+    pub(crate) open: bool,
+    /// What it was prepared for, until the parameters are freed.
+    pub(crate) setup: Option<Setup>,
+    /// Whether it moves.
+    pub(crate) activity: Activity,
+    /// The frames that it has moved since it was prepared.
+    pub(crate) position: u64,
+    /// The position at which its present period ends.
+    pub(super) period_end: u64,
+    /// The position that the core was last told.
+    pub(super) reported: u64,
+    /// The rate shift with which it last ran, by the system's clock.
+    pub(crate) shift: u32,
+}
+
+impl End {
+    /// An end that nobody has opened.
+    pub(super) const CLOSED: Self = Self {
+        open: false,
+        setup: None,
+        activity: Activity::Stopped,
+        position: 0,
+        period_end: 0,
+        reported: 0,
+        shift: 0,
+    };
+
+    /// Whether it takes part.
+    pub(super) fn is_running(&self) -> bool {
+        self.activity == Activity::Running
+    }
+
+    /// The position in the ring, in frames.
+    pub(crate) fn ring_position(&self) -> u32 {
+        self.setup.map_or(0, |setup| {
+            let frames = u64::from(setup.geometry.frames());
+            // A remainder of a 32-bit number.
+            self.position.checked_rem(frames).unwrap_or(0) as u32
+        })
+    }
+
+    /// Whether a ring or more has gone by since the core was last told the position.
+    ///
+    /// The core knows positions modulo the ring, and would not notice.
+    pub(super) fn has_lost_a_ring(&self) -> bool {
+        self.setup.is_some_and(|setup| {
+            let unseen = self.position.saturating_sub(self.reported);
+            unseen >= u64::from(setup.geometry.frames())
+        })
+    }
+
+    /// If the present period has ended, goes on to the one in which the position is.
+    pub(super) fn next_period(&mut self) -> bool {
+        let Some(setup) = self.setup else {
+            return false;
+        };
+        if self.position < self.period_end {
+            return false;
+        }
+        let period = u64::from(setup.params.period_size.max(1));
+        let into = self.position % period;
+        self.period_end = self.position.saturating_add(period.saturating_sub(into));
+        true
+    }
+}

@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How the frames of a cable move.
+
+use super::{
+    port,
+    End,
+    Setup,
+    State,
+    Time,
+    CAPTURE,
+    PLAYBACK, //
+};
+use crate::ring::{
+    copy_spans,
+    spans,
+    written_ahead, //
+};
+use alsa::{
+    pcm::{
+        self,
+        Direction,
+        Port,
+        PortTable, //
+    },
+    time::Ktime, //
+};
+use core::cmp::{
+    max,
+    min, //
+};
+
+impl State {
+    /// Moves the cable to the present. One that runs by ticks stays where it is.
+    pub(crate) fn update(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
+        if let Time::Clock(clock) = &mut self.time {
+            let frames = clock.advance(now.as_nanos());
+            self.advance(ports, frames);
+        }
+    }
+
+    /// Moves the ends that run by so many frames.
+    pub(super) fn advance(&mut self, ports: &PortTable<'_, 2>, frames: u64) {
+        if frames == 0 {
+            return;
+        }
+        if self.capture.is_running() {
+            let sound = if self.playback.is_running() {
+                self.copy(ports, frames)
+            } else {
+                0
+            };
+            self.silence(ports, sound, frames);
+            self.capture.position = self.capture.position.saturating_add(frames);
+        }
+        if self.playback.is_running() {
+            self.playback.position = self.playback.position.saturating_add(frames);
+        }
+    }
+
+    /// Copies the next `frames` frames from the playback to the capture, or fewer if the player has
+    /// not written so many. Returns how many.
+    fn copy(&mut self, ports: &PortTable<'_, 2>, frames: u64) -> u64 {
+        let (Some(from), Some(to)) = (self.playback.setup, self.capture.setup) else {
+            return 0;
+        };
+        let (Some(play), Some(capt)) = (ports.get(PLAYBACK), ports.get(CAPTURE)) else {
+            return 0;
+        };
+        let position = self.playback.position;
+        let sound = min(frames, audible(&play, &self.playback, &from));
+        let target = self.capture.position;
+        for span in copy_spans(&from.geometry, position, &to.geometry, target, sound) {
+            // The geometry is that of the rings, and no span leaves a ring: there is no error.
+            let _ = capt
+                .ring()
+                .copy_from(span.to, &play.ring(), span.from, span.len);
+        }
+        if sound > 0 {
+            self.silence.data(target.saturating_add(sound));
+        }
+        sound
+    }
+
+    /// Silences the ring of the capture from `start` to `end` frames from its position on, as far as
+    /// it isn't silent there.
+    fn silence(&mut self, ports: &PortTable<'_, 2>, start: u64, end: u64) {
+        let (Some(setup), Some(capt)) = (self.capture.setup, ports.get(CAPTURE)) else {
+            return;
+        };
+        let position = self.capture.position.saturating_add(start);
+        let frames = end.saturating_sub(start);
+        let clear = self
+            .silence
+            .to_clear(setup.geometry.frames(), position, frames);
+        for span in spans(&setup.geometry, position, clear) {
+            // As in `copy()`: there is no error.
+            let _ = capt.ring().silence(span.offset, span.len);
+        }
+    }
+
+    /// Arms the period timer of an end, if it runs, for the end of its period, but not before
+    /// `earliest`.
+    pub(super) fn arm(&self, direction: Direction, ports: &PortTable<'_, 2>, earliest: Ktime) {
+        let end = self.end(direction);
+        if !end.is_running() {
+            return;
+        }
+        if let (Time::Clock(clock), Some(port)) = (&self.time, ports.get(port(direction))) {
+            let ahead = end.period_end.saturating_sub(end.position);
+            port.arm_timer(max(Ktime::from_nanos(clock.time_of(ahead)), earliest));
+        }
+    }
+
+    /// Lets the period timers of the ends that run expire at once.
+    pub(super) fn expire_timers(&self, ports: &PortTable<'_, 2>) {
+        for (end, number) in [(&self.playback, PLAYBACK), (&self.capture, CAPTURE)] {
+            if let (true, Some(port)) = (end.is_running(), ports.get(number)) {
+                port.expire_timer_now();
+            }
+        }
+    }
+}
+
+/// Whether the core stops a stream whose ring is used up (played out, or full of what was recorded).
+pub(super) fn stops_at_its_end(port: &Port<'_>, setup: &Setup) -> bool {
+    port.pointers().stop_threshold <= u64::from(setup.params.buffer_size)
+}
+
+/// How many frames from its position on the player has written.
+///
+/// What it has not written must not be heard: neither at the end of a drain nor when the player is
+/// late and about to be stopped for it. A player that has asked never to be stopped plays its ring
+/// round and round.
+fn audible(play: &Port<'_>, end: &End, setup: &Setup) -> u64 {
+    if play.state() != pcm::State::Draining && !stops_at_its_end(play, setup) {
+        return u64::MAX;
+    }
+    if end.has_lost_a_ring() {
+        return 0;
+    }
+    let pointers = play.pointers();
+    written_ahead(
+        pointers.hw_ptr,
+        pointers.appl_ptr,
+        pointers.boundary,
+        setup.params.buffer_size,
+        end.position,
+    )
+}

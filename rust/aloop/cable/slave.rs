@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the controls `PCM Slave …` of a cable tell about its player.
+
+use alsa::pcm::{
+    Format,
+    Params, //
+};
+
+/// What the last player's stream was like: the values of the controls `PCM Slave …`.
+#[derive(Clone, Copy)]
+pub(crate) struct Slave {
+    pub(crate) format: i64,
+    pub(crate) rate: i64,
+    pub(crate) channels: i64,
+    pub(crate) interleaved: bool,
+}
+
+impl Slave {
+    /// What the controls say before there has been a player, as in C.
+    pub(super) const UNKNOWN: Self = Self {
+        format: Format::S16_LE.number() as i64,
+        rate: 48000,
+        channels: 2,
+        interleaved: true,
+    };
+
+    /// That of a stream with these parameters.
+    pub(super) fn new(params: &Params) -> Self {
+        Self {
+            format: params.format.number().into(),
+            rate: params.rate.into(),
+            channels: params.channels.into(),
+            interleaved: params.interleaved,
+        }
+    }
+
+    /// What is new since `old`.
+    pub(super) fn changes_from(&self, old: &Self) -> Changes {
+        Changes {
+            format: self.format != old.format,
+            rate: self.rate != old.rate,
+            channels: self.channels != old.channels,
+            access: self.interleaved != old.interleaved,
+            active: false,
+        }
+    }
+}
+
+/// Which values of the controls `PCM Slave …` a trigger has changed.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Changes {
+    pub(crate) format: bool,
+    pub(crate) rate: bool,
+    pub(crate) channels: bool,
+    pub(crate) access: bool,
+    pub(crate) active: bool,
+}
