@@ -41,7 +41,10 @@ pub(crate) use self::{
     },
 };
 
-use self::engine::stops_at_its_end;
+use self::engine::{
+    audible,
+    stops_at_its_end, //
+};
 use crate::{
     clock::{
         Clock,
@@ -59,7 +62,6 @@ use alsa::{
         Direction,
         Hub,
         Limits,
-        Port,
         PortTable, //
     },
     time::Ktime,
@@ -334,18 +336,20 @@ impl State {
 
     /// What the timer that the cable runs by ticks with has stopped.
     ///
-    /// A player whose last frames are playing out would wait for ever: they go on without a tick. Others
-    /// wait, since the timer may be back soon.
+    /// A player whose last frames are playing out would wait for ever: all that is left is played at
+    /// once. Others wait, since the timer may be back soon.
     pub(crate) fn timer_stopped(&mut self, ports: &PortTable<'_, 2>) {
         if !matches!(self.time, Time::Ticks) || !self.playback.is_running() {
             return;
         }
-        let draining = |play: Port<'_>| play.state() == pcm::State::Draining;
-        if let (true, Some(setup)) = (
-            ports.get(PLAYBACK).is_some_and(draining),
-            self.playback.setup,
-        ) {
-            self.advance(ports, setup.params.period_size.into());
+        let (Some(play), Some(setup)) = (ports.get(PLAYBACK), self.playback.setup) else {
+            return;
+        };
+        if play.state() == pcm::State::Draining {
+            let period = u64::from(setup.params.period_size.max(1));
+            let left = audible(&play, &self.playback, &setup);
+            let periods = left.div_ceil(period).max(1);
+            self.advance(ports, periods.saturating_mul(period));
             self.expire_timers(ports);
         }
     }
@@ -424,6 +428,12 @@ impl State {
         self.update(ports, now);
         let end = self.end_mut(direction);
         match end.activity {
+            Activity::Running if end.has_played_out(ports.get(port(direction)).as_ref()) => {
+                // What the core does at the end of a drain that it notices. (Linked streams are
+                // stopped as well here.)
+                end.played_out = true;
+                pcm::Action::Stop(pcm::StopState::Setup)
+            }
             Activity::Running => {
                 let elapsed = end.next_period();
                 let earliest = now.as_nanos().saturating_add(MIN_INTERVAL);
@@ -442,7 +452,10 @@ impl State {
 
     /// The position of an end in its ring at present, in frames; `None` if so much has gone by unseen
     /// since the last question that it is an xrun (unless the application has asked never to be
-    /// stopped, or what it wrote is playing out).
+    /// stopped).
+    ///
+    /// A player of which the last frames are playing out has then played them all. That is no xrun, but
+    /// the core cannot see it: the period timer stops it.
     pub(crate) fn report_position(
         &mut self,
         direction: Direction,
@@ -452,12 +465,14 @@ impl State {
         self.update(ports, now);
         let end = self.end_mut(direction);
         let lost = end.has_lost_a_ring();
+        let port = ports.get(port(direction));
+        let played_out = end.has_played_out(port.as_ref());
         end.reported = end.position;
-        if lost {
-            let (port, setup) = (ports.get(port(direction))?, end.setup.as_ref()?);
-            if stops_at_its_end(&port, setup) && port.state() != pcm::State::Draining {
-                return None;
-            }
+        if played_out {
+            end.played_out = true;
+            port?.expire_timer_now();
+        } else if lost && stops_at_its_end(&port?, end.setup.as_ref()?) {
+            return None;
         }
         Some(end.ring_position())
     }

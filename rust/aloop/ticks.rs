@@ -40,6 +40,10 @@ use kernel::{
     },
     str::BStr,
     sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
         Arc,
         Mutex, //
     },
@@ -48,12 +52,14 @@ use kernel::{
 /// A timer that a cable runs by.
 pub(crate) type Timer = timer::Timer<Ticker>;
 
-/// Starts the timer of a cable. Any context.
+/// Starts the timer of a cable, whose lock is held.
 ///
 /// # Errors
 ///
 /// Those of [`timer::Timer::start`].
 pub(crate) fn start(timer: &Timer) -> Result {
+    // A tick that is on its way belongs to what ran before.
+    timer.handler().starts.fetch_add(1, Relaxed);
     timer.start().inspect_err(|err| {
         if print::ratelimit() {
             let timer::Id {
@@ -73,11 +79,17 @@ pub(crate) fn start(timer: &Timer) -> Result {
 pub(crate) struct Ticker {
     cable: Arc<Cable>,
     id: timer::Id,
+    /// How often the timer has been started. It changes under the cable's lock.
+    starts: Atomic<u32>,
 }
 
 impl Handler for Ticker {
     fn tick(&self, ticks: u64, resolution: u64) {
+        let starts = self.starts.load(Relaxed);
         let mut guard = self.cable.lock();
+        if self.starts.load(Relaxed) != starts {
+            return;
+        }
         let (state, ports) = guard.split();
         let result = state.tick(&ports, ticks, resolution);
         drop(guard);
@@ -247,6 +259,7 @@ impl CableTimer {
             let ticker = Ticker {
                 cable: cable.clone(),
                 id,
+                starts: Atomic::new(0),
             };
             let timer = Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL)
                 .inspect_err(|err| {

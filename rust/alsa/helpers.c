@@ -9,6 +9,7 @@
 #include <linux/atomic.h>
 #include <linux/irq_work.h>
 #include <linux/printk.h>
+#include <linux/ratelimit.h>
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
@@ -16,10 +17,13 @@
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
 
+/* A limit of the crate's own: who uses it up takes no messages away from others. */
 bool rust_helper_alsa_printk_ratelimit(void);
 bool rust_helper_alsa_printk_ratelimit(void)
 {
-	return printk_ratelimit();
+	static DEFINE_RATELIMIT_STATE(state, DEFAULT_RATELIMIT_INTERVAL, DEFAULT_RATELIMIT_BURST);
+
+	return __ratelimit(&state);
 }
 
 void rust_helper_snd_card_unref(struct snd_card *card);

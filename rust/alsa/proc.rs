@@ -131,7 +131,9 @@ unsafe extern "C" fn write<T: Text>(
     let end = unsafe {
         bindings::snd_info_get_line(buffer, line.as_mut_ptr().cast(), line.len() as c_int)
     };
-    // Nothing was written: that is an empty line.
-    let line = if end == 0 { &line[..] } else { &[] };
+    // Nothing was written, or there was no memory for it.
+    if end != 0 {
+        return;
+    }
     text.store(line.split(|&byte| byte == 0).next().unwrap_or(&[]));
 }

@@ -49,8 +49,9 @@ impl Id {
     }
 }
 
-/// What is called by a timer. No lock of the timer is held; the callbacks must not sleep, and may run
-/// beside each other.
+/// What is called by a timer. No lock of the timer is held, but interrupts may be off: the callbacks
+/// must not sleep. They may run beside each other. A callback must not drop the [`Timer`] that called
+/// it, since that waits for the callback.
 pub trait Handler: Send + Sync + 'static {
     /// The timer has ticked, `ticks` times since the last call. A tick takes `resolution` nanoseconds.
     fn tick(&self, ticks: u64, resolution: u64);

@@ -3,7 +3,11 @@
 //! One end of a cable: what it is set to, where it is, and whether it moves.
 
 use crate::ring::Geometry;
-use alsa::pcm::Params;
+use alsa::pcm::{
+    Params,
+    Port,
+    State, //
+};
 use kernel::prelude::*;
 
 /// Whether an end takes part in the movement of frames.
@@ -89,6 +93,8 @@ pub(crate) struct End {
     pub(super) period_end: u64,
     /// The position that the core was last told.
     pub(super) reported: u64,
+    /// Whether it has played all that was written, without the core's having noticed.
+    pub(super) played_out: bool,
     /// The rate shift with which it last ran, by the system's clock.
     pub(crate) shift: u32,
 }
@@ -102,6 +108,7 @@ impl End {
         position: 0,
         period_end: 0,
         reported: 0,
+        played_out: false,
         shift: 0,
     };
 
@@ -127,6 +134,15 @@ impl End {
             let unseen = self.position.saturating_sub(self.reported);
             unseen >= u64::from(setup.geometry.frames())
         })
+    }
+
+    /// Whether it is a player whose last frames were playing out, and all of them have been played
+    /// without the core's having noticed: a ring or more has gone by since it last asked.
+    ///
+    /// `port` is the port of the end.
+    pub(super) fn has_played_out(&self, port: Option<&Port<'_>>) -> bool {
+        let draining = || port.is_some_and(|port| port.state() == State::Draining);
+        self.played_out || self.has_lost_a_ring() && draining()
     }
 
     /// If the present period has ended, goes on to the one in which the position is.

@@ -132,11 +132,11 @@ pub(super) fn stops_at_its_end(port: &Port<'_>, setup: &Setup) -> bool {
 /// What it has not written must not be heard: neither at the end of a drain nor when the player is
 /// late and about to be stopped for it. A player that has asked never to be stopped plays its ring
 /// round and round.
-fn audible(play: &Port<'_>, end: &End, setup: &Setup) -> u64 {
+pub(super) fn audible(play: &Port<'_>, end: &End, setup: &Setup) -> u64 {
     if play.state() != pcm::State::Draining && !stops_at_its_end(play, setup) {
         return u64::MAX;
     }
-    if end.has_lost_a_ring() {
+    if end.played_out || end.has_lost_a_ring() {
         return 0;
     }
     let pointers = play.pointers();
