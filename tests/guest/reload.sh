@@ -1,0 +1,168 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# reload.sh [MODULE]: tests that nothing of the driver is left behind when it goes. All of ALSA is
+# unloaded right after the card was used, so that a timer, a work item or a file that still refers to
+# the module would crash the kernel at once. Numbers in names are rules of the card's behaviour. The
+# report is KTAP; the exit status is 1 if a test failed.
+
+# Tests are called by their names in the table below.
+# shellcheck disable=SC2317,SC2329
+MODULE=${1:-snd-aloop-rs}
+CARD=Loopback
+ROUNDS=10
+DRIVER=/sys/bus/platform/drivers/snd_aloop
+DEVICE=snd_aloop.0
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+load() {
+	modprobe "$MODULE" || fail "modprobe $MODULE: status $?"
+	[ -e "/proc/asound/$CARD" ] || fail "no card: $(cat /proc/asound/cards)"
+}
+
+# The driver, and all that it stood on.
+unload() {
+	rmmod "$MODULE" snd_pcm snd_timer snd || fail "rmmod: status $?"
+	[ ! -e /sys/module/snd ] || fail "ALSA is still there"
+	[ ! -e /proc/asound ] || fail "/proc/asound is still there"
+}
+
+# stream COMMAND PLACE: a player or recorder in the background, whose process is $!.
+stream() {
+	"$1" -q -D "hw:$CARD,$2" -f S16_LE -c 2 -r 48000 -t raw --period-size=48 --buffer-size=9600 \
+		"$3" >/dev/null 2>&1 &
+}
+
+# Starts both ends of two cables and waits until they run; their processes are $streams.
+start() {
+	stream arecord 1,0 /dev/null
+	streams=$!
+	stream aplay 0,0 /dev/zero
+	streams="$streams $!"
+	stream arecord 0,5 /dev/null
+	streams="$streams $!"
+	stream aplay 1,5 /dev/zero
+	streams="$streams $!"
+	for place in pcm1c/sub0 pcm0p/sub0 pcm0c/sub5 pcm1p/sub5; do
+		tries=0
+		until grep -q RUNNING "/proc/asound/$CARD/$place/status"; do
+			tries=$((tries + 1))
+			[ "$tries" -lt 500 ] || fail "$place does not run: $(cat "/proc/asound/$CARD/$place/status")"
+			sleep 0.01
+		done
+	done
+}
+
+# Ends the streams in the middle, without a word to them.
+end() {
+	# shellcheck disable=SC2086 # several
+	kill -KILL $streams
+	# shellcheck disable=SC2086
+	wait $streams 2>/dev/null
+	return 0
+}
+
+works() {
+	arecord -q -D "hw:$CARD,1,2" -f S16_LE -c 2 -r 48000 -s 4800 -t raw /tmp/reload.raw ||
+		fail "arecord: status $?"
+	[ "$(wc -c </tmp/reload.raw)" = 19200 ] || fail "arecord: $(wc -c </tmp/reload.raw) bytes"
+}
+
+unbind() { echo "$DEVICE" >"$DRIVER/unbind" || fail "unbind: status $?"; }
+
+rounds() { # COMMAND...
+	round=0
+	while [ "$round" -lt "$ROUNDS" ]; do
+		round=$((round + 1))
+		"$@" || fail "round $round"
+	done
+}
+
+# --- the tests
+
+after_use() {
+	load
+	start
+	end
+	unload
+}
+t_after_use() { rounds after_use; }
+
+# The cables run by a timer of the core, which is unloaded too.
+after_timer() {
+	load
+	echo "$1" >"/proc/asound/$CARD/timer_source" || fail "timer_source: status $?"
+	stream arecord 1,0 /dev/null
+	streams=$!
+	status=/proc/asound/$CARD/pcm1c/sub0/status
+	tries=0
+	# At other periods than the timer's the stream stops at the first tick, as it should.
+	until grep -q 'RUNNING\|XRUN\|PREPARED' "$status"; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 500 ] || fail "no recorder: $(cat "$status")"
+		sleep 0.01
+	done
+	end
+	unload
+}
+t_after_global_timer() { rounds after_timer -1.0.0; }
+t_after_own_timer() { rounds after_timer "$CARD,1,7"; }
+
+# In use, the card goes when the last of its users has gone: each gets an error and ends.
+unbind_in_use() {
+	load
+	start
+	unbind
+	[ ! -e "/proc/asound/$CARD" ] || fail "the card is still there"
+	# shellcheck disable=SC2086
+	wait $streams
+	unload
+}
+t_unbind_in_use() { rounds unbind_in_use; }
+
+bind_again() {
+	load
+	start
+	end
+	unbind
+	echo "$DEVICE" >"$DRIVER/bind" || fail "bind: status $?"
+	works
+	start
+	end
+	unload
+}
+t_bind_again() { rounds bind_again; }
+
+t_works() {
+	load
+	works
+	unload
+}
+
+echo "KTAP version 1"
+echo "1..6"
+number=0
+status=0
+while read -r test name; do
+	number=$((number + 1))
+	# In a shell of its own, which the streams of a failed test must not outlive.
+	if why=$(trap 'kill -KILL $streams 2>/dev/null' EXIT; streams=; "t_$test" 2>&1); then
+		echo "ok $number - $name"
+	else
+		printf '%s\n' "$why" | sed 's/^/# /'
+		echo "not ok $number - $name"
+		status=1
+		rmmod "$MODULE" snd_pcm snd_timer snd 2>/dev/null
+	fi
+done <<'END'
+after_use 13.1 all of ALSA is unloaded right after streams were killed
+after_global_timer 13.1 the same with cables that run by a global timer
+after_own_timer 13.1 the same with a cable that runs by a PCM timer of the card
+unbind_in_use 13.2 unbound while streams run, then unloaded
+bind_again 13.2 unbound, bound, used again, unloaded
+works 13.1 loaded once more, the card works
+END
+exit $status
