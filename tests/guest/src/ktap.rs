@@ -104,6 +104,8 @@ pub struct Context {
     pub index: u32,
     /// Name of the module that made the card, as in `/proc/asound/modules`.
     pub module: String,
+    /// What the tests that draw lots draw them from.
+    pub seed: u64,
 }
 
 impl Context {
@@ -160,6 +162,9 @@ const EXIT_SKIP: i32 = 2;
 pub fn run_all(ctx: &Context, tests: &[Test]) -> usize {
     println!("KTAP version 1");
     println!("1..{}", tests.len());
+    if tests.iter().any(|test| test.group == "races") {
+        println!("# seed: {} (again: --seed {})", ctx.seed, ctx.seed);
+    }
     let (mut failed, mut skipped, mut defects) = (0, 0, 0);
     for (index, test) in tests.iter().enumerate() {
         let begun = Instant::now();

@@ -7,7 +7,8 @@
 //!
 //! The tests of the group `timing` judge microseconds. They mean something only where the clock
 //! is counted and not the host's (`qemu/run --deterministic`), and run only when asked for. So do
-//! those of the group `matrix`, every format at every rate, because of their number.
+//! those of the group `matrix`, every format at every rate, because of their number, and those of
+//! the group `races`, which want several processors.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -33,7 +34,8 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all groups but `timing` and `matrix`)
+                 (default: all groups but `timing`, `matrix` and `races`)
+  --seed N       what the group `races` draws its lots from (default: a number that it prints)
   --list         print group and name of each test chosen, run none
   --help         print this text
 ";
@@ -43,6 +45,7 @@ struct Options {
     groups: Vec<String>,
     filter: Option<String>,
     list: bool,
+    seed: u64,
 }
 
 fn parse() -> Result<Option<Options>, String> {
@@ -51,6 +54,7 @@ fn parse() -> Result<Option<Options>, String> {
         groups: Vec::new(),
         filter: None,
         list: false,
+        seed: kernel::now_ns() as u64,
     };
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -58,6 +62,10 @@ fn parse() -> Result<Option<Options>, String> {
         match arg.as_str() {
             "--card" => options.card = value()?,
             "--group" => options.groups.push(value()?),
+            "--seed" => {
+                let text = value()?;
+                options.seed = text.parse().map_err(|_| format!("no seed: {text}"))?;
+            }
             "--list" => options.list = true,
             "--help" => return Ok(None),
             a if a.starts_with('-') => return Err(format!("unknown option {a}")),
@@ -69,7 +77,7 @@ fn parse() -> Result<Option<Options>, String> {
 }
 
 /// Looks the card up in `/proc/asound`.
-fn find_card(id: &str) -> Result<Context, String> {
+fn find_card(id: &str, seed: u64) -> Result<Context, String> {
     let link = fs::read_link(format!("/proc/asound/{id}"))
         .map_err(|_| format!("no card with the id {id}: is its module loaded?"))?;
     let index = link
@@ -87,6 +95,7 @@ fn find_card(id: &str) -> Result<Context, String> {
         card: id.into(),
         index,
         module,
+        seed,
     })
 }
 
@@ -100,7 +109,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
         return Err(format!("no group {group}"));
     }
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
-        [] if options.filter.is_none() => !matches!(t.group, "timing" | "matrix"),
+        [] if options.filter.is_none() => !matches!(t.group, "timing" | "matrix" | "races"),
         [] => true,
         groups => groups.iter().any(|g| g == t.group),
     };
@@ -133,7 +142,7 @@ fn main() -> ExitCode {
             }
             return Ok(0);
         }
-        let ctx = find_card(&options.card)?;
+        let ctx = find_card(&options.card, options.seed)?;
         Ok(ktap::run_all(&ctx, &chosen))
     });
     match result {

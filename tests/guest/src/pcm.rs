@@ -108,6 +108,22 @@ impl Pcm {
         })
     }
 
+    /// Another descriptor of this substream, for another thread.
+    pub fn share(&self) -> Result<Pcm, Errno> {
+        let fd = self.fd.try_clone().map_err(|e| Errno {
+            call: "dup",
+            code: e.raw_os_error().unwrap_or(0),
+        })?;
+        Ok(Pcm {
+            map: None,
+            fd,
+            dir: self.dir,
+            cfg: self.cfg,
+            scratch: Vec::new(),
+            boundary: self.boundary,
+        })
+    }
+
     fn call<T>(&self, name: &'static str, request: u64, arg: &mut T) -> Result<i32, Errno> {
         // SAFETY: Every caller in this file passes the structure that the request is made for.
         unsafe { k::ioctl(self.fd.as_raw_fd(), name, request, arg) }
@@ -175,6 +191,22 @@ impl Pcm {
     /// SW_PARAMS for a stream that starts by itself when `frames` frames are asked for.
     pub fn sw_params_starting_at(&mut self, frames: u64) -> Result<(), Errno> {
         self.set_thresholds(frames, self.config().buffer() as u64)
+    }
+
+    /// SW_PARAMS for a stream that never stops by itself, that starts without frames, and whose
+    /// ring the core fills with silence at the START and behind the hardware position.
+    pub fn sw_params_with_silence(&mut self) -> Result<(), Errno> {
+        let boundary = self.boundary;
+        let mut sw = k::SwParams {
+            period_step: 1,
+            avail_min: 1,
+            start_threshold: boundary,
+            stop_threshold: boundary,
+            silence_size: boundary,
+            proto: 0x2_000c,
+            ..Default::default()
+        };
+        self.call("SW_PARAMS", k::SW_PARAMS, &mut sw).map(|_| ())
     }
 
     fn set_thresholds(&mut self, start: u64, stop: u64) -> Result<(), Errno> {

@@ -36,8 +36,8 @@ pub const NAMES: [&str; 7] = [
     "PCM Slave Channels",
     "PCM Slave Access Mode",
 ];
-const SHIFT: usize = 0;
-const NOTIFY: usize = 1;
+pub const SHIFT: usize = 0;
+pub const NOTIFY: usize = 1;
 pub const ACTIVE: usize = 2;
 pub const FORMAT: usize = 3;
 pub const RATE: usize = 4;

@@ -15,6 +15,7 @@ mod geometry;
 mod limits;
 mod names;
 mod pause;
+mod races;
 mod rewind;
 mod timing;
 
@@ -47,6 +48,7 @@ pub fn all() -> Vec<Test> {
         timing::tests(),
         errors::tests(),
         data::matrix(),
+        races::tests(),
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One substream in the hands of two threads, and substreams that are linked.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use crate::cable::Cable;
+use crate::check;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::ktap::Context;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::tests::CABLE;
+use crate::tests::USUAL;
+
+use super::all_work;
+use super::race;
+use super::test;
+
+const OTHER: Cable = Cable {
+    device: 1,
+    subdevice: 0,
+};
+
+/// A ring of 256 periods of `period` frames.
+const fn ring(period: u32) -> Config {
+    Config {
+        period,
+        periods: 256,
+        ..USUAL
+    }
+}
+
+pub fn tests() -> Vec<Test> {
+    vec![
+        test(
+            "7.8 race: HW_PARAMS with other buffers against DRAIN and START",
+            drained,
+        ),
+        test(
+            "6.11 race: START of linked substreams against the close of one",
+            linked,
+        ),
+    ]
+}
+
+/// A DRAIN or START fills the ring with silence: the ring that HW_PARAMS has just taken away, if
+/// nothing keeps them apart.
+fn drained(ctx: &Context) -> Outcome {
+    let mut shaper = CABLE.player(ctx)?;
+    shaper.configure(&ring(1024))?;
+    let starter = shaper.share()?;
+    race(
+        ctx,
+        vec![
+            (
+                "HW_PARAMS",
+                Box::new(move |worker| {
+                    while worker.goes_on() {
+                        let _ = shaper.stop();
+                        let _ = shaper.hw_free();
+                        let small = ring(1024);
+                        let made = shaper
+                            .setup(&small)
+                            .and_then(|()| shaper.sw_params_with_silence())
+                            .and_then(|()| shaper.prepare());
+                        if worker.tried(made)? {
+                            let written = shaper.write(&small.signal(1024, 1), 0, 1024);
+                            worker.tried(written)?;
+                        }
+                        worker.random.spin();
+                        let period = worker.random.one_of(&[16, 512, 2048]);
+                        worker.tried(shaper.hw_params(&ring(period).request()))?;
+                    }
+                    Ok(())
+                }),
+            ),
+            (
+                "DRAIN and START",
+                Box::new(move |worker| {
+                    while worker.goes_on() {
+                        // A DRAIN that doesn't wait says EAGAIN when it has begun.
+                        let began = match worker.random.below(3) {
+                            0 => starter.start(),
+                            _ => match starter.drain() {
+                                Err(e) if e.code == libc::EAGAIN => Ok(()),
+                                other => other,
+                            },
+                        };
+                        worker.tried(began)?;
+                        worker.random.spin();
+                    }
+                    Ok(())
+                }),
+            ),
+        ],
+    )?;
+    all_work(ctx, &[CABLE])
+}
+
+/// PREPARE and START act on every member of a group: one of them is being closed meanwhile. It is
+/// the other end of the cable, or an end of another one.
+fn linked(ctx: &Context) -> Outcome {
+    let mut leader = CABLE.player(ctx)?;
+    leader.setup(&ring(16))?;
+    leader.sw_params_with_silence()?;
+    let driver = leader.share()?;
+    let members = [CABLE.end(ctx, Dir::Capture), OTHER.end(ctx, Dir::Playback)];
+    let go = Arc::new(AtomicBool::new(false));
+    let gone = Arc::clone(&go);
+    race(
+        ctx,
+        vec![
+            (
+                "LINK and close",
+                Box::new(move |worker| {
+                    while worker.goes_on() {
+                        let mut member = Pcm::open(worker.random.one_of(&members))?;
+                        // The leader may be running still.
+                        let period = worker.random.one_of(&[16, 2048]);
+                        let made = member.setup(&ring(period));
+                        if !worker.tried(made)? {
+                            continue;
+                        }
+                        member.sw_params_with_silence()?;
+                        let mut tries = 0;
+                        while leader.stop().and_then(|()| member.link(&leader)).is_err() {
+                            tries += 1;
+                            check!(tries < 10_000, "cannot be linked");
+                        }
+                        worker.done += 1;
+                        gone.store(true, Ordering::Relaxed);
+                        worker.random.spin();
+                        drop(member);
+                        gone.store(false, Ordering::Relaxed);
+                    }
+                    Ok(())
+                }),
+            ),
+            (
+                "PREPARE and START",
+                Box::new(move |worker| {
+                    while worker.goes_on() {
+                        if go.load(Ordering::Relaxed) && worker.tried(driver.prepare())? {
+                            worker.tried(driver.start())?;
+                        }
+                    }
+                    Ok(())
+                }),
+            ),
+        ],
+    )?;
+    all_work(ctx, &[CABLE, OTHER])
+}

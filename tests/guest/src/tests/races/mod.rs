@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Races: calls from several threads that meet in the driver. They run only when asked for, on two
+//! processors or more, and never on the C driver, where some of them crash the kernel.
+//!
+//! A race is lost in the kernel's log, which `qemu/run` watches, or by a thread that does not come
+//! back, or by a cable that doesn't work afterwards. What each thread does is drawn from the seed of
+//! `--seed`; when the threads meet is not.
+
+mod ends;
+mod members;
+mod settings;
+
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::cable::Cable;
+use crate::check;
+use crate::kernel::Errno;
+use crate::ktap::note;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::tests::cable_works;
+
+/// How long each race runs.
+const RACE: Duration = Duration::from_secs(12);
+
+/// How long a thread may take for its last round. A drain, the longest call, ends within a second.
+const GRACE: Duration = Duration::from_secs(10);
+
+pub fn tests() -> Vec<Test> {
+    [ends::tests(), members::tests(), settings::tests()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn test(name: &str, run: fn(&Context) -> Outcome) -> Test {
+    Test::new("races", name, run).limit(60)
+}
+
+/// Pseudo-random numbers (splitmix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `end`.
+    fn below(&mut self, end: u64) -> u64 {
+        self.next() % end
+    }
+
+    fn one_of<T: Copy>(&mut self, choice: &[T]) -> T {
+        choice[self.below(choice.len() as u64) as usize]
+    }
+
+    /// True once in `times`.
+    fn once_in(&mut self, times: u64) -> bool {
+        self.below(times) == 0
+    }
+
+    /// Spends a time that is mostly short, so that calls of two threads meet at any distance.
+    fn spin(&mut self) {
+        let most = 1 << self.below(16);
+        for _ in 0..self.below(most) {
+            std::hint::spin_loop();
+        }
+    }
+}
+
+/// What a thread of a race has.
+struct Worker {
+    random: Random,
+    until: Instant,
+    /// Calls that went through.
+    done: u64,
+}
+
+impl Worker {
+    fn goes_on(&self) -> bool {
+        Instant::now() < self.until
+    }
+
+    /// Counts a call that went through. One that came at the wrong moment has an error that says so:
+    /// false. Every other error fails the race.
+    fn tried<T>(&mut self, result: Result<T, Errno>) -> Result<bool, Fail> {
+        match result {
+            Ok(_) => {
+                self.done += 1;
+                Ok(true)
+            }
+            Err(e) => at_a_bad_moment(e).map(|()| false),
+        }
+    }
+}
+
+/// Errors that a call may have because of what another thread did before.
+fn at_a_bad_moment(e: Errno) -> Outcome {
+    match e.code {
+        libc::EBADFD | libc::EPIPE | libc::EBUSY | libc::EAGAIN | libc::EINVAL | libc::EIO => {
+            Ok(())
+        }
+        _ => Err(Fail::Wrong(format!("{e} is no error of a bad moment"))),
+    }
+}
+
+/// A thread's work: rounds, for as long as the worker goes on.
+type Work<'a> = (
+    &'static str,
+    Box<dyn FnOnce(&mut Worker) -> Outcome + Send + 'a>,
+);
+
+/// Runs each work in a thread of its own and waits for all.
+///
+/// # Errors
+///
+/// An error of a thread, a thread that does not come back, or one whose calls never went through:
+/// it has tested nothing.
+fn race(ctx: &Context, works: Vec<Work<'static>>) -> Outcome {
+    if ctx.is_c_driver() {
+        return Err(Fail::Skip("the C driver may crash the kernel".into()));
+    }
+    // SAFETY: A plain question.
+    let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
+    check!(cpus >= 2, "a race needs two processors, and there is one");
+    let until = Instant::now() + RACE;
+    let (sender, receiver) = mpsc::channel();
+    let mut running: Vec<&'static str> = Vec::new();
+    for (number, (name, work)) in works.into_iter().enumerate() {
+        let sender = sender.clone();
+        let seed = ctx.seed.wrapping_add((number as u64) << 32);
+        running.push(name);
+        thread::spawn(move || {
+            let mut worker = Worker {
+                random: Random(seed),
+                until,
+                done: 0,
+            };
+            // A panic drops the sender, and counts as a thread that did not come back.
+            let outcome = work(&mut worker);
+            let _ = sender.send((name, worker.done, outcome));
+        });
+    }
+    drop(sender);
+    let mut idle = Vec::new();
+    while !running.is_empty() {
+        let left = (until + GRACE).saturating_duration_since(Instant::now());
+        let Ok((name, done, outcome)) = receiver.recv_timeout(left) else {
+            return Err(Fail::Wrong(format!("did not come back: {running:?}")));
+        };
+        running.retain(|&other| other != name);
+        outcome.map_err(|e| match e {
+            Fail::Wrong(text) => Fail::Wrong(format!("{name}: {text}")),
+            other => other,
+        })?;
+        note(&format!("{name}: {done} calls went through"));
+        if done == 0 {
+            idle.push(name);
+        }
+    }
+    check!(idle.is_empty(), "never got a call through: {idle:?}");
+    Ok(())
+}
+
+/// Afterwards each of `cables` is in order.
+fn all_work(ctx: &Context, cables: &[Cable]) -> Outcome {
+    for &cable in cables {
+        unless_stalled(|| cable_works(ctx, cable))?;
+    }
+    Ok(())
+}
