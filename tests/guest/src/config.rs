@@ -60,15 +60,23 @@ pub const RUNNING: i32 = 3;
 pub const XRUN: i32 = 4;
 pub const DRAINING: i32 = 5;
 pub const PAUSED: i32 = 6;
+pub const SUSPENDED: i32 = 7;
 
 /// The name of a stream state.
 pub fn state_name(state: i32) -> &'static str {
     [
-        "OPEN", "SETUP", "PREPARED", "RUNNING", "XRUN", "DRAINING", "PAUSED",
+        "OPEN",
+        "SETUP",
+        "PREPARED",
+        "RUNNING",
+        "XRUN",
+        "DRAINING",
+        "PAUSED",
+        "SUSPENDED",
     ]
     .get(state as usize)
     .copied()
-    .unwrap_or("SUSPENDED or DISCONNECTED")
+    .unwrap_or("DISCONNECTED")
 }
 
 /// Parameters of a stream; sizes in frames.

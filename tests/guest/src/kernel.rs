@@ -39,6 +39,7 @@ pub fn errno_name(code: i32) -> &'static str {
         libc::EBUSY => "EBUSY",
         libc::ENODEV => "ENODEV",
         libc::EINVAL => "EINVAL",
+        libc::ERANGE => "ERANGE",
         libc::ENOTTY => "ENOTTY",
         libc::EPIPE => "EPIPE",
         libc::EBADFD => "EBADFD",

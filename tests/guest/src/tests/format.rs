@@ -102,7 +102,7 @@ fn others() -> [(&'static str, Config); 4] {
 }
 
 /// Format, rate and channels that HW_REFINE leaves.
-fn left(pcm: &Pcm) -> Result<(u64, String, String), Fail> {
+pub fn left(pcm: &Pcm) -> Result<(u64, String, String), Fail> {
     let p = pcm.hw_refine(&HwParams::any())?;
     let text = |param| p.interval(param).to_string();
     Ok((p.mask(k::FORMAT), text(k::RATE), text(k::CHANNELS)))
@@ -110,7 +110,7 @@ fn left(pcm: &Pcm) -> Result<(u64, String, String), Fail> {
 
 const ALL_FORMATS: u64 = 0x001f_0003_0000_cccc;
 
-fn everything() -> (u64, String, String) {
+pub fn everything() -> (u64, String, String) {
     (ALL_FORMATS, "[8000 768000]".into(), "[1 32]".into())
 }
 

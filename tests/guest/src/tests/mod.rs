@@ -14,9 +14,13 @@ mod format;
 mod geometry;
 mod limits;
 mod names;
+mod notify;
 mod pause;
+mod power;
+mod proc;
 mod races;
 mod rewind;
+mod source;
 mod timing;
 
 use crate::cable::Cable;
@@ -44,9 +48,13 @@ pub fn all() -> Vec<Test> {
         format::tests(),
         controls::tests(),
         events::tests(),
+        notify::tests(),
+        proc::tests(),
+        source::tests(),
         client::tests(),
         timing::tests(),
         errors::tests(),
+        power::tests(),
         data::matrix(),
         races::tests(),
     ]

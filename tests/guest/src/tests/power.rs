@@ -1,0 +1,262 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Suspend and resume, section 12, and a card that goes and comes back, 13.2.
+//!
+//! The kernel suspends all devices and resumes them at once: its own test of device drivers.
+
+use std::fs;
+use std::path::Path;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::mpsc;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::cable::serve_all;
+use crate::cable::wait_for_position;
+use crate::cable::Cable;
+use crate::cable::Session;
+use crate::check;
+use crate::check_eq;
+use crate::config::Dir;
+use crate::config::PREPARED;
+use crate::config::RUNNING;
+use crate::config::SETUP;
+use crate::config::SUSPENDED;
+use crate::ktap::expect_error;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::open_control;
+use crate::pcm::Pcm;
+use crate::signal::Expect;
+use crate::tests::cable_works;
+use crate::tests::controls::Controls;
+use crate::tests::controls::ACTIVE;
+use crate::tests::controls::NAMES;
+use crate::tests::proc::cable;
+use crate::tests::LONG;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("power", name, run).limit(60);
+    vec![
+        test("12.1 a suspend reaches streams with a state to lose", suspended_states),
+        test("12.2 what a client of a suspended stream sees", suspended_client),
+        test("12.3 RESUME: the stream goes on with its next frame", resumed),
+        test("12.4 PREPARE in place of RESUME", prepared_again),
+        test("13.2 unbind with open streams, and bind again", unbind),
+    ]
+}
+
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 4,
+};
+
+/// Suspends the machine's devices and resumes them.
+fn suspend() -> Outcome {
+    const TEST: &str = "/sys/power/pm_test";
+    let levels = fs::read_to_string(TEST).unwrap_or_default();
+    check!(
+        levels.contains("devices"),
+        "the kernel has no test of suspending devices: {levels:?}"
+    );
+    fs::write("/sys/module/suspend/parameters/pm_test_delay", "0")?;
+    fs::write(TEST, "devices")?;
+    let result = fs::write("/sys/power/state", "freeze");
+    fs::write(TEST, "none")?;
+    Ok(result?)
+}
+
+fn running(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
+    let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
+    play.write(&LONG.signal(LONG.buffer(), 120), 0, LONG.buffer())?;
+    rec.start()?;
+    play.start()?;
+    Ok((play, rec))
+}
+
+fn suspended_states(ctx: &Context) -> Outcome {
+    let (play, rec) = running(ctx)?;
+    play.pause(true)?;
+    let other = |subdevice| Cable {
+        device: 1,
+        subdevice,
+    };
+    let mut prepared = other(4).player(ctx)?;
+    prepared.configure(&LONG)?;
+    let mut setup = other(5).recorder(ctx)?;
+    setup.setup(&LONG)?;
+    suspend()?;
+    check_eq!("the paused player", play.state()?, SUSPENDED);
+    check_eq!("the running recorder", rec.state()?, SUSPENDED);
+    check_eq!("a prepared player", prepared.state()?, SUSPENDED);
+    check_eq!("a recorder with parameters", setup.state()?, SETUP);
+    prepared.resume()?;
+    check_eq!("the prepared player after RESUME", prepared.state()?, PREPARED);
+    Ok(())
+}
+
+fn suspended_client(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = running(ctx)?;
+    let c = Controls::of(ctx, CABLE)?;
+    c.control.subscribe()?;
+    suspend()?;
+    check_eq!("Slave Active", c.get(ACTIVE)?, 0);
+    check_eq!("events", c.events()?, [NAMES[ACTIVE]]);
+    check_eq!(
+        "bits of the cable",
+        cable(ctx, CABLE)?[..3],
+        ["  valid: 3", "  running: 3", "  pause: 3"]
+    );
+    let write = play.write(&LONG.silence(480), 0, 480);
+    expect_error("WRITEI", write, libc::ESTRPIPE)?;
+    expect_error("READI", rec.read(&mut LONG.nothing(), 480), libc::ESTRPIPE)?;
+    check_eq!("poll of the recorder", rec.poll(0), Some(0x9));
+    check_eq!("poll of the player", play.poll(0), Some(0xc));
+    Ok(())
+}
+
+fn resumed(ctx: &Context) -> Outcome {
+    let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(48000, 121))?;
+    // So that one RESUME is for both, and no frame is played to nobody.
+    session.play.link(&session.rec)?;
+    session.lead = 0;
+    session.feed()?;
+    session.play.start()?;
+    session.begin_running();
+    wait_for_position(&session.rec, 2000, Duration::from_secs(1))?;
+    suspend()?;
+    let c = Controls::of(ctx, CABLE)?;
+    c.control.subscribe()?;
+    let before = [session.play.status()?.hw_ptr, session.rec.status()?.hw_ptr];
+    check_eq!("player", session.play.state()?, SUSPENDED);
+    session.play.resume()?;
+    session.begin_running();
+    let after = [session.play.status()?.hw_ptr, session.rec.status()?.hw_ptr];
+    for (a, b) in after.iter().zip(before) {
+        check!(
+            *a >= b && a - b < 4800,
+            "RESUME moved the positions from {before:?} to {after:?}"
+        );
+    }
+    check_eq!(
+        "states",
+        [session.play.state()?, session.rec.state()?],
+        [RUNNING; 2]
+    );
+    check_eq!("events of RESUME", c.events()?, [NAMES[ACTIVE]]);
+    check_eq!("Slave Active", c.get(ACTIVE)?, 1);
+    expect_error("a second RESUME", session.play.resume(), libc::EBADFD)?;
+    serve_all(std::slice::from_mut(&mut session))?;
+    session.verify(Expect::Whole)
+}
+
+fn prepared_again(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = running(ctx)?;
+    suspend()?;
+    play.prepare()?;
+    rec.prepare()?;
+    check_eq!("states", [play.state()?, rec.state()?], [PREPARED; 2]);
+    play.write(&LONG.signal(4800, 122), 0, 4800)?;
+    rec.start()?;
+    play.start()?;
+    let c = Controls::of(ctx, CABLE)?;
+    check_eq!("Slave Active", c.get(ACTIVE)?, 1);
+    wait_for_position(&rec, 4800, Duration::from_secs(1))?;
+    let mut heard = LONG.nothing();
+    rec.read(&mut heard, 4800)?;
+    check!(heard.first_sound(0).is_some(), "nothing is heard");
+    drop((play, rec));
+    cable_works(ctx, CABLE)
+}
+
+/// The sysfs folder of the card's platform driver, and the name of its device.
+fn platform(ctx: &Context) -> Result<(PathBuf, String), Fail> {
+    let device = fs::canonicalize(format!("/sys/class/sound/card{}/device", ctx.index))?;
+    let name = device.file_name().unwrap_or_default().to_string_lossy();
+    Ok((fs::canonicalize(device.join("driver"))?, name.into_owned()))
+}
+
+fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Outcome {
+    let until = Instant::now() + Duration::from_secs(5);
+    while !holds() {
+        check!(Instant::now() < until, "after 5 s: {what}");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    Ok(())
+}
+
+fn unbind(ctx: &Context) -> Outcome {
+    let (driver, name) = platform(ctx)?;
+    let (mut play, rec) = running(ctx)?;
+    rec.pause(true)?;
+    let control = open_control(ctx.index)?;
+    // One that sleeps in a read.
+    let mut sleeper = Pcm::open_with(
+        Cable {
+            device: 1,
+            subdevice: 6,
+        }
+        .end(ctx, Dir::Capture),
+        0,
+    )?;
+    sleeper.configure(&LONG)?;
+    sleeper.sw_params(u64::MAX)?;
+    sleeper.start()?;
+    let (send, receive) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut heard = LONG.nothing();
+        let result = sleeper.read(&mut heard, 480_000);
+        let _ = send.send((result, sleeper));
+    });
+    // The write waits for the last descriptor; it must not be this process that waits.
+    let mut writer = Command::new("sh")
+        .arg("-c")
+        .arg(format!("echo {name} >{}/unbind", driver.display()))
+        .spawn()?;
+    wait_until("the card's nodes are there", || {
+        !Path::new(&format!("/dev/snd/pcmC{}D0p", ctx.index)).exists()
+            && !Path::new(&format!("/proc/asound/card{}", ctx.index)).exists()
+    })?;
+    let (result, sleeper) = receive
+        .recv_timeout(Duration::from_secs(5))
+        .map_err(|_| "a reader still sleeps 5 s after unbind".to_string())?;
+    check!(
+        result.map_or(true, |frames| frames < 480_000),
+        "the reader got all that it asked for"
+    );
+    drop(sleeper);
+    expect_error("STATUS", play.status().map(drop), libc::ENODEV)?;
+    expect_error("START", rec.start(), libc::ENODEV)?;
+    let write = play.write(&LONG.silence(480), 0, 480);
+    expect_error("WRITEI", write, libc::ENODEV)?;
+    // POLLNVAL cannot be asked for, and a kernel does not report it here.
+    let revents = play.poll(0).unwrap_or(0);
+    check!(revents & libc::POLLERR != 0, "poll: {revents:#x}");
+    drop((play, rec));
+    check!(
+        writer.try_wait()?.is_none(),
+        "unbind is done, with the control device open"
+    );
+    drop(control);
+    let mut status = None;
+    wait_until("unbind still waits, with nothing open", || {
+        status = writer.try_wait().ok().flatten();
+        status.is_some()
+    })?;
+    check!(
+        status.is_some_and(|s| s.success()),
+        "unbind: {status:?}"
+    );
+    fs::write(driver.join("bind"), &name)?;
+    wait_until("the card is not back", || {
+        Path::new(&format!("/dev/snd/pcmC{}D1c", ctx.index)).exists()
+    })?;
+    let id = fs::read_to_string(format!("/proc/asound/card{}/id", ctx.index))?;
+    check_eq!("id of the fresh card", id.trim(), ctx.card);
+    let c = Controls::of(ctx, CABLE)?;
+    check_eq!("Slave values", c.slave()?, [2, 48000, 2, 0]);
+    cable_works(ctx, CABLE)
+}

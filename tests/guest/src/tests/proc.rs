@@ -1,0 +1,379 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The card's own files in `/proc/asound/cardN/`: section 10.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
+
+use crate::cable::record;
+use crate::cable::wait_for_position;
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::signal;
+use crate::tests::controls::Controls;
+use crate::tests::controls::SHIFT;
+use crate::tests::LONG;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("proc", name, run);
+    vec![
+        test("10.1 the files and their modes", modes),
+        test("10.2 cables that nobody has opened", unopened),
+        test("10.3 an end that only is open", opened),
+        test("10.4 an end that is prepared", prepared),
+        test("10.4 planar and DSD ends that are prepared", prepared_others),
+        test("10.2 the bits valid, running and pause", bits),
+        test("10.3 buffer_pos is the position", position),
+        test("10.3 silent_size", silent_size),
+        test("10.3 rate_shift is that of the last START", rate_shift),
+        test("10.5 timer_source is kept and shown", timer_source),
+    ]
+}
+
+const CABLE: Cable = Cable {
+    device: 1,
+    subdevice: 2,
+};
+
+pub fn read(ctx: &Context, name: &str) -> Result<String, Fail> {
+    Ok(fs::read_to_string(format!(
+        "/proc/asound/card{}/{name}",
+        ctx.index
+    ))?)
+}
+
+pub fn write(ctx: &Context, name: &str, text: &str) -> Result<(), Fail> {
+    Ok(fs::write(
+        format!("/proc/asound/card{}/{name}", ctx.index),
+        text,
+    )?)
+}
+
+/// The lines about a cable, without its head, and without those that tell of jiffies.
+pub fn cable(ctx: &Context, cable: Cable) -> Result<Vec<String>, Fail> {
+    const JIFFIES: [&str; 5] = [
+        "update_pending:",
+        "irq_pos:",
+        "period_frac:",
+        "last_jiffies:",
+        "timer_expires:",
+    ];
+    let text = read(ctx, &format!("cable#{}", cable.device))?;
+    let head = format!("Cable {} substream {}:", cable.device, cable.subdevice);
+    let mut lines = text.lines().skip_while(|l| *l != head);
+    check!(lines.next().is_some(), "no line {head:?} in:\n{text}");
+    Ok(lines
+        .take_while(|l| !l.starts_with("Cable "))
+        .filter(|l| !JIFFIES.iter().any(|name| l.trim().starts_with(name)))
+        .map(str::to_string)
+        .collect())
+}
+
+/// The value of `label` in the block of one end.
+fn value(ctx: &Context, dir: Dir, label: &str) -> Result<u64, Fail> {
+    let lines = cable(ctx, CABLE)?;
+    let found = lines
+        .iter()
+        .skip_while(|l| l.trim() != format!("{dir:?}"))
+        .find_map(|l| l.trim().strip_prefix(label)?.trim().parse().ok());
+    found.ok_or_else(|| format!("no {label} of the {dir:?} in {lines:?}").into())
+}
+
+fn modes(ctx: &Context) -> Outcome {
+    for (name, mode) in [
+        ("cable#0", 0o444),
+        ("cable#1", 0o444),
+        ("timer_source", 0o644),
+    ] {
+        let file = fs::metadata(format!("/proc/asound/card{}/{name}", ctx.index))?;
+        check_eq!(
+            format!("mode of {name}"),
+            file.permissions().mode() & 0o7777,
+            mode
+        );
+    }
+    Ok(())
+}
+
+fn unopened(ctx: &Context) -> Outcome {
+    for device in 0..2 {
+        let want: String = (0..8)
+            .map(|s| format!("Cable {device} substream {s}:\n  inactive\n"))
+            .collect();
+        check_eq!(
+            format!("cable#{device}"),
+            read(ctx, &format!("cable#{device}"))?,
+            want
+        );
+    }
+    Ok(())
+}
+
+/// What the block of an end says: buffer_size, buffer_pos, silent_size, period_size, bytes_per_sec,
+/// sample_align, rate_shift; `None` for an end that is not open.
+type Block = Option<[u64; 7]>;
+
+/// The lines of a cable with these bits and blocks, exactly.
+fn lines(bits: [u32; 3], play: Block, rec: Block) -> Vec<String> {
+    let mut lines: Vec<String> = ["valid", "running", "pause"]
+        .iter()
+        .zip(bits)
+        .map(|(name, bit)| format!("  {name}: {bit}"))
+        .collect();
+    for (name, block) in [("Playback", play), ("Capture", rec)] {
+        lines.push(format!("  {name}"));
+        let Some(block) = block else {
+            lines.push("    inactive".into());
+            continue;
+        };
+        let labels = [
+            "buffer_size:\t",
+            "buffer_pos:\t\t",
+            "silent_size:\t",
+            "period_size:\t",
+            "bytes_per_sec:\t",
+            "sample_align:\t",
+            "rate_shift:\t\t",
+        ];
+        lines.extend(
+            labels
+                .iter()
+                .zip(block)
+                .map(|(label, value)| format!("    {label}{value}")),
+        );
+    }
+    lines
+}
+
+fn opened(ctx: &Context) -> Outcome {
+    let zeroes = Some([0; 7]);
+    let play = CABLE.player(ctx)?;
+    check_eq!(
+        "player",
+        cable(ctx, CABLE)?,
+        lines([0, 0, 0], zeroes, None)
+    );
+    let rec = CABLE.recorder(ctx)?;
+    check_eq!("both", cable(ctx, CABLE)?, lines([0, 0, 0], zeroes, zeroes));
+    drop(play);
+    check_eq!(
+        "recorder",
+        cable(ctx, CABLE)?,
+        lines([0, 0, 0], None, zeroes)
+    );
+    drop(rec);
+    check_eq!("none", cable(ctx, CABLE)?, ["  inactive"]);
+    Ok(())
+}
+
+fn prepared(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        period: 16,
+        periods: 1024,
+        ..LONG
+    };
+    let mut play = CABLE.player(ctx)?;
+    play.setup(&cfg)?;
+    check_eq!(
+        "after HW_PARAMS",
+        cable(ctx, CABLE)?,
+        lines([0, 0, 0], Some([0; 7]), None)
+    );
+    play.prepare()?;
+    let player = Some([65536, 0, 0, 64, 192_000, 4, 0]);
+    check_eq!(
+        "player",
+        cable(ctx, CABLE)?,
+        lines([1, 0, 0], player, None)
+    );
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&cfg)?;
+    // The ring of a prepared recorder is silent.
+    let recorder = Some([65536, 0, 65536, 64, 192_000, 4, 0]);
+    check_eq!(
+        "both",
+        cable(ctx, CABLE)?,
+        lines([3, 0, 0], player, recorder)
+    );
+    play.hw_free()?;
+    check_eq!("valid after HW_FREE", &cable(ctx, CABLE)?[0], "  valid: 2");
+    Ok(())
+}
+
+fn prepared_others(ctx: &Context) -> Outcome {
+    for (format, channels, rate, bytes) in [
+        (signal::S24_3LE, 6, 44100, 18),
+        (signal::DSD_U8, 2, 352_800, 2),
+        (signal::S32_LE, 32, 768_000, 128),
+    ] {
+        for access in crate::config::Access::ALL {
+            let cfg = Config {
+                access,
+                format,
+                channels,
+                rate,
+                period: 480,
+                periods: 4,
+            };
+            let mut rec = CABLE.recorder(ctx)?;
+            rec.configure(&cfg)?;
+            let ring = 1920 * bytes;
+            let want = [
+                ring,
+                0,
+                ring,
+                480 * bytes,
+                u64::from(rate) * bytes,
+                bytes,
+                0,
+            ];
+            check_eq!(
+                format!("{} {access:?}", format.name),
+                cable(ctx, CABLE)?,
+                lines([2, 0, 0], None, Some(want))
+            );
+        }
+    }
+    Ok(())
+}
+
+fn running(ctx: &Context, cfg: &Config) -> Result<(Pcm, Pcm), Fail> {
+    let (mut play, rec) = CABLE.open(ctx, cfg, cfg)?;
+    play.write(&cfg.signal(cfg.buffer(), 100), 0, cfg.buffer())?;
+    rec.start()?;
+    play.start()?;
+    Ok((play, rec))
+}
+
+fn bits(ctx: &Context) -> Outcome {
+    let is = |what: &str, want: [u32; 3]| -> Outcome {
+        let want = ["valid", "running", "pause"]
+            .iter()
+            .zip(want)
+            .map(|(name, bit)| format!("  {name}: {bit}"));
+        check_eq!(what, cable(ctx, CABLE)?[..3], want.collect::<Vec<_>>());
+        Ok(())
+    };
+    let (play, mut rec) = running(ctx, &LONG)?;
+    is("both running", [3, 3, 0])?;
+    play.pause(true)?;
+    is("player paused", [3, 3, 1])?;
+    rec.pause(true)?;
+    is("both paused", [3, 3, 3])?;
+    play.pause(false)?;
+    is("player released", [3, 3, 2])?;
+    play.stop()?;
+    is("player stopped", [3, 2, 2])?;
+    rec.stop()?;
+    is("both stopped", [3, 0, 0])?;
+    rec.hw_free()?;
+    is("recorder without parameters", [1, 0, 0])
+}
+
+fn position(ctx: &Context) -> Outcome {
+    let (play, rec) = running(ctx, &LONG)?;
+    wait_for_position(&rec, 2000, Duration::from_secs(1))?;
+    play.pause(true)?;
+    rec.pause(true)?;
+    for (pcm, dir) in [(&play, Dir::Playback), (&rec, Dir::Capture)] {
+        let at = pcm.status()?.hw_ptr % LONG.buffer() as u64 * 4;
+        check!(at > 0, "the {dir:?} stands at 0");
+        check_eq!(
+            format!("buffer_pos of the {dir:?}"),
+            value(ctx, dir, "buffer_pos:")?,
+            at
+        );
+    }
+    Ok(())
+}
+
+fn silent_size(ctx: &Context) -> Outcome {
+    let ring = (LONG.buffer() * LONG.frame_bytes()) as u64;
+    let (play, mut rec) = running(ctx, &LONG)?;
+    wait_for_position(&play, 2000, Duration::from_secs(1))?;
+    play.pause(true)?;
+    rec.pause(true)?;
+    // Playback before the pause of the recorder: less than the ring has been silent since.
+    let size = value(ctx, Dir::Capture, "silent_size:")?;
+    check!(
+        size < ring,
+        "{size} bytes of {ring} are silent right after sound"
+    );
+    check_eq!(
+        "silent_size of the player",
+        value(ctx, Dir::Playback, "silent_size:")?,
+        0
+    );
+    rec.pause(false)?;
+    record(&mut rec, 3 * LONG.buffer())?;
+    check_eq!(
+        "silent_size after more than a ring of silence",
+        value(ctx, Dir::Capture, "silent_size:")?,
+        ring
+    );
+    Ok(())
+}
+
+fn rate_shift(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    c.set(SHIFT, 101_000)?;
+    let result = (|| {
+        let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
+        let is = |what: &str, want: [u64; 2]| -> Outcome {
+            let got = [
+                value(ctx, Dir::Playback, "rate_shift:")?,
+                value(ctx, Dir::Capture, "rate_shift:")?,
+            ];
+            check_eq!(format!("rate_shift {what}"), got, want);
+            Ok(())
+        };
+        is("of prepared ends", [0, 0])?;
+        play.write(&LONG.silence(9600), 0, 9600)?;
+        play.start()?;
+        is("after the player's START", [101_000, 0])?;
+        play.stop()?;
+        c.set(SHIFT, 100_000)?;
+        is("after the player's stop", [101_000, 0])?;
+        rec.start()?;
+        is("after the recorder's START", [101_000, 100_000])?;
+        play.prepare()?;
+        is("after PREPARE", [101_000, 100_000])
+    })();
+    c.set(SHIFT, 100_000)?;
+    result
+}
+
+fn timer_source(ctx: &Context) -> Outcome {
+    let result = (|| {
+        check_eq!("at first", read(ctx, "timer_source")?, "\n");
+        let long = "a".repeat(63);
+        for (text, want) in [
+            ("-1.0.0\n", "-1.0.0"),
+            ("  x:0,1,2 \t\n", "x:0,1,2"),
+            ("first\nsecond\n", "first"),
+            ("no end", "no end"),
+            (&format!("{}\n", "a".repeat(80)), &long),
+            ("not checked at all!\n", "not checked at all!"),
+            ("\n", ""),
+        ] {
+            write(ctx, "timer_source", text)?;
+            check_eq!(
+                format!("after writing {text:?}"),
+                read(ctx, "timer_source")?,
+                format!("{want}\n")
+            );
+        }
+        Ok(())
+    })();
+    write(ctx, "timer_source", "\n")?;
+    result
+}
