@@ -98,7 +98,7 @@ test_default() {
 
 test_parameters() {
 	load
-	for parameter in index id enable pcm_substreams; do
+	for parameter in index id enable pcm_substreams pcm_notify timer_source; do
 		mode=$(stat -c %a "$PARAMETERS/$parameter") || fail "no parameter $parameter in sysfs"
 		expect "mode of $parameter" "$mode" 444
 	done
@@ -106,6 +106,8 @@ test_parameters() {
 	expect id "$(cat "$PARAMETERS/id")" "$(many 32 "(null)")"
 	expect enable "$(cat "$PARAMETERS/enable")" "Y,$(many 31 N)"
 	expect pcm_substreams "$(cat "$PARAMETERS/pcm_substreams")" "$(many 32 8)"
+	expect pcm_notify "$(cat "$PARAMETERS/pcm_notify")" "$(many 32 0)"
+	expect timer_source "$(cat "$PARAMETERS/timer_source")" "$(many 32 "(null)")"
 }
 
 test_modinfo() {
@@ -115,7 +117,8 @@ test_modinfo() {
 	*) fail "license: $license" ;;
 	esac
 	modinfo -F parm "$MODULE" >/tmp/load.parm
-	for want in index:int id:charp enable:bool pcm_substreams:int; do
+	for want in index:int id:charp enable:bool pcm_substreams:int pcm_notify:int \
+		timer_source:charp; do
 		grep -q "^${want%:*}:.*(array of ${want#*:})" /tmp/load.parm ||
 			fail "no parameter ${want%:*}, array of ${want#*:}, in: $(cat /tmp/load.parm)"
 	done
@@ -195,11 +198,47 @@ test_substreams() {
 		sed -n "s/^numid=\([0-9]*\),iface=PCM,name='PCM Rate Shift 100000',device=1$/\1/p")" 15
 }
 
+test_notify() {
+	for pair in 0=off 1=on 7=on -7=on; do
+		load "pcm_notify=${pair%=*}"
+		expect "first value in sysfs" "$(cut -d, -f1 "$PARAMETERS/pcm_notify")" "${pair%=*}"
+		for place in "0 0" "1 7"; do
+			expect "PCM Notify at $place after pcm_notify=${pair%=*}" \
+				"$(control 0 "PCM Notify" "${place% *}" "${place#* }")" "${pair#*=}"
+		done
+		unload
+	done
+	load pcm_notify=0,1 enable=1,1
+	expect "PCM Notify of each card" \
+		"$(control 0 "PCM Notify" 0 0) $(control 1 "PCM Notify" 0 0)" "off on"
+}
+
+test_timer_source() {
+	load timer_source=,-1.0.0,nonsense enable=1,1,1
+	expect "values in sysfs" "$(cut -d, -f1-4 "$PARAMETERS/timer_source")" ",-1.0.0,nonsense,(null)"
+	expect "file of the first card" "$(cat /proc/asound/card0/timer_source)" ""
+	expect "file of the second card" "$(cat /proc/asound/card1/timer_source)" -1.0.0
+	expect "file of the third card" "$(cat /proc/asound/card2/timer_source)" nonsense
+	card_works 0
+	if (exec 5</dev/snd/pcmC2D0c) 2>/dev/null; then
+		fail "open with a timer_source that is none: expected an error, got success"
+	fi
+	exec 5</dev/snd/pcmC1D0c
+	grep -q "sound timer:.hw:-1,0,0" "/proc/asound/card1/cable#1" ||
+		fail "no timer in cable#1: $(cat "/proc/asound/card1/cable#1")"
+	exec 5<&-
+	# The file says otherwise from now on.
+	echo >/proc/asound/card2/timer_source
+	card_works 2
+}
+
 test_bad_parameters() {
 	load_fails "Invalid argument" "index=$(many 33 -1)"
 	load_fails "Invalid argument" "enable=$(many 33 1)"
 	load_fails "Invalid argument" index=one
 	load_fails "Invalid argument" pcm_substreams=8x
+	load_fails "Invalid argument" pcm_notify=on
+	load_fails "Invalid argument" "timer_source=$(many 33 x)"
 	load_fails "Invalid argument" enable=2
 	load_fails "Invalid argument" index=1,two
 	load
@@ -219,7 +258,9 @@ test_unload_in_use() {
 	unload_refused "with an open player"
 	exec 6>&- 7</dev/snd/controlC0
 	unload_refused "with an open control device"
-	exec 7<&-
+	exec 7<&- 8<"/proc/asound/card0/cable#0"
+	unload_refused "with an open file of the cables"
+	exec 8<&-
 	arecord -q -D hw:0,1,4 -f S16_LE -c 2 -r 48000 /tmp/load.wav 2>"$ERRORS" &
 	recorder=$!
 	# It must not outlive a test that fails.
@@ -275,6 +316,8 @@ index:1.1 index
 id:1.2 id
 enable:1.3 enable
 substreams:1.4 pcm_substreams
+notify:1.5 pcm_notify
+timer_source:1.6 timer_source is not checked before it is used
 bad_parameters:1.7 bad values are refused, and a load works afterwards
 unknown_parameter:1.7 an unknown parameter is ignored
 unload_in_use:13.1 an unload in use is refused and does no harm

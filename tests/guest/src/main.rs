@@ -8,7 +8,8 @@
 //! The tests of the group `timing` judge microseconds. They mean something only where the clock
 //! is counted and not the host's (`qemu/run --deterministic`), and run only when asked for. So do
 //! those of the group `matrix`, every format at every rate, because of their number, and those of
-//! the group `races`, which want several processors.
+//! the groups `races`, which want several processors, and `power`, which suspend the guest and take
+//! the card away: not every guest comes back.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -34,7 +35,7 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all groups but `timing`, `matrix` and `races`)
+                 (default: all groups but `timing`, `matrix`, `races` and `power`)
   --seed N       what the group `races` draws its lots from (default: a number that it prints)
   --list         print group and name of each test chosen, run none
   --help         print this text
@@ -109,7 +110,9 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
         return Err(format!("no group {group}"));
     }
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
-        [] if options.filter.is_none() => !matches!(t.group, "timing" | "matrix" | "races"),
+        [] if options.filter.is_none() => {
+            !matches!(t.group, "timing" | "matrix" | "races" | "power")
+        }
         [] => true,
         groups => groups.iter().any(|g| g == t.group),
     };

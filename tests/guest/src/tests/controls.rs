@@ -393,7 +393,8 @@ fn slave_values_matching(ctx: &Context) -> Outcome {
 fn shift_speed(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
     let mut rec = CABLE.recorder(ctx)?;
-    rec.configure(&USUAL)?;
+    // A ring that a short stop of the guest does not lap unseen.
+    rec.configure(&LONG)?;
     rec.sw_params(u64::MAX)?;
     // The first position has no time stamp: the core stamps those that differ from the last.
     let pace = |shift: i64| -> Outcome {

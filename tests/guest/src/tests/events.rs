@@ -2,12 +2,21 @@
 
 //! Events of the controls: 9.12 to 9.14.
 
+use std::time::Duration;
+
+use crate::cable::wait_for_state;
 use crate::check_eq;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::SETUP;
+use crate::config::XRUN;
+use crate::ktap::expect_error;
 use crate::ktap::Context;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::Call;
 use crate::pcm::Pcm;
+use crate::signal;
 use crate::tests::controls::playing;
 use crate::tests::controls::unlike;
 use crate::tests::controls::Controls;
@@ -18,6 +27,7 @@ use crate::tests::controls::CHANNELS;
 use crate::tests::controls::FORMAT;
 use crate::tests::controls::NAMES;
 use crate::tests::controls::RATE;
+use crate::tests::proc::write;
 use crate::tests::LONG;
 use crate::tests::USUAL;
 
@@ -29,6 +39,24 @@ pub fn tests() -> Vec<Test> {
             active_events,
         ),
         test("9.12 events at the START of a player", start_events),
+        test(
+            "9.12 an event for each value that changed, and no other",
+            one_change,
+        ),
+        test(
+            "9.12 the events come with a matching recorder too",
+            matching_events,
+        )
+        .c_defect("9.9"),
+        test(
+            "9.13 one event for an XRUN, one for the end of a drain",
+            ends_by_itself,
+        ),
+        test(
+            "9.13 no event where Slave Active stays as it is",
+            no_real_change,
+        )
+        .c_defect("9.13"),
         test("9.14 no events from a stream that does not run", no_events),
     ]
 }
@@ -101,4 +129,118 @@ fn no_events(ctx: &Context) -> Outcome {
     let none: [&str; 0] = [];
     check_eq!("events", c.events()?, none);
     Ok(())
+}
+
+/// A player of `cfg` has run and gone.
+fn played(ctx: &Context, cfg: &Config) -> Outcome {
+    playing(ctx, cfg)?.start()?;
+    Ok(())
+}
+
+/// The configurations that differ from `LONG` in one value, with the control of that.
+fn changes() -> [(usize, Config); 4] {
+    let format = signal::S32_LE;
+    let access = Access::RwNoninterleaved;
+    [
+        (FORMAT, Config { format, ..LONG }),
+        (
+            RATE,
+            Config {
+                rate: 44100,
+                ..LONG
+            },
+        ),
+        (
+            CHANNELS,
+            Config {
+                channels: 3,
+                ..LONG
+            },
+        ),
+        (ACCESS, Config { access, ..LONG }),
+    ]
+}
+
+fn one_change(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    // Everybody who listens is told, not only the first.
+    let other = Controls::of(ctx, CABLE)?;
+    for (which, cfg) in changes() {
+        played(ctx, &LONG)?;
+        c.control.subscribe()?;
+        other.control.subscribe()?;
+        c.events()?;
+        other.events()?;
+        let play = playing(ctx, &cfg)?;
+        play.start()?;
+        let want = [NAMES[which], NAMES[ACTIVE]];
+        check_eq!(
+            format!("events of another {}", NAMES[which]),
+            c.events()?,
+            want
+        );
+        check_eq!("events of another listener", other.events()?, want);
+    }
+    Ok(())
+}
+
+fn matching_events(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for (which, cfg) in changes() {
+        played(ctx, &LONG)?;
+        let mut rec = CABLE.recorder(ctx)?;
+        rec.configure(&cfg)?;
+        rec.start()?;
+        let play = playing(ctx, &cfg)?;
+        c.control.subscribe()?;
+        c.events()?;
+        play.start()?;
+        let want = [NAMES[which], NAMES[ACTIVE]];
+        check_eq!(
+            format!("events of another {}", NAMES[which]),
+            c.events()?,
+            want
+        );
+    }
+    Ok(())
+}
+
+fn ends_by_itself(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for drains in [false, true] {
+        let play = playing(ctx, &USUAL)?;
+        play.start()?;
+        c.control.subscribe()?;
+        c.events()?;
+        let state = if drains {
+            expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+            SETUP
+        } else {
+            XRUN
+        };
+        wait_for_state(&play, state, Duration::from_secs(2))?;
+        check_eq!("events", c.events()?, [NAMES[ACTIVE]]);
+        check_eq!("Slave Active", c.get(ACTIVE)?, 0);
+    }
+    Ok(())
+}
+
+fn no_real_change(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    let none: [&str; 0] = [];
+    let play = playing(ctx, &LONG)?;
+    c.control.subscribe()?;
+    play.stop()?;
+    check_eq!("events of DROP while prepared", c.events()?, none);
+    drop(play);
+    // A timer too fast to run by: START fails, and nothing has been active.
+    write(ctx, "timer_source", "-1.3.0\n")?;
+    let result = (|| {
+        let play = playing(ctx, &LONG)?;
+        expect_error("START", play.start(), libc::EINVAL)?;
+        check_eq!("events of a START that fails", c.events()?, none);
+        Ok(())
+    })();
+    write(ctx, "timer_source", "\n")?;
+    result
 }

@@ -5,7 +5,9 @@
 use std::time::Duration;
 
 use crate::cable::record;
+use crate::cable::serve_all;
 use crate::cable::wait_for_position;
+use crate::cable::Cable;
 use crate::cable::Session;
 use crate::check;
 use crate::check_eq;
@@ -50,6 +52,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "7.3 a paused stream can be dropped and prepared",
             drop_paused,
+        ),
+        test(
+            "6.11 linked ends pause and go on without a gap",
+            linked_pause,
         ),
         test("7.7 only a running stream can be paused", wrong_state),
     ]
@@ -192,4 +198,29 @@ fn wrong_state(ctx: &Context) -> Outcome {
     expect_error("second PAUSE", play.pause(true), libc::EBADFD)?;
     play.pause(false)?;
     Ok(())
+}
+
+fn linked_pause(ctx: &Context) -> Outcome {
+    unless_stalled(|| {
+        let cable = Cable {
+            device: 0,
+            subdevice: 7,
+        };
+        let mut session = Session::open(ctx, cable, &LONG, LONG.signal(48000, 130))?;
+        session.play.link(&session.rec)?;
+        session.lead = 0;
+        session.feed()?;
+        session.play.start()?;
+        session.begin_running();
+        for pause in 1..=20 {
+            while session.recorded.len() < pause * 1000 {
+                session.serve()?;
+            }
+            session.play.pause(true)?;
+            check_eq!("the recorder", session.rec.state()?, PAUSED);
+            session.play.pause(false)?;
+        }
+        serve_all(std::slice::from_mut(&mut session))?;
+        session.verify(Expect::Whole)
+    })
 }

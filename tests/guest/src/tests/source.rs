@@ -41,28 +41,73 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("source", name, run);
     vec![
         test("11.1 forms of timer_source", forms),
-        test("11.1 the word hrtimer stands for the clock of the system", word)
-            .c_defect("11.1"),
-        test("11.2 what is wrong with timer_source shows at open", bad_forms),
+        test(
+            "11.1 the word hrtimer stands for the clock of the system",
+            word,
+        )
+        .c_defect("11.1"),
+        test(
+            "11.2 what is wrong with timer_source shows at open",
+            bad_forms,
+        ),
         test("11.2 a cable keeps its timer while an end is open", kept),
         test("10.3 the timer in the file of the cables", in_proc),
-        test("11.3 a prepared end fixes the period of the other", period_is_pinned),
-        test("11.3 a period that is not a tick is an XRUN of both ends", wrong_period),
-        test("11.4 the system timer: whole periods, whole stream", whole_periods),
+        test(
+            "11.3 a prepared end fixes the period of the other",
+            period_is_pinned,
+        ),
+        test(
+            "11.3 a period that is not a tick is an XRUN of both ends",
+            wrong_period,
+        ),
+        test(
+            "11.4 the system timer: whole periods, whole stream",
+            whole_periods,
+        ),
         test("11.4 the system timer: the nominal speed", nominal_speed).c_defect("17.9"),
-        test("11.4 a PCM timer: a period at each of its periods", by_periods),
-        test("11.6 the timer runs from the first START to the last stop", timer_runs),
-        test("11.7 a tick of less than 100 us is EINVAL at START", too_fast),
-        test("11.8 a second cable runs by the same global timer", second_cable)
-            .c_defect("11.8"),
-        test("11.9 a player that drains ends when its timer stops", drain_without_ticks),
+        test(
+            "11.4 a PCM timer: a period at each of its periods",
+            by_periods,
+        ),
+        test(
+            "11.6 the timer runs from the first START to the last stop",
+            timer_runs,
+        ),
+        test(
+            "11.7 a tick of less than 100 us is EINVAL at START",
+            too_fast,
+        ),
+        test(
+            "11.8 a second cable runs by the same global timer",
+            second_cable,
+        )
+        .c_defect("11.8"),
+        test(
+            "11.9 a player that drains ends when its timer stops",
+            drain_without_ticks,
+        ),
         test("11.10 Rate Shift does nothing to ticks", no_shift),
-        test("11.11 a PCM timer of the own card: the whole stream", own_timer),
-        test("11.11 a PCM timer of another card: the whole stream", other_card),
+        test(
+            "11.11 a PCM timer of the own card: the whole stream",
+            own_timer,
+        ),
+        test(
+            "11.11 a PCM timer of another card: the whole stream",
+            other_card,
+        ),
         test("11.11 one end is closed while ticks arrive", close_one_end),
-        test("17.10 ends are closed and opened while ticks arrive", close_often),
-        test("7.12 without ticks a blocked transfer is EIO, and goes on later", no_ticks),
-        test("11.1 afterwards the cable runs by the clock of the system", afterwards),
+        test(
+            "17.10 ends are closed and opened while ticks arrive",
+            close_often,
+        ),
+        test(
+            "7.12 without ticks a blocked transfer is EIO, and goes on later",
+            no_ticks,
+        ),
+        test(
+            "11.1 afterwards the cable runs by the clock of the system",
+            afterwards,
+        ),
     ]
 }
 
