@@ -3,8 +3,10 @@
 //! Events of the controls: 9.12 to 9.14.
 
 use std::time::Duration;
+use std::time::Instant;
 
 use crate::cable::wait_for_state;
+use crate::check;
 use crate::check_eq;
 use crate::config::Access;
 use crate::config::Config;
@@ -12,6 +14,7 @@ use crate::config::SETUP;
 use crate::config::XRUN;
 use crate::ktap::expect_error;
 use crate::ktap::Context;
+use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::Call;
@@ -58,6 +61,11 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("9.13"),
         test("9.14 no events from a stream that does not run", no_events),
+        test(
+            "9.15 a value is stored before its event is sent",
+            stored_before,
+        )
+        .c_defect("9.15"),
     ]
 }
 
@@ -243,4 +251,43 @@ fn no_real_change(ctx: &Context) -> Outcome {
     })();
     write(ctx, "timer_source", "\n")?;
     result
+}
+
+/// Whoever reads at once after an event gets the new value. One thread plays, the other reads.
+fn stored_before(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    played(ctx, &LONG)?;
+    let other = Config {
+        rate: 44100,
+        ..LONG
+    };
+    c.control.subscribe()?;
+    for round in 0..100 {
+        let (old, new) = if round % 2 == 0 {
+            (LONG, other)
+        } else {
+            (other, LONG)
+        };
+        c.events()?;
+        check_eq!("before START", c.get(RATE)?, i64::from(old.rate));
+        let play = playing(ctx, &new)?;
+        let rate = std::thread::scope(|scope| -> Result<i64, Fail> {
+            let player = scope.spawn(move || play.start().map(|()| play));
+            let until = Instant::now() + Duration::from_secs(2);
+            while !c.events()?.contains(&NAMES[RATE]) {
+                check!(Instant::now() < until, "no event of PCM Slave Rate for 2 s");
+            }
+            let rate = c.get(RATE)?;
+            player
+                .join()
+                .map_err(|_| "the player's thread panicked".to_string())??;
+            Ok(rate)
+        })?;
+        check_eq!(
+            format!("after the event, round {round}"),
+            rate,
+            i64::from(new.rate)
+        );
+    }
+    Ok(())
 }

@@ -41,6 +41,10 @@ pub fn tests() -> Vec<Test> {
         test("4.5 an end can change its own parameters", own_change).c_defect("4.5"),
         test("4.5 a closed end constrains nobody", closed_end).c_defect("4.5"),
         test(
+            "6.2 an end starts whatever the other is set to and not prepared for",
+            unprepared_peer,
+        ),
+        test(
             "6.4 START of a recorder that does not match is EIO",
             recorder_start,
         ),
@@ -340,4 +344,25 @@ fn afterwards(ctx: &Context) -> Outcome {
     check_eq!("recorder", rec.state()?, DRAINING);
     drop((play, rec));
     cable_works(ctx, CABLE)
+}
+
+fn unprepared_peer(ctx: &Context) -> Outcome {
+    for (what, other) in others() {
+        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        rec.setup(&LONG)?;
+        play.configure(&other)?;
+        play.write(&other.signal(4800, 62), 0, 4800)?;
+        play.start()?;
+        check_eq!(format!("player, other {what}"), play.state()?, RUNNING);
+        check_eq!("recorder", rec.state()?, SETUP);
+        drop((play, rec));
+        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        play.setup(&LONG)?;
+        rec.configure(&other)?;
+        rec.start()?;
+        wait_for_position(&rec, 960, Duration::from_secs(1))?;
+        check_eq!(format!("recorder, other {what}"), rec.state()?, RUNNING);
+        check_eq!("player", play.state()?, SETUP);
+    }
+    Ok(())
 }

@@ -13,6 +13,7 @@ use crate::check;
 use crate::check_eq;
 use crate::config::Address;
 use crate::config::Dir;
+use crate::config::PREPARED;
 use crate::kernel as k;
 use crate::kernel::text;
 use crate::kernel::Errno;
@@ -23,6 +24,7 @@ use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::open_control;
 use crate::pcm::Pcm;
+use crate::tests::USUAL;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("names", name, run);
@@ -36,9 +38,12 @@ pub fn tests() -> Vec<Test> {
         test("2.4 device nodes", nodes),
         test("2.5 one timer per substream", timers),
         test("2.7 a second open of a substream is EBUSY", second_open),
+        test("2.7 an open with O_APPEND shares a substream", shared),
         test("2.7 a ninth open of a direction is EBUSY", ninth_open),
         test("2.7 a blocking open waits for the substream", blocking_open),
         test("2.8 no preallocation files", no_prealloc),
+        test("13.3 the card's id can be changed in sysfs", new_id),
+        test("15.3 no other devices and no mixer", nothing_else),
     ]
 }
 
@@ -258,6 +263,65 @@ fn no_prealloc(ctx: &Context) -> Outcome {
                 check!(!Path::new(&sub).join(name).exists(), "{sub}/{name} exists");
             }
         }
+    }
+    Ok(())
+}
+
+fn new_id(ctx: &Context) -> Outcome {
+    let file = format!("/sys/class/sound/card{}/id", ctx.index);
+    check_eq!("id in sysfs", fs::read_to_string(&file)?.trim(), ctx.card);
+    fs::write(&file, "Renamed")?;
+    let link = fs::read_link("/proc/asound/Renamed");
+    let changed = fs::read_to_string(format!("/proc/asound/card{}/id", ctx.index));
+    fs::write(&file, &ctx.card)?;
+    check_eq!("id in /proc", changed?.trim(), "Renamed");
+    check_eq!(
+        "link in /proc/asound",
+        link?.to_string_lossy(),
+        format!("card{}", ctx.index)
+    );
+    check_eq!("id again", fs::read_to_string(&file)?.trim(), ctx.card);
+    Ok(())
+}
+
+fn nothing_else(ctx: &Context) -> Outcome {
+    let mut nodes: Vec<String> = fs::read_dir(format!("/sys/class/sound/card{}", ctx.index))?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<std::io::Result<_>>()?;
+    nodes.retain(|name| name.contains(&format!("C{}", ctx.index)));
+    nodes.sort();
+    let card = ctx.index;
+    let want = [
+        format!("controlC{card}"),
+        format!("pcmC{card}D0c"),
+        format!("pcmC{card}D0p"),
+        format!("pcmC{card}D1c"),
+        format!("pcmC{card}D1p"),
+    ];
+    check_eq!("devices", nodes, want);
+    let name = format!("hw:{card}");
+    let mixer = alsa::Mixer::new(&name, true).map_err(|e| e.to_string())?;
+    check_eq!("simple mixer elements", mixer.iter().count(), 0);
+    Ok(())
+}
+
+fn shared(ctx: &Context) -> Outcome {
+    for dir in Dir::BOTH {
+        let at = Address {
+            card: ctx.index,
+            device: 0,
+            subdevice: 5,
+            dir,
+        };
+        let append = libc::O_NONBLOCK | libc::O_APPEND;
+        let unopened = Pcm::open_with(at, append).map(drop);
+        expect_error("sharing what nobody has open", unopened, libc::EBADFD)?;
+        let mut first = Pcm::open(at)?;
+        let second = Pcm::open_with(at, append)?;
+        first.configure(&USUAL)?;
+        check_eq!("state that both see", second.state()?, PREPARED);
+        drop(first);
+        check_eq!("state after the first's close", second.state()?, PREPARED);
     }
     Ok(())
 }
