@@ -21,6 +21,7 @@ mod proc;
 mod races;
 mod rewind;
 mod source;
+mod ticks;
 mod timing;
 
 use crate::cable::Cable;
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Test> {
         notify::tests(),
         proc::tests(),
         source::tests(),
+        ticks::tests(),
         client::tests(),
         timing::tests(),
         errors::tests(),
