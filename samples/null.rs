@@ -139,7 +139,7 @@ impl pcm::Ops for Stream {
         let mut run = stream.run.lock();
         run.running = command.starts();
         if run.running {
-            let now = Ktime::now();
+            let now = substream.time();
             run.start = now.as_nanos();
             substream.arm_timer(run.next_period(now));
         }

@@ -162,7 +162,7 @@ impl pcm::Ops for Stream {
     }
 
     fn trigger(stream: &Self, substream: &Triggering<'_>, command: Trigger) -> Result {
-        let now = Ktime::now();
+        let now = substream.time();
         let mut guard = stream.line.cable.lock();
         let was_active = guard.is_player_active();
         let (state, ports) = guard.split();

@@ -102,6 +102,22 @@ void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool free
 	snd_pcm_stream_unlock_irqrestore(substream, flags);
 }
 
+/*
+ * Of the substreams that are linked with this one and have the same callbacks, the one that the core
+ * comes to first. The caller is in a trigger: the group is locked.
+ */
+struct snd_pcm_substream *rust_helper_snd_pcm_first_linked(struct snd_pcm_substream *substream);
+struct snd_pcm_substream *rust_helper_snd_pcm_first_linked(struct snd_pcm_substream *substream)
+{
+	struct snd_pcm_substream *s;
+
+	snd_pcm_group_for_each_entry(s, substream) {
+		if (s->ops == substream->ops)
+			return s;
+	}
+	return substream;
+}
+
 /* Are HW_PARAMS, HW_FREE or PREPARE at work on the buffer (`snd_pcm_buffer_access_lock()`)? */
 bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream);
 bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream)

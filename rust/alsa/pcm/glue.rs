@@ -64,7 +64,8 @@ use super::{
 use crate::{
     bindings,
     lock::SpinLockIrqSave,
-    new_spinlock_irqsave, //
+    new_spinlock_irqsave,
+    time::Ktime, //
 };
 use core::{
     marker::PhantomData,
@@ -78,7 +79,13 @@ use kernel::{
     },
     new_mutex,
     prelude::*,
-    sync::Mutex,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Mutex, //
+    },
     types::ForeignOwnable, //
 };
 
@@ -99,6 +106,8 @@ struct Open<T: Ops> {
     /// the hub's lock.
     #[pin]
     ring: SpinLockIrqSave<Option<RawRing>>,
+    /// When the stream was last triggered.
+    triggered: Atomic<u64>,
     data: T::Stream,
 }
 
@@ -204,6 +213,7 @@ impl<T: Ops> Glue<T> {
                     attachment,
                     has_buffer <- new_mutex!(false, "alsa::pcm::has_buffer"),
                     ring <- new_spinlock_irqsave!(None, "alsa::pcm::ring"),
+                    triggered: Atomic::new(0),
                     data: stream,
                 }),
                 GFP_KERNEL,
@@ -347,7 +357,8 @@ impl<T: Ops> Glue<T> {
             // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it withdraws
             // the stream before, for which it needs that lock, and afterwards the stream is in no
             // state in which it is triggered.
-            let triggering = unsafe { Triggering::new(this, &open.timer) };
+            let triggering =
+                unsafe { Triggering::new(this, &open.timer, Self::trigger_time(&open, command)) };
             if command.starts() {
                 open.enter_port()?;
             }
@@ -358,6 +369,29 @@ impl<T: Ops> Glue<T> {
             }
             result.map(|()| 0)
         })
+    }
+
+    /// The time of a trigger: for those that linked substreams get one after the other, without
+    /// exception and with interrupts off, the time of the first.
+    ///
+    /// The core leaves out substreams that don't run when it stops, suspends or resumes linked ones: the
+    /// first may not have been told of that trigger.
+    fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
+        let alike = matches!(
+            command,
+            Trigger::Start | Trigger::PausePush | Trigger::PauseRelease
+        );
+        // SAFETY: The substream is open, and being triggered: the group that it belongs to is locked.
+        let first = unsafe { bindings::snd_pcm_first_linked(open.substream.as_ptr()) };
+        if alike && first != open.substream.as_ptr() {
+            // SAFETY: It has the same callbacks, is linked, and so not yet freed: its `open` has
+            // succeeded.
+            let first = unsafe { Self::opened(first) };
+            return Ktime::from_nanos(first.triggered.load(Relaxed));
+        }
+        let now = Ktime::now();
+        open.triggered.store(now.as_nanos(), Relaxed);
+        now
     }
 
     /// # Safety

@@ -205,6 +205,7 @@ impl<'a> Preparing<'a> {
 pub struct Triggering<'a> {
     substream: &'a Substream,
     timer: &'a PeriodTimer,
+    time: Ktime,
 }
 
 impl<'a> Triggering<'a> {
@@ -212,13 +213,27 @@ impl<'a> Triggering<'a> {
     ///
     /// For `'a`, the lock of the substream must be held, `timer` be its period timer, and nothing
     /// may set its parameters.
-    pub(crate) unsafe fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
-        Self { substream, timer }
+    pub(crate) unsafe fn new(
+        substream: &'a Substream,
+        timer: &'a PeriodTimer,
+        time: Ktime,
+    ) -> Self {
+        Self {
+            substream,
+            timer,
+            time,
+        }
     }
 
     /// What the stream is set to.
     pub fn params(&self) -> Params {
         self.substream.params()
+    }
+
+    /// When it happens. Linked streams of a driver that start or pause together, or go on after a
+    /// pause, do so at one and the same time.
+    pub fn time(&self) -> Ktime {
+        self.time
     }
 
     /// Arms the period timer: `period_timer` is called at `at`, or at once if that is past.
