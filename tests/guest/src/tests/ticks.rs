@@ -331,6 +331,7 @@ fn other_card(ctx: &Context) -> Outcome {
             card: String::new(),
             index,
             module: module.trim().into(),
+            seed: ctx.seed,
         })
     });
     match other {
