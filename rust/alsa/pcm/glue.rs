@@ -381,13 +381,15 @@ impl<T: Ops> Glue<T> {
             command,
             Trigger::Start | Trigger::PausePush | Trigger::PauseRelease
         );
-        // SAFETY: The substream is open, and being triggered: the group that it belongs to is locked.
-        let first = unsafe { bindings::snd_pcm_first_linked(open.substream.as_ptr()) };
-        if alike && first != open.substream.as_ptr() {
-            // SAFETY: It has the same callbacks, is linked, and so not yet freed: its `open` has
-            // succeeded.
-            let first = unsafe { Self::opened(first) };
-            return Ktime::from_nanos(first.triggered.load(Relaxed));
+        if alike {
+            // SAFETY: The substream is being triggered: the group that it belongs to is locked.
+            let first = unsafe { bindings::snd_pcm_first_linked(open.substream.as_ptr()) };
+            if first != open.substream.as_ptr() {
+                // SAFETY: It has the same callbacks and is linked. So its `open` has succeeded, and its
+                // runtime is not freed before it is unlinked, for which the group must not be locked.
+                let first = unsafe { Self::opened(first) };
+                return Ktime::from_nanos(first.triggered.load(Relaxed));
+            }
         }
         let now = Ktime::now();
         open.triggered.store(now.as_nanos(), Relaxed);
