@@ -7,24 +7,15 @@
 /// The most bytes that the text may have, as in C.
 pub(crate) const TEXT_MAX: usize = 63;
 
-/// A sound card.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Card<'a> {
-    /// By its number; -1 stands for the global timers.
-    Number(i32),
-    /// By its identifier.
-    Id(&'a [u8]),
-}
-
 /// What the text names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Source<'a> {
+pub(crate) enum Source {
     /// The clock of the system.
     System,
     /// A timer of the ALSA core.
     Timer {
-        /// The card.
-        card: Card<'a>,
+        /// The number of the card; -1 stands for the global timers.
+        card: i32,
         /// The device.
         device: i32,
         /// The subdevice.
@@ -35,20 +26,25 @@ pub(crate) enum Source<'a> {
 /// What is wrong with a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Error {
-    /// Something that should be a number is none.
+    /// Something that should be a number is none, or there is no such card.
     Invalid,
     /// A number is too large.
     Range,
 }
 
-impl<'a> Source<'a> {
+impl Source {
     /// Reads `[PREFIX:]CARD[{.|,}DEVICE[{.|,}SUBDEVICE]]`, where CARD is a number or an identifier.
     ///
     /// No text at all, and the word `hrtimer`, stand for the clock of the system.
     ///
     /// Numbers are read as the kernel's `kstrtoint()` does: `0x` leads hexadecimal ones, `0` octal
-    /// ones, a sign may stand before.
-    pub(crate) fn parse(text: &'a [u8]) -> Result<Self, Error> {
+    /// ones, a sign may stand before. `find_card` gives the number of the card with an identifier; it
+    /// is asked before the other numbers are read, as in C: a card that is not there is the error that
+    /// is found first.
+    pub(crate) fn parse(
+        text: &[u8],
+        find_card: impl FnOnce(&[u8]) -> Option<i32>,
+    ) -> Result<Self, Error> {
         if text.is_empty() || text == b"hrtimer" {
             return Ok(Self::System);
         }
@@ -60,9 +56,8 @@ impl<'a> Source<'a> {
         let mut parts = text.splitn(3, |&byte| byte == b'.' || byte == b',');
         let card = parts.next().unwrap_or(b"");
         let card = match number(card) {
-            Ok(number) => Card::Number(number),
-            Err(Error::Invalid) => Card::Id(card),
-            Err(err) => return Err(err),
+            Err(Error::Invalid) => find_card(card).ok_or(Error::Invalid)?,
+            number => number?,
         };
         Ok(Self::Timer {
             card,

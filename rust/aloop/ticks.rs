@@ -16,7 +16,6 @@ use crate::{
     },
     source::{
         self,
-        Card,
         Source,
         TEXT_MAX, //
     },
@@ -163,25 +162,17 @@ impl TimerSource {
     fn find(&self) -> Result<Option<timer::Id>> {
         let text = *self.text.lock();
         let text = text.as_bytes();
-        let result = match Source::parse(text) {
+        let result = match Source::parse(text, card::find) {
             Ok(Source::System) => return Ok(None),
             Ok(Source::Timer {
-                card: named,
+                card,
                 device,
                 subdevice,
-            }) => {
-                let number = match named {
-                    Card::Number(number) => Some(number),
-                    Card::Id(id) => card::find(id),
-                };
-                number
-                    .map(|card| timer::Id {
-                        card,
-                        device,
-                        subdevice,
-                    })
-                    .ok_or(EINVAL)
-            }
+            }) => Ok(timer::Id {
+                card,
+                device,
+                subdevice,
+            }),
             Err(source::Error::Invalid) => Err(EINVAL),
             Err(source::Error::Range) => Err(ERANGE),
         };

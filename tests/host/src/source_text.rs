@@ -2,15 +2,22 @@
 
 //! `timer_source`: what is read out of a text.
 
-use crate::source::{Card, Error, Source, TEXT_MAX};
+use crate::source::{Error, Source, TEXT_MAX};
 use proptest::prelude::*;
 
-fn timer(card: Card<'_>, device: i32, subdevice: i32) -> Result<Source<'_>, Error> {
+fn timer(card: i32, device: i32, subdevice: i32) -> Result<Source, Error> {
     Ok(Source::Timer {
         card,
         device,
         subdevice,
     })
+}
+
+/// The number of the one card that is there: `Intel`.
+const INTEL: i32 = 17;
+
+fn find(id: &[u8]) -> Option<i32> {
+    (id == b"Intel").then_some(INTEL)
 }
 
 /// What `kstrtoint(text, 0, …)` makes of a text, by another way: the longest run of digits first, then
@@ -48,39 +55,41 @@ fn kstrtoint(text: &[u8]) -> Result<i32, Error> {
 
 #[test]
 fn texts_of_the_manual() {
-    use Card::{Id, Number};
     for (text, want) in [
         ("", Ok(Source::System)),
         ("hrtimer", Ok(Source::System)),
-        ("0", timer(Number(0), 0, 0)),
-        ("2.1", timer(Number(2), 1, 0)),
-        ("2,1", timer(Number(2), 1, 0)),
-        ("2.1,3", timer(Number(2), 1, 3)),
-        ("hw:1,0,1", timer(Number(1), 0, 1)),
-        ("0x1f.010", timer(Number(31), 8, 0)),
-        ("-1.0.0", timer(Number(-1), 0, 0)),
-        ("-1.3.0", timer(Number(-1), 3, 0)),
-        ("-1.4.7", timer(Number(-1), 4, 7)),
-        ("Intel.2", timer(Id(b"Intel"), 2, 0)),
-        ("hw:Intel", timer(Id(b"Intel"), 0, 0)),
-        ("1st", timer(Id(b"1st"), 0, 0)),
-        (".1", timer(Id(b""), 1, 0)),
-        ("a:b:c.1", timer(Id(b"b:c"), 1, 0)),
-        ("hrtimer.0", timer(Id(b"hrtimer"), 0, 0)),
-        ("0x", timer(Id(b"0x"), 0, 0)),
-        ("08", timer(Id(b"08"), 0, 0)),
+        ("0", timer(0, 0, 0)),
+        ("2.1", timer(2, 1, 0)),
+        ("2,1", timer(2, 1, 0)),
+        ("2.1,3", timer(2, 1, 3)),
+        ("hw:1,0,1", timer(1, 0, 1)),
+        ("0x1f.010", timer(31, 8, 0)),
+        ("-1.0.0", timer(-1, 0, 0)),
+        ("-1.3.0", timer(-1, 3, 0)),
+        ("-1.4.7", timer(-1, 4, 7)),
+        ("Intel.2", timer(INTEL, 2, 0)),
+        ("hw:Intel", timer(INTEL, 0, 0)),
+        ("1st", Err(Error::Invalid)),
+        (".1", Err(Error::Invalid)),
+        ("a:b:c.1", Err(Error::Invalid)),
+        ("hrtimer.0", Err(Error::Invalid)),
+        ("0x", Err(Error::Invalid)),
+        ("08", Err(Error::Invalid)),
         ("0.", Err(Error::Invalid)),
         ("0.x", Err(Error::Invalid)),
         ("0.1.", Err(Error::Invalid)),
         ("0.1.2.3", Err(Error::Invalid)),
         ("0.1 ", Err(Error::Invalid)),
         ("2147483648", Err(Error::Range)),
-        ("-2147483648", timer(Number(i32::MIN), 0, 0)),
+        ("-2147483648", timer(i32::MIN, 0, 0)),
         ("99999999999999999999", Err(Error::Range)),
         ("99999999999999999999x", Err(Error::Range)),
         ("0.99999999999", Err(Error::Range)),
+        ("Intel.99999999999", Err(Error::Range)),
+        // There is no such card: that is found first.
+        ("Other.99999999999", Err(Error::Invalid)),
     ] {
-        assert_eq!(Source::parse(text.as_bytes()), want, "{text:?}");
+        assert_eq!(Source::parse(text.as_bytes(), find), want, "{text:?}");
     }
 }
 
@@ -88,7 +97,7 @@ proptest! {
     /// Any bytes at all give an answer.
     #[test]
     fn any_bytes_are_read(text in prop::collection::vec(any::<u8>(), 0..=TEXT_MAX)) {
-        let _ = Source::parse(&text);
+        let _ = Source::parse(&text, find);
     }
 
     /// Each of the three numbers is read as the kernel reads it.
@@ -101,13 +110,14 @@ proptest! {
         let [card, device, subdevice] = texts.each_ref().map(|text| kstrtoint(text.as_bytes()));
         let want = match card {
             Err(Error::Range) => Err(Error::Range),
-            Err(Error::Invalid) => Ok(Card::Id(texts[0].as_bytes())),
-            Ok(number) => Ok(Card::Number(number)),
+            Err(Error::Invalid) => Ok(INTEL),
+            Ok(number) => Ok(number),
         };
         let want = want.and_then(|card| {
             Ok(Source::Timer { card, device: device?, subdevice: subdevice? })
         });
-        prop_assert_eq!(Source::parse(whole.as_bytes()), want);
+        let find = |id: &[u8]| (id == texts[0].as_bytes()).then_some(INTEL);
+        prop_assert_eq!(Source::parse(whole.as_bytes(), find), want);
     }
 
     /// A prefix makes no difference.
@@ -115,6 +125,6 @@ proptest! {
     fn a_prefix_is_passed_over(prefix in "[^:]{0,8}", rest in "[0-9a-z.,]{1,12}") {
         prop_assume!(rest != "hrtimer");
         let text = format!("{prefix}:{rest}");
-        prop_assert_eq!(Source::parse(text.as_bytes()), Source::parse(rest.as_bytes()));
+        prop_assert_eq!(Source::parse(text.as_bytes(), find), Source::parse(rest.as_bytes(), find));
     }
 }
