@@ -41,9 +41,12 @@ pub(crate) use self::{
     },
 };
 
-use self::engine::{
-    audible,
-    stops_at_its_end, //
+use self::{
+    end::Held,
+    engine::{
+        audible,
+        stops_at_its_end, //
+    }, //
 };
 use crate::{
     clock::{
@@ -89,6 +92,11 @@ pub(crate) fn port(direction: Direction) -> usize {
 /// A period can be as short as a microsecond. Timers must not fill a processor with interrupts: at
 /// periods shorter than this, several end at each.
 const MIN_INTERVAL: u64 = 50_000;
+
+/// How long an end holds still after the other has been suspended, in nanoseconds.
+///
+/// It is suspended itself within microseconds, unless the system's suspend fails just then.
+const HOLD: u64 = 100_000_000;
 
 /// By what time goes on.
 enum Time {
@@ -272,13 +280,43 @@ impl State {
                 None => Time::Clock(Clock::new(setup.params.rate, self.shift, now.as_nanos())),
             };
         }
+        self.playback.held = None;
+        self.capture.held = None;
         self.end_mut(direction).activity = Activity::Running;
         self.note_shift();
         self.arm(direction, ports, now);
         Ok(())
     }
 
-    /// The end stops (`Stopped`), or pauses or is suspended (`Paused`).
+    /// The end is suspended, with the whole system.
+    ///
+    /// The core suspends the ends of a cable one after the other. What the second one plays meanwhile
+    /// nobody hears, and of what it records nobody has played: so it goes back to the frame at which
+    /// the first was suspended. Nobody has seen it further on: applications do not run, and its period
+    /// timer holds still for a while.
+    pub(crate) fn suspend(
+        &mut self,
+        direction: Direction,
+        ports: &PortTable<'_, 2>,
+        now: Ktime,
+        timer: Option<&Timer>,
+    ) {
+        self.update(ports, now);
+        let end = self.end_mut(direction);
+        if let Some(held) = end.held.take() {
+            end.position = held.position;
+        }
+        let other = self.end_mut(direction.opposite());
+        if other.is_running() {
+            other.held = Some(Held {
+                position: other.position,
+                until: now.as_nanos().saturating_add(HOLD),
+            });
+        }
+        self.stop(direction, Activity::Paused, ports, now, timer);
+    }
+
+    /// The end stops (`Stopped`), or pauses (`Paused`).
     pub(crate) fn stop(
         &mut self,
         direction: Direction,
@@ -428,6 +466,10 @@ impl State {
         self.update(ports, now);
         let end = self.end_mut(direction);
         match end.activity {
+            Activity::Running if end.is_held(now) => {
+                self.arm_at_release(direction, ports);
+                pcm::Action::None
+            }
             Activity::Running if end.has_played_out(ports.get(port(direction)).as_ref()) => {
                 // What the core does at the end of a drain that it notices. (Linked streams are
                 // stopped as well here.)
@@ -468,6 +510,7 @@ impl State {
         let port = ports.get(port(direction));
         let played_out = end.has_played_out(port.as_ref());
         end.reported = end.position;
+        end.held = None;
         if played_out {
             end.played_out = true;
             port?.expire_timer_now();

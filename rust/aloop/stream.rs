@@ -173,9 +173,8 @@ impl pcm::Ops for Stream {
                 state.start(direction, &ports, now, timer)?;
             }
             Trigger::Stop => state.stop(direction, Activity::Stopped, &ports, now, timer),
-            Trigger::PausePush | Trigger::Suspend => {
-                state.stop(direction, Activity::Paused, &ports, now, timer);
-            }
+            Trigger::PausePush => state.stop(direction, Activity::Paused, &ports, now, timer),
+            Trigger::Suspend => state.suspend(direction, &ports, now, timer),
         }
         if direction == Direction::Playback {
             let mut changes = Changes::default();

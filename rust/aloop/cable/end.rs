@@ -3,10 +3,13 @@
 //! One end of a cable: what it is set to, where it is, and whether it moves.
 
 use crate::ring::Geometry;
-use alsa::pcm::{
-    Params,
-    Port,
-    State, //
+use alsa::{
+    pcm::{
+        Params,
+        Port,
+        State, //
+    },
+    time::Ktime, //
 };
 use kernel::prelude::*;
 
@@ -79,6 +82,15 @@ impl Setup {
     }
 }
 
+/// Where an end was when the other was suspended.
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    /// Its position.
+    pub(super) position: u64,
+    /// The time until which it tells nobody of a later one, in nanoseconds.
+    pub(super) until: u64,
+}
+
 /// One end of a cable.
 pub(crate) struct End {
     /// Whether somebody has opened it.
@@ -95,6 +107,8 @@ pub(crate) struct End {
     pub(super) reported: u64,
     /// Whether it has played all that was written, without the core's having noticed.
     pub(super) played_out: bool,
+    /// Where it was when the other end was suspended, if nobody has asked for its position since.
+    pub(super) held: Option<Held>,
     /// The rate shift with which it last ran, by the system's clock.
     pub(crate) shift: u32,
 }
@@ -109,12 +123,18 @@ impl End {
         period_end: 0,
         reported: 0,
         played_out: false,
+        held: None,
         shift: 0,
     };
 
     /// Whether it takes part.
     pub(super) fn is_running(&self) -> bool {
         self.activity == Activity::Running
+    }
+
+    /// Whether it is to keep silent about its position, since it may still be suspended as well.
+    pub(super) fn is_held(&self, now: Ktime) -> bool {
+        self.held.is_some_and(|held| now.as_nanos() < held.until)
     }
 
     /// The position in the ring, in frames.

@@ -112,6 +112,13 @@ impl State {
         }
     }
 
+    /// Arms the period timer of an end that is held for when that is over.
+    pub(super) fn arm_at_release(&self, direction: Direction, ports: &PortTable<'_, 2>) {
+        if let (Some(held), Some(port)) = (self.end(direction).held, ports.get(port(direction))) {
+            port.arm_timer(Ktime::from_nanos(held.until));
+        }
+    }
+
     /// Lets the period timers of the ends that run expire at once.
     pub(super) fn expire_timers(&self, ports: &PortTable<'_, 2>) {
         for (end, number) in [(&self.playback, PLAYBACK), (&self.capture, CAPTURE)] {

@@ -49,6 +49,16 @@ pub enum Direction {
     Capture,
 }
 
+impl Direction {
+    /// The other one.
+    pub fn opposite(self) -> Self {
+        match self {
+            Self::Playback => Self::Capture,
+            Self::Capture => Self::Playback,
+        }
+    }
+}
+
 /// A substream that is open, or being opened.
 ///
 /// C: `struct snd_pcm_substream`.
