@@ -61,7 +61,10 @@ pub use self::{
     },
 };
 
-use crate::bindings;
+use crate::{
+    bindings,
+    time::Ktime, //
+};
 use kernel::{
     error::{
         to_result,
@@ -128,6 +131,22 @@ pub trait Ops: Sized + 'static {
     /// xrun. The stream lock is held, interrupts are off.
     fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
 
+    /// What the sample clock shows at the position that `pointer` has just returned; `None` if it cannot
+    /// be read in that way. The stream lock is held, interrupts are off.
+    ///
+    /// It is called only right after a `pointer` of the same stream, when an application has asked for
+    /// more than the position.
+    ///
+    /// C: `get_time_info`.
+    fn audio_time(
+        stream: &Self::Stream,
+        substream: &Querying<'_>,
+        clock: AudioClock,
+    ) -> Option<AudioTime> {
+        let _ = (stream, substream, clock);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// The period timer has expired. No lock is held; must not sleep. The stream may have been
     /// stopped in the meantime. Two calls may run at a time, if [`Port::expire_timer_now`] is used.
     fn period_timer(stream: &Self::Stream, substream: &Expired<'_>) -> Action {
@@ -162,6 +181,10 @@ pub enum Trigger {
     Suspend,
     /// It goes on after a suspend.
     Resume,
+    /// The application has written all that there will be, and waits for its end. Only with
+    /// [`Info::DRAIN_TRIGGER`], and only to a stream that runs: a drain that starts the stream sends
+    /// `Start`, in [`State::Prepared`].
+    Drain,
 }
 
 impl Trigger {
@@ -173,13 +196,19 @@ impl Trigger {
             bindings::SNDRV_PCM_TRIGGER_PAUSE_RELEASE => Self::PauseRelease,
             bindings::SNDRV_PCM_TRIGGER_SUSPEND => Self::Suspend,
             bindings::SNDRV_PCM_TRIGGER_RESUME => Self::Resume,
+            bindings::SNDRV_PCM_TRIGGER_DRAIN => Self::Drain,
             _ => return None,
         })
     }
 
-    /// Does the stream run after the command (if it succeeds)?
+    /// Does the command make the stream run (if it succeeds)?
     pub fn starts(self) -> bool {
         matches!(self, Self::Start | Self::PauseRelease | Self::Resume)
+    }
+
+    /// Does the command make an end to the stream's running?
+    pub fn stops(self) -> bool {
+        matches!(self, Self::Stop | Self::PausePush | Self::Suspend)
     }
 }
 
@@ -224,6 +253,49 @@ impl State {
     }
 }
 
+/// A way to read the sample clock of a device.
+///
+/// C: `SNDRV_PCM_AUDIO_TSTAMP_TYPE_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AudioClock {
+    /// From the start of the stream on.
+    Link,
+    /// From some time on that no start changes.
+    LinkAbsolute,
+    /// As `Link`, and the time of the system was read at the very same moment.
+    LinkSynchronized,
+}
+
+impl AudioClock {
+    fn from_raw(clock: u32) -> Option<Self> {
+        Some(match clock {
+            bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK => Self::Link,
+            bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_ABSOLUTE => Self::LinkAbsolute,
+            bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_SYNCHRONIZED => Self::LinkSynchronized,
+            _ => return None,
+        })
+    }
+
+    fn to_raw(self) -> u32 {
+        match self {
+            Self::Link => bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK,
+            Self::LinkAbsolute => bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_ABSOLUTE,
+            Self::LinkSynchronized => bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_SYNCHRONIZED,
+        }
+    }
+}
+
+/// What a sample clock has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AudioTime {
+    /// When it was read.
+    pub system: Ktime,
+    /// The time of the sample clock, in nanoseconds of audio at the nominal rate.
+    pub audio: u64,
+    /// How far `audio` may be off, in nanoseconds.
+    pub accuracy: u32,
+}
+
 /// The parameters that an application has chosen.
 ///
 /// C: `struct snd_pcm_hw_params`.
@@ -245,6 +317,8 @@ impl Params {
                 interleaved: hw::is_interleaved(bindings::params_access(params)),
                 period_size: bindings::params_period_size(params),
                 buffer_size: bindings::params_buffer_size(params),
+                period_wakeups: (*params).flags & bindings::SNDRV_PCM_HW_PARAMS_NO_PERIOD_WAKEUP
+                    == 0,
             }
         }
     }

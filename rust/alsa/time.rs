@@ -8,6 +8,7 @@
 //! C header: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h)
 
 use crate::bindings;
+use kernel::prelude::*;
 
 /// A point in time: nanoseconds of `CLOCK_MONOTONIC`, from 0 to `i64::MAX`.
 ///
@@ -44,5 +45,38 @@ impl Ktime {
     #[inline]
     pub(crate) fn as_raw(self) -> bindings::ktime_t {
         self.0
+    }
+
+    /// The same point as C structs have it.
+    ///
+    /// C: `ktime_to_timespec64()`.
+    pub(crate) fn to_timespec(self) -> bindings::timespec64 {
+        const NSEC_PER_SEC: i64 = 1_000_000_000;
+        bindings::timespec64 {
+            tv_sec: self.0 / NSEC_PER_SEC,
+            // Below 10^9.
+            tv_nsec: (self.0 % NSEC_PER_SEC) as c_long,
+        }
+    }
+
+    /// The same point by `CLOCK_REALTIME`. Any context.
+    ///
+    /// C: `ktime_mono_to_real()`.
+    pub(crate) fn to_real_timespec(self) -> bindings::timespec64 {
+        // SAFETY: The function may be called in any context (but as in `now()`).
+        let real =
+            unsafe { bindings::ktime_mono_to_any(self.0, bindings::tk_offsets_TK_OFFS_REAL) };
+        // A clock that is set to before 1970 has nothing to show.
+        Self(real.max(0)).to_timespec()
+    }
+
+    /// The present by `CLOCK_MONOTONIC_RAW`. Any context.
+    ///
+    /// C: `ktime_get_raw_ts64()`.
+    pub(crate) fn raw_timespec() -> bindings::timespec64 {
+        let mut time = pin_init::zeroed();
+        // SAFETY: `time` may be written. For the context, as in `now()`.
+        unsafe { bindings::ktime_get_raw_ts64(&mut time) };
+        time
     }
 }

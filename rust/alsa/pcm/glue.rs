@@ -50,8 +50,10 @@ use super::{
     },
     timer::PeriodTimer,
     Action,
+    AudioClock,
     Expired,
     HwParams,
+    Info,
     Limits,
     Opening,
     Ops,
@@ -165,6 +167,11 @@ impl<T: Ops> Glue<T> {
         trigger: Some(Self::trigger),
         sync_stop: Some(Self::sync_stop),
         pointer: Some(Self::pointer),
+        get_time_info: if T::HAS_AUDIO_TIME {
+            Some(Self::get_time_info)
+        } else {
+            None
+        },
         ..pin_init::zeroed()
     };
 
@@ -244,6 +251,7 @@ impl<T: Ops> Glue<T> {
                 (*runtime).private_data = open.into_foreign();
                 (*runtime).private_free = Some(Self::private_free);
                 (*runtime).stop_operating = true;
+                (*runtime).std_sync_id = T::HARDWARE.info.has(Info::SYNC_START);
             }
             Ok(0)
         })
@@ -363,12 +371,34 @@ impl<T: Ops> Glue<T> {
                 open.enter_port()?;
             }
             let result = T::trigger(&open.data, &triggering, command);
-            if !command.starts() || result.is_err() {
+            if command.stops() || command.starts() && result.is_err() {
                 open.leave_port();
                 open.timer.try_cancel();
             }
+            if command != Trigger::Drain {
+                // SAFETY: The stream lock is held.
+                unsafe { Self::latch_time(&triggering, command.starts() && result.is_ok()) };
+            }
             result.map(|()| 0)
         })
+    }
+
+    /// Tells the core when the stream began to run: at the time that the driver knows, and not a little
+    /// later. Or that the core shall look for itself, as it does when the stream stops.
+    ///
+    /// # Safety
+    ///
+    /// The stream lock must be held.
+    unsafe fn latch_time(triggering: &Triggering<'_>, runs: bool) {
+        let time = triggering.timestamp(triggering.time()).filter(|_| runs);
+        // SAFETY: The runtime is valid, and the stream lock protects the fields.
+        unsafe {
+            let runtime = triggering.runtime();
+            (*runtime).trigger_tstamp_latched = time.is_some();
+            if let Some(time) = time {
+                (*runtime).trigger_tstamp = time;
+            }
+        }
     }
 
     /// The time of a trigger: for those that linked substreams get one after the other, without
@@ -432,6 +462,55 @@ impl<T: Ops> Glue<T> {
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
         }
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, right after `pointer`, with an open substream that runs, the stream lock
+    /// held, and times, a configuration and a report that are its own.
+    unsafe extern "C" fn get_time_info(
+        substream: *mut bindings::snd_pcm_substream,
+        system: *mut bindings::timespec64,
+        audio: *mut bindings::timespec64,
+        config: *mut bindings::snd_pcm_audio_tstamp_config,
+        report: *mut bindings::snd_pcm_audio_tstamp_report,
+    ) -> c_int {
+        // SAFETY: `open` has succeeded.
+        let open = unsafe { Self::opened(substream) };
+        // SAFETY: The substream is valid and has a runtime.
+        let this = unsafe { Substream::from_raw(substream) };
+        // SAFETY: As in `pointer`.
+        let querying = unsafe { Querying::new(this) };
+        // SAFETY: The core passed a valid configuration.
+        let clock = AudioClock::from_raw(unsafe { (*config).type_requested() });
+
+        let time = clock.and_then(|clock| {
+            let time = T::audio_time(&open.data, &querying, clock)?;
+            // A time that is not the very one at which the clock was read will not do for each.
+            let stamp = this
+                .timestamp(time.system)
+                .or_else(|| (clock != AudioClock::LinkSynchronized).then(Ktime::raw_timespec))?;
+            Some((clock, stamp, time))
+        });
+        // SAFETY: The core passed a valid report, and times that may be written.
+        unsafe {
+            let report = &mut *report;
+            match time {
+                Some((clock, stamp, time)) => {
+                    *system = stamp;
+                    *audio = Ktime::from_nanos(time.audio).to_timespec();
+                    report.set_actual_type(clock.to_raw());
+                    report.set_accuracy_report(1);
+                    report.accuracy = time.accuracy;
+                }
+                // The core then takes the position, and the time by itself.
+                None => {
+                    report.set_actual_type(bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT);
+                    report.set_accuracy_report(0);
+                }
+            }
+        }
+        0
     }
 
     /// # Safety

@@ -144,6 +144,26 @@ impl Info {
     /// The stream can go on after a suspend.
     pub const RESUME: Self = Self(bindings::SNDRV_PCM_INFO_RESUME);
 
+    /// An application may do without period wake-ups: see [`Params::period_wakeups`].
+    pub const NO_PERIOD_WAKEUP: Self = Self(bindings::SNDRV_PCM_INFO_NO_PERIOD_WAKEUP);
+    /// Linked streams of the card start at the same time and run at the same speed. The core then gives
+    /// all of them the card's *sync id*.
+    pub const SYNC_START: Self = Self(bindings::SNDRV_PCM_INFO_SYNC_START);
+    /// The driver wants [`Trigger::Drain`](super::Trigger::Drain).
+    pub const DRAIN_TRIGGER: Self = Self(bindings::SNDRV_PCM_INFO_DRAIN_TRIGGER);
+    /// [`AudioClock::Link`](super::AudioClock::Link) can be read.
+    pub const LINK_TIME: Self = Self(bindings::SNDRV_PCM_INFO_HAS_LINK_ATIME);
+    /// [`AudioClock::LinkAbsolute`](super::AudioClock::LinkAbsolute) can be read.
+    pub const LINK_ABSOLUTE_TIME: Self = Self(bindings::SNDRV_PCM_INFO_HAS_LINK_ABSOLUTE_ATIME);
+    /// [`AudioClock::LinkSynchronized`](super::AudioClock::LinkSynchronized) can be read.
+    pub const LINK_SYNCHRONIZED_TIME: Self =
+        Self(bindings::SNDRV_PCM_INFO_HAS_LINK_SYNCHRONIZED_ATIME);
+
+    /// Whether all of `other` is offered.
+    pub(crate) const fn has(self, other: Self) -> bool {
+        self.0 & other.0 == other.0
+    }
+
     /// Both.
     pub const fn and(self, other: Self) -> Self {
         Self(self.0 | other.0)
@@ -241,6 +261,9 @@ pub struct Params {
     pub period_size: u32,
     /// The length of the ring, in frames.
     pub buffer_size: u32,
+    /// Whether the application is to be told of the end of each period. It may have asked not to be if
+    /// the device offers [`Info::NO_PERIOD_WAKEUP`]. The end of a drain it is told of anyway.
+    pub period_wakeups: bool,
 }
 
 /// Does an access mode put the samples of a frame side by side?

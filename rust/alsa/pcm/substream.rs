@@ -9,7 +9,7 @@
 //! | [`Opening`]     | `open`         | yes       | no          | attach to a hub, constrain          |
 //! | [`Preparing`]   | `prepare`      | yes       | no          | parameters, ring                    |
 //! | [`Triggering`]  | `trigger`      | no        | held        | parameters, timer, control events   |
-//! | [`Querying`]    | `pointer`      | no        | held        | parameters                          |
+//! | [`Querying`]    | `pointer`, `audio_time` | no | held      | parameters                          |
 //! | [`Expired`]     | `period_timer` | no        | no          | timer                               |
 
 use super::{
@@ -111,7 +111,7 @@ impl Substream {
     fn params(&self) -> Params {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
-        let (format, access, rate, channels, period_size, buffer_size) = unsafe {
+        let (format, access, rate, channels, period_size, buffer_size, no_wakeup) = unsafe {
             (
                 (*runtime).format,
                 (*runtime).access,
@@ -119,6 +119,7 @@ impl Substream {
                 (*runtime).channels,
                 (*runtime).period_size,
                 (*runtime).buffer_size,
+                (*runtime).no_period_wakeup(),
             )
         };
         Params {
@@ -129,6 +130,22 @@ impl Substream {
             // A ring has less than 2^32 bytes, let alone frames: the core bounds it by an `int`.
             period_size: u32::try_from(period_size).unwrap_or(u32::MAX),
             buffer_size: u32::try_from(buffer_size).unwrap_or(u32::MAX),
+            period_wakeups: no_wakeup == 0,
+        }
+    }
+
+    /// A time in the clock that the application wants timestamps in; `None` if that is
+    /// `CLOCK_MONOTONIC_RAW`, which is no function of it.
+    ///
+    /// C: `snd_pcm_gettime()`, for another time than the present.
+    pub(crate) fn timestamp(&self, time: Ktime) -> Option<bindings::timespec64> {
+        // SAFETY: The runtime is valid. `SNDRV_PCM_IOCTL_TTSTAMP` may change the field at any time: it is
+        // a number, and read once.
+        let clock = unsafe { (&raw const (*self.runtime()).tstamp_type).read_volatile() };
+        match u32::try_from(clock).ok()? {
+            bindings::SNDRV_PCM_TSTAMP_TYPE_MONOTONIC => Some(time.to_timespec()),
+            bindings::SNDRV_PCM_TSTAMP_TYPE_MONOTONIC_RAW => None,
+            _ => Some(time.to_real_timespec()),
         }
     }
 }
