@@ -28,6 +28,8 @@
 mod end;
 mod engine;
 mod slave;
+mod tick;
+mod wakeup;
 
 pub(crate) use self::{
     end::{
@@ -39,18 +41,22 @@ pub(crate) use self::{
         Changes,
         Slave, //
     },
+    tick::{
+        Mismatch,
+        TimerInfo, //
+    },
 };
 
 use self::{
     end::Held,
-    engine::{
-        audible,
-        stops_at_its_end, //
-    }, //
+    engine::stops_at_its_end, //
 };
 use crate::{
     clock::{
+        nanos,
+        Absolute,
         Clock,
+        Phase,
         SHIFT_NOMINAL, //
     },
     ring::SilenceMark,
@@ -61,14 +67,14 @@ use crate::{
 };
 use alsa::{
     pcm::{
-        self,
+        AudioClock,
+        AudioTime,
         Direction,
         Hub,
         Limits,
         PortTable, //
     },
-    time::Ktime,
-    timer, //
+    time::Ktime, //
 };
 use kernel::prelude::*;
 
@@ -87,12 +93,6 @@ pub(crate) fn port(direction: Direction) -> usize {
     }
 }
 
-/// The least time from one call of a period timer to the next, in nanoseconds.
-///
-/// A period can be as short as a microsecond. Timers must not fill a processor with interrupts: at
-/// periods shorter than this, several end at each.
-const MIN_INTERVAL: u64 = 50_000;
-
 /// How long an end holds still after the other has been suspended, in nanoseconds.
 ///
 /// It is suspended itself within microseconds, unless the system's suspend fails just then.
@@ -108,23 +108,6 @@ enum Time {
     Ticks,
 }
 
-/// A sound timer that a cable runs by.
-#[derive(Clone, Copy)]
-pub(crate) struct TimerInfo {
-    /// Which one.
-    pub(crate) id: timer::Id,
-    /// The end that was opened first, and opened the timer.
-    pub(crate) opened_by: Direction,
-}
-
-/// A tick that does not last as long as a period.
-pub(crate) struct Mismatch {
-    /// The length of the period, in frames.
-    pub(crate) period_size: u32,
-    /// The frames that fit the tick.
-    pub(crate) fitting: u64,
-}
-
 /// What the lock of a cable protects.
 pub(crate) struct State {
     pub(crate) playback: End,
@@ -135,6 +118,8 @@ pub(crate) struct State {
     pub(crate) timer: Option<TimerInfo>,
     /// How far the ring of the capture may hold sound.
     silence: SilenceMark,
+    /// The clock that no start sets back.
+    absolute: Absolute,
     /// `PCM Rate Shift 100000`.
     pub(crate) shift: u32,
     /// `PCM Notify`.
@@ -152,6 +137,7 @@ impl State {
             time: Time::Idle,
             timer: None,
             silence: SilenceMark::silent(),
+            absolute: Absolute::new(),
             shift: SHIFT_NOMINAL,
             notify,
             slave: Slave::UNKNOWN,
@@ -285,6 +271,10 @@ impl State {
         self.end_mut(direction).activity = Activity::Running;
         self.note_shift();
         self.arm(direction, ports, now);
+        if direction == Direction::Playback {
+            // From now on there is something to copy.
+            self.arm(Direction::Capture, ports, now);
+        }
         Ok(())
     }
 
@@ -334,74 +324,6 @@ impl State {
         }
     }
 
-    /// The timer that the cable runs by has ticked: so many periods have elapsed.
-    ///
-    /// # Errors
-    ///
-    /// If a tick is not a period long. Both ends are stopped then.
-    pub(crate) fn tick(
-        &mut self,
-        ports: &PortTable<'_, 2>,
-        ticks: u64,
-        resolution: u64,
-    ) -> Result<(), Mismatch> {
-        if !matches!(self.time, Time::Ticks) {
-            // It ticked while the last end was being stopped.
-            return Ok(());
-        }
-        let mut period_size = 0;
-        let mut mismatch = None;
-        for end in [&self.playback, &self.capture] {
-            if let (true, Some(Setup { params, .. })) = (end.is_running(), &end.setup) {
-                period_size = params.period_size;
-                let fitting = frames_in(resolution, params.rate);
-                if fitting != u64::from(period_size) {
-                    mismatch = Some(Mismatch {
-                        period_size,
-                        fitting,
-                    });
-                }
-            }
-        }
-        if let Some(mismatch) = mismatch {
-            self.fall_out_of_step(ports);
-            return Err(mismatch);
-        }
-        self.advance(ports, ticks.saturating_mul(period_size.into()));
-        self.expire_timers(ports);
-        Ok(())
-    }
-
-    /// What the timer that the cable runs by ticks with has stopped.
-    ///
-    /// A player whose last frames are playing out would wait for ever: all that is left is played at
-    /// once. Others wait, since the timer may be back soon.
-    pub(crate) fn timer_stopped(&mut self, ports: &PortTable<'_, 2>) {
-        if !matches!(self.time, Time::Ticks) || !self.playback.is_running() {
-            return;
-        }
-        let (Some(play), Some(setup)) = (ports.get(PLAYBACK), self.playback.setup) else {
-            return;
-        };
-        if play.state() == pcm::State::Draining {
-            let period = u64::from(setup.params.period_size.max(1));
-            let left = audible(&play, &self.playback, &setup);
-            let periods = left.div_ceil(period).max(1);
-            self.advance(ports, periods.saturating_mul(period));
-            self.expire_timers(ports);
-        }
-    }
-
-    /// Lets go of both ends; their own timers will stop them.
-    fn fall_out_of_step(&mut self, ports: &PortTable<'_, 2>) {
-        self.expire_timers(ports);
-        for end in [&mut self.playback, &mut self.capture] {
-            if end.is_running() {
-                end.activity = Activity::OutOfStep;
-            }
-        }
-    }
-
     /// A player has started: remembers what its stream is like, and says what is new in that.
     pub(crate) fn note_player(&mut self) -> Changes {
         let Some(setup) = self.playback.setup else {
@@ -425,6 +347,7 @@ impl State {
         }
         self.update(ports, now);
         self.shift = shift;
+        self.absolute.set_shift(shift, now.as_nanos());
         if let Time::Clock(clock) = &mut self.time {
             clock.set_shift(shift);
         }
@@ -456,42 +379,6 @@ impl State {
         })
     }
 
-    /// The period timer of an end has expired: has one of its periods ended?
-    pub(crate) fn period_timer(
-        &mut self,
-        direction: Direction,
-        ports: &PortTable<'_, 2>,
-        now: Ktime,
-    ) -> pcm::Action {
-        self.update(ports, now);
-        let end = self.end_mut(direction);
-        match end.activity {
-            Activity::Running if end.is_held(now) => {
-                self.arm_at_release(direction, ports);
-                pcm::Action::None
-            }
-            Activity::Running if end.has_played_out(ports.get(port(direction)).as_ref()) => {
-                // What the core does at the end of a drain that it notices. (Linked streams are
-                // stopped as well here.)
-                end.played_out = true;
-                pcm::Action::Stop(pcm::StopState::Setup)
-            }
-            Activity::Running => {
-                let elapsed = end.next_period();
-                let earliest = now.as_nanos().saturating_add(MIN_INTERVAL);
-                self.arm(direction, ports, Ktime::from_nanos(earliest));
-                if elapsed {
-                    pcm::Action::PeriodElapsed
-                } else {
-                    pcm::Action::None
-                }
-            }
-            Activity::Evicted => pcm::Action::Stop(pcm::StopState::Draining),
-            Activity::OutOfStep => pcm::Action::Stop(pcm::StopState::Xrun),
-            Activity::Stopped | Activity::Paused => pcm::Action::None,
-        }
-    }
-
     /// The position of an end in its ring at present, in frames; `None` if so much has gone by unseen
     /// since the last question that it is an xrun (unless the application has asked never to be
     /// stopped).
@@ -505,11 +392,17 @@ impl State {
         now: Ktime,
     ) -> Option<u32> {
         self.update(ports, now);
+        let phase = match &self.time {
+            Time::Clock(clock) => clock.phase(),
+            _ => Phase::ZERO,
+        };
         let end = self.end_mut(direction);
         let lost = end.has_lost_a_ring();
         let port = ports.get(port(direction));
         let played_out = end.has_played_out(port.as_ref());
         end.reported = end.position;
+        end.asked_at = now.as_nanos();
+        end.phase = phase;
         end.held = None;
         if played_out {
             end.played_out = true;
@@ -520,18 +413,31 @@ impl State {
         Some(end.ring_position())
     }
 
+    /// What the sample clock showed when the position of an end was last asked for; `None` if there is no
+    /// such clock, as in a cable that runs by ticks.
+    pub(crate) fn audio_time(&self, direction: Direction, clock: AudioClock) -> Option<AudioTime> {
+        if !matches!(self.time, Time::Clock(_)) {
+            return None;
+        }
+        let end = self.end(direction);
+        let rate = end.setup.as_ref()?.params.rate;
+        Some(AudioTime {
+            system: Ktime::from_nanos(end.asked_at),
+            audio: match clock {
+                // Position and system time are of one and the same moment, so either name is true.
+                AudioClock::Link | AudioClock::LinkSynchronized => {
+                    nanos(end.reported, end.phase, rate)
+                }
+                AudioClock::LinkAbsolute => self.absolute.at(end.asked_at),
+            },
+            accuracy: 1,
+        })
+    }
+
     /// Forgets the clock when no end runs: the next start begins a frame of its own.
     fn drop_idle_clock(&mut self) {
         if !self.playback.is_running() && !self.capture.is_running() {
             self.time = Time::Idle;
         }
     }
-}
-
-/// How many frames fit a time in nanoseconds best.
-fn frames_in(time: u64, rate: u32) -> u64 {
-    const NSEC_PER_SEC: u64 = 1_000_000_000;
-    time.saturating_mul(rate.into())
-        .saturating_add(NSEC_PER_SEC / 2)
-        / NSEC_PER_SEC
 }

@@ -125,6 +125,15 @@ impl Clock {
         self.den = den;
     }
 
+    /// Returns how much of the begun frame has gone by at the last [`Clock::advance`].
+    pub(crate) const fn phase(&self) -> Phase {
+        // INVARIANT: That of `Clock`.
+        Phase {
+            rem: self.rem,
+            den: self.den,
+        }
+    }
+
     /// Returns the time, in ns, at which `ahead` more frames will be complete.
     ///
     /// This is the smallest `now` for which [`Clock::advance`] returns `ahead` or more, and with
@@ -146,6 +155,92 @@ impl Clock {
         let part = num.div_ceil(self.rate.get());
 
         self.last.saturating_add(whole).saturating_add(part)
+    }
+}
+
+/// A part of a frame, less than one: how much of the begun frame has gone by.
+///
+/// # Invariants
+///
+/// - `rem < den`, and `den` is at most [`SHIFT_MAX`] times [`DEN_PER_SHIFT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Phase {
+    rem: u64,
+    den: NonZeroU64,
+}
+
+impl Phase {
+    /// The start of a frame.
+    // INVARIANT: 0 is below 1.
+    pub(crate) const ZERO: Self = Self {
+        rem: 0,
+        den: NonZeroU64::MIN,
+    };
+}
+
+/// Returns how long `frames` frames and `phase` of another last at `rate`, in ns, rounded down.
+///
+/// `rate` is in Hz; 0 counts as 1. A time that doesn't fit saturates at [`u64::MAX`].
+///
+/// In integers, and without a product that leaves 64 bits, with `r` for the remainders:
+///
+/// ```text
+/// frames                          = seconds * rate + r1
+/// r1 * 10^9                       = ns * rate + r2
+/// (r2 + rem / den * 10^9) / rate  = (r2 * den + rem * 10^9) / (den * rate)
+/// ```
+///
+/// In the last line `r2 < rate < 2^32` and `rem < den <= 1.2e9`: the dividend stays below 2^63.
+pub(crate) fn nanos(frames: u64, phase: Phase, rate: u32) -> u64 {
+    const NSEC_PER_SEC: u64 = 1_000_000_000;
+    let rate = non_zero(rate.into());
+
+    let seconds = (frames / rate).saturating_mul(NSEC_PER_SEC);
+    // `frames % rate` is below 2^32: nothing wraps.
+    let rest = (frames % rate).wrapping_mul(NSEC_PER_SEC);
+    let part = (rest % rate)
+        .wrapping_mul(phase.den.get())
+        .wrapping_add(phase.rem.wrapping_mul(NSEC_PER_SEC));
+    // Neither factor is 0 and the product is below 2^63.
+    let part = part / non_zero(phase.den.get().wrapping_mul(rate.get()));
+
+    seconds.saturating_add(rest / rate).saturating_add(part)
+}
+
+/// A clock that counts nanoseconds of audio, from the start of `CLOCK_MONOTONIC` on: at nominal speed
+/// it shows the same, and each change of the rate shift bends it.
+///
+/// It belongs to a cable, and unlike its [`Clock`], which counts frames while a stream runs, it never
+/// stops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Absolute {
+    /// What it showed when the shift was last changed.
+    nanos: u64,
+    /// What has gone by since.
+    since: Clock,
+}
+
+impl Absolute {
+    /// A clock at nominal speed.
+    pub(crate) const fn new() -> Self {
+        Self {
+            nanos: 0,
+            // A "frame" that lasts a nanosecond.
+            since: Clock::new(1_000_000_000, SHIFT_NOMINAL, 0),
+        }
+    }
+
+    /// Returns what it shows at the time `now`, in ns. Before the last change of shift it shows what it
+    /// showed then.
+    pub(crate) fn at(&self, now: u64) -> u64 {
+        let mut since = self.since;
+        self.nanos.saturating_add(since.advance(now))
+    }
+
+    /// Changes the rate shift from the time `now` on, as [`Clock::set_shift`].
+    pub(crate) fn set_shift(&mut self, shift: u32, now: u64) {
+        self.nanos = self.nanos.saturating_add(self.since.advance(now));
+        self.since.set_shift(shift);
     }
 }
 

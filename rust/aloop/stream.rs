@@ -20,6 +20,8 @@ use alsa::{
     pcm::{
         self,
         Action,
+        AudioClock,
+        AudioTime,
         Direction,
         Expired,
         Format,
@@ -100,7 +102,13 @@ impl pcm::Ops for Stream {
             .and(Info::INTERLEAVED)
             .and(Info::NONINTERLEAVED)
             .and(Info::PAUSE)
-            .and(Info::RESUME),
+            .and(Info::RESUME)
+            .and(Info::NO_PERIOD_WAKEUP)
+            .and(Info::SYNC_START)
+            .and(Info::DRAIN_TRIGGER)
+            .and(Info::LINK_TIME)
+            .and(Info::LINK_ABSOLUTE_TIME)
+            .and(Info::LINK_SYNCHRONIZED_TIME),
         formats: Formats::of(&[
             Format::S16_LE,
             Format::S16_BE,
@@ -174,6 +182,7 @@ impl pcm::Ops for Stream {
             }
             Trigger::Stop => state.stop(direction, Activity::Stopped, &ports, now, timer),
             Trigger::PausePush => state.stop(direction, Activity::Paused, &ports, now, timer),
+            Trigger::Drain => state.drain(&ports, now),
             Trigger::Suspend => state.suspend(direction, &ports, now, timer),
         }
         if direction == Direction::Playback {
@@ -192,6 +201,15 @@ impl pcm::Ops for Stream {
         let mut guard = stream.line.cable.lock();
         let (state, ports) = guard.split();
         state.report_position(stream.direction, &ports, Ktime::now())
+    }
+
+    fn audio_time(
+        stream: &Self,
+        _substream: &Querying<'_>,
+        clock: AudioClock,
+    ) -> Option<AudioTime> {
+        let guard = stream.line.cable.lock();
+        guard.audio_time(stream.direction, clock)
     }
 
     fn period_timer(stream: &Self, _substream: &Expired<'_>) -> Action {

@@ -2,7 +2,11 @@
 
 //! One end of a cable: what it is set to, where it is, and whether it moves.
 
-use crate::ring::Geometry;
+use super::wakeup::Armed;
+use crate::{
+    clock::Phase,
+    ring::Geometry, //
+};
 use alsa::{
     pcm::{
         Params,
@@ -105,6 +109,12 @@ pub(crate) struct End {
     pub(super) period_end: u64,
     /// The position that the core was last told.
     pub(super) reported: u64,
+    /// When that was, in nanoseconds.
+    pub(super) asked_at: u64,
+    /// How much of the next frame had gone by then.
+    pub(super) phase: Phase,
+    /// What its period timer was last armed for.
+    pub(super) armed: Armed,
     /// Whether it has played all that was written, without the core's having noticed.
     pub(super) played_out: bool,
     /// Where it was when the other end was suspended, if nobody has asked for its position since.
@@ -122,6 +132,9 @@ impl End {
         position: 0,
         period_end: 0,
         reported: 0,
+        asked_at: 0,
+        phase: Phase::ZERO,
+        armed: Armed::NEVER,
         played_out: false,
         held: None,
         shift: 0,

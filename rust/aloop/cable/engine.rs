@@ -3,7 +3,6 @@
 //! How the frames of a cable move.
 
 use super::{
-    port,
     End,
     Setup,
     State,
@@ -19,16 +18,12 @@ use crate::ring::{
 use alsa::{
     pcm::{
         self,
-        Direction,
         Port,
         PortTable, //
     },
     time::Ktime, //
 };
-use core::cmp::{
-    max,
-    min, //
-};
+use core::cmp::min;
 
 impl State {
     /// Moves the cable to the present. One that runs by ticks stays where it is.
@@ -98,35 +93,6 @@ impl State {
             let _ = capt.ring().silence(span.offset, span.len);
         }
     }
-
-    /// Arms the period timer of an end, if it runs, for the end of its period, but not before
-    /// `earliest`.
-    pub(super) fn arm(&self, direction: Direction, ports: &PortTable<'_, 2>, earliest: Ktime) {
-        let end = self.end(direction);
-        if !end.is_running() {
-            return;
-        }
-        if let (Time::Clock(clock), Some(port)) = (&self.time, ports.get(port(direction))) {
-            let ahead = end.period_end.saturating_sub(end.position);
-            port.arm_timer(max(Ktime::from_nanos(clock.time_of(ahead)), earliest));
-        }
-    }
-
-    /// Arms the period timer of an end that is held for when that is over.
-    pub(super) fn arm_at_release(&self, direction: Direction, ports: &PortTable<'_, 2>) {
-        if let (Some(held), Some(port)) = (self.end(direction).held, ports.get(port(direction))) {
-            port.arm_timer(Ktime::from_nanos(held.until));
-        }
-    }
-
-    /// Lets the period timers of the ends that run expire at once.
-    pub(super) fn expire_timers(&self, ports: &PortTable<'_, 2>) {
-        for (end, number) in [(&self.playback, PLAYBACK), (&self.capture, CAPTURE)] {
-            if let (true, Some(port)) = (end.is_running(), ports.get(number)) {
-                port.expire_timer_now();
-            }
-        }
-    }
 }
 
 /// Whether the core stops a stream whose ring is used up (played out, or full of what was recorded).
@@ -134,7 +100,7 @@ pub(super) fn stops_at_its_end(port: &Port<'_>, setup: &Setup) -> bool {
     port.pointers().stop_threshold <= u64::from(setup.params.buffer_size)
 }
 
-/// How many frames from its position on the player has written.
+/// How many frames from its position on may be heard: those that the player has written.
 ///
 /// What it has not written must not be heard: neither at the end of a drain nor when the player is
 /// late and about to be stopped for it. A player that has asked never to be stopped plays its ring
@@ -143,6 +109,11 @@ pub(super) fn audible(play: &Port<'_>, end: &End, setup: &Setup) -> u64 {
     if play.state() != pcm::State::Draining && !stops_at_its_end(play, setup) {
         return u64::MAX;
     }
+    written(play, end, setup)
+}
+
+/// How many frames from its position on the player has written.
+pub(super) fn written(play: &Port<'_>, end: &End, setup: &Setup) -> u64 {
     if end.played_out || end.has_lost_a_ring() {
         return 0;
     }

@@ -25,6 +25,7 @@ pub fn tests() -> Vec<Test> {
     };
     vec![
         each("3.1 info flags", info),
+        Test::new("limits", "3.1 the sync id is that of the card", sync_start).c_defect("3.1"),
         each("3.2 access modes", access),
         each("3.3 the fifteen formats and no other", formats),
         each("3.4 rates 8000 to 768000", rates),
@@ -41,7 +42,7 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-fn on_each(ctx: &Context, run: fn(&mut Pcm) -> Outcome) -> Outcome {
+fn on_each(ctx: &Context, run: impl Fn(&mut Pcm) -> Outcome) -> Outcome {
     for device in 0..2 {
         for dir in Dir::BOTH {
             let mut pcm = Pcm::open(Address {
@@ -76,8 +77,19 @@ fn info(pcm: &mut Pcm) -> Outcome {
     let wrong = p.info & (0x4 | 0x10 | 0x40 | 0x1_0000 | 0x10_0000 | 0x20_0000);
     check!(wrong == 0, "info {:#010x} has {wrong:#x}", p.info);
     check_eq!("fifo size", p.fifo_size, 0);
-    check_eq!("sync id", p.sync, [0; 16]);
     Ok(())
+}
+
+/// Linked streams of the card start in the same frame, and their clock is one.
+fn sync_start(ctx: &Context) -> Outcome {
+    let mut card_wide = [0xff; 16];
+    card_wide[..4].copy_from_slice(&ctx.index.to_ne_bytes());
+    on_each(ctx, |pcm| {
+        let p = pcm.hw_refine(&any())?;
+        check!(p.info & k::INFO_SYNC_START != 0, "info {:#010x}", p.info);
+        check_eq!("sync id", p.sync, card_wide);
+        Ok(())
+    })
 }
 
 fn access(pcm: &mut Pcm) -> Outcome {

@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! When the period timers of a cable expire, and what they do then.
+//!
+//! A timer is armed for the next thing that has to happen at a certain time, and for nothing else:
+//!
+//! - the end of the present period, if the application wants to be told of it;
+//! - otherwise, the last frame of a drain: somebody waits for that;
+//! - for a capture that runs beside a player, the time at which [`PIECE`] bytes have to be copied. So
+//!   a copy, which happens with interrupts off, is not as long as a period may be.
+//!
+//! What nobody has asked for in the meantime is made up for at the next call, however late.
+
+use super::{
+    engine::written,
+    port,
+    Activity,
+    State,
+    Time, //
+};
+use alsa::{
+    pcm::{
+        self,
+        Direction,
+        Port,
+        PortTable, //
+    },
+    time::Ktime, //
+};
+use core::cmp::max;
+use kernel::cpu::CpuId;
+
+/// How many bytes a copy may come to before a timer is due, as long as all timers are on time.
+const PIECE: u64 = 256 * 1024;
+
+/// The least time from one call of a period timer to the next, in nanoseconds.
+///
+/// A period can be as short as a microsecond. Timers must not fill a processor with interrupts: at
+/// periods shorter than this, several end at each.
+const MIN_INTERVAL: u64 = 50_000;
+
+/// What a period timer was last armed for.
+#[derive(Clone, Copy)]
+pub(super) struct Armed {
+    /// The time, in nanoseconds.
+    at: u64,
+    /// The processor that will be interrupted.
+    cpu: u32,
+}
+
+impl Armed {
+    /// Nothing.
+    pub(super) const NEVER: Self = Self { at: 0, cpu: 0 };
+}
+
+impl State {
+    /// Arms the period timer of an end, if it runs and there is something to wait for; but not for
+    /// before `earliest`.
+    pub(super) fn arm(&mut self, direction: Direction, ports: &PortTable<'_, 2>, earliest: Ktime) {
+        let (Time::Clock(clock), Some(own)) = (&self.time, ports.get(port(direction))) else {
+            return;
+        };
+        let Some(ahead) = self.next_event(direction, &own) else {
+            return;
+        };
+        let at = max(clock.time_of(ahead), earliest.as_nanos());
+        let cpu = CpuId::current().as_u32();
+        own.arm_timer(Ktime::from_nanos(at));
+        self.end_mut(direction).armed = Armed { at, cpu };
+
+        // Two timers that are due at the same time cost one interrupt, if it is that of one processor.
+        let opposite = direction.opposite();
+        let other = self.end_mut(opposite);
+        if other.is_running() && other.armed.at == at && other.armed.cpu != cpu {
+            if let Some(port) = ports.get(port(opposite)) {
+                port.arm_timer(Ktime::from_nanos(at));
+                other.armed.cpu = cpu;
+            }
+        }
+    }
+
+    /// In how many frames something has to be done for an end, if ever. `own` is its port.
+    fn next_event(&self, direction: Direction, own: &Port<'_>) -> Option<u64> {
+        let end = self.end(direction);
+        let setup = end.setup.as_ref().filter(|_| end.is_running())?;
+        let wakeup = if setup.params.period_wakeups {
+            Some(end.period_end.saturating_sub(end.position))
+        } else if direction == Direction::Playback {
+            // A stream that is prepared is just being started, maybe by a drain.
+            let drains = matches!(own.state(), pcm::State::Prepared | pcm::State::Draining);
+            drains.then(|| written(own, end, setup))
+        } else {
+            None
+        };
+        let copies = direction == Direction::Capture
+            && self.playback.is_running()
+            && setup.bytes() as u64 > PIECE;
+        let piece = copies.then(|| PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE));
+        wakeup.into_iter().chain(piece).min()
+    }
+
+    /// The application has written all that there will be: its end is waited for.
+    pub(crate) fn drain(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
+        self.update(ports, now);
+        self.arm(Direction::Playback, ports, now);
+    }
+
+    /// The period timer of an end has expired: has one of its periods ended?
+    pub(crate) fn period_timer(
+        &mut self,
+        direction: Direction,
+        ports: &PortTable<'_, 2>,
+        now: Ktime,
+    ) -> pcm::Action {
+        self.update(ports, now);
+        let own = ports.get(port(direction));
+        let end = self.end_mut(direction);
+        match end.activity {
+            Activity::Running if end.is_held(now) => {
+                if let (Some(held), Some(own)) = (end.held, own) {
+                    own.arm_timer(Ktime::from_nanos(held.until));
+                }
+                pcm::Action::None
+            }
+            Activity::Running if end.has_played_out(own.as_ref()) => {
+                // What the core does at the end of a drain that it notices. (Linked streams are
+                // stopped as well here.)
+                end.played_out = true;
+                pcm::Action::Stop(pcm::StopState::Setup)
+            }
+            Activity::Running => {
+                let action = self.elapsed(direction, own);
+                let earliest = now.as_nanos().saturating_add(MIN_INTERVAL);
+                self.arm(direction, ports, Ktime::from_nanos(earliest));
+                action
+            }
+            Activity::Evicted => pcm::Action::Stop(pcm::StopState::Draining),
+            Activity::OutOfStep => pcm::Action::Stop(pcm::StopState::Xrun),
+            Activity::Stopped | Activity::Paused => pcm::Action::None,
+        }
+    }
+
+    /// What the core has to do about an end that runs, at its present position.
+    fn elapsed(&mut self, direction: Direction, own: Option<Port<'_>>) -> pcm::Action {
+        let end = self.end_mut(direction);
+        let (Some(setup), Some(own)) = (end.setup, own) else {
+            return pcm::Action::None;
+        };
+        let elapsed = end.next_period();
+        if setup.params.period_wakeups {
+            return if elapsed {
+                pcm::Action::PeriodElapsed
+            } else {
+                pcm::Action::None
+            };
+        }
+        if own.state() != pcm::State::Draining || written(&own, end, &setup) > 0 {
+            return pcm::Action::None;
+        }
+        // The core then asks for the position and finds the stream drained. It knows a period wake-up
+        // that comes too early by that half a ring has not gone by since the last: that is so with two
+        // periods or more.
+        if setup.params.period_size < setup.params.buffer_size {
+            return pcm::Action::PeriodElapsed;
+        }
+        end.played_out = true;
+        pcm::Action::Stop(pcm::StopState::Setup)
+    }
+
+    /// Lets the period timers of the ends that run expire at once.
+    pub(super) fn expire_timers(&self, ports: &PortTable<'_, 2>) {
+        for direction in [Direction::Playback, Direction::Capture] {
+            if let (true, Some(port)) =
+                (self.end(direction).is_running(), ports.get(port(direction)))
+            {
+                port.expire_timer_now();
+            }
+        }
+    }
+}
