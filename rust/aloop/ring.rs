@@ -295,6 +295,24 @@ pub(crate) fn written_ahead(
     queued.saturating_sub(sub_modulo(pos, hw_ptr, buffer))
 }
 
+/// Returns how many frames before the device's position `pos` the application has still to read.
+///
+/// The arguments are those of [`written_ahead`], and may have any values. The result is more than
+/// `buffer` for an application that has been overtaken by the device.
+pub(crate) fn left_to_read(
+    hw_ptr: u64,
+    appl_ptr: u64,
+    boundary: u64,
+    buffer: u32,
+    pos: u64,
+) -> u64 {
+    let (Some(boundary), Some(buffer)) = (NonZeroU64::new(boundary), NonZeroU32::new(buffer))
+    else {
+        return 0;
+    };
+    sub_modulo(hw_ptr, appl_ptr, boundary).saturating_add(sub_modulo(pos, hw_ptr, buffer.into()))
+}
+
 /// Returns `a - b` modulo `n`, in `0..n`.
 fn sub_modulo(a: u64, b: u64, n: NonZeroU64) -> u64 {
     let (a, b) = (a % n, b % n);

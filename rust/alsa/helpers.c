@@ -82,6 +82,23 @@ bool rust_helper_snd_pcm_running(struct snd_pcm_substream *substream)
 }
 
 /*
+ * How many frames must be available for the end of a period to wake those who wait; 0 if somebody
+ * wants to know of the end itself.
+ */
+snd_pcm_uframes_t rust_helper_snd_pcm_wakeup_frames(struct snd_pcm_substream *substream);
+snd_pcm_uframes_t rust_helper_snd_pcm_wakeup_frames(struct snd_pcm_substream *substream)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+	snd_pcm_uframes_t twake;
+
+	if (substream->timer_running || READ_ONCE(runtime->fasync))
+		return 0;
+	/* As snd_pcm_update_state() does. */
+	twake = READ_ONCE(runtime->twake);
+	return twake ? twake : READ_ONCE(runtime->control->avail_min);
+}
+
+/*
  * Brings the stream into a state in which the core leaves its buffer alone: neither running nor to be
  * started. @freed: HW_PARAMS must come before any use; a RESET of linked streams, which needs no
  * state, fills in no silence either.

@@ -107,6 +107,9 @@ pub(crate) struct End {
     pub(crate) position: u64,
     /// The position at which its present period ends.
     pub(super) period_end: u64,
+    /// The position at which the core is to be told of a period that has ended before, if it is not
+    /// that end.
+    pub(super) deferred: Option<u64>,
     /// The position that the core was last told.
     pub(super) reported: u64,
     /// When that was, in nanoseconds.
@@ -131,6 +134,7 @@ impl End {
         activity: Activity::Stopped,
         position: 0,
         period_end: 0,
+        deferred: None,
         reported: 0,
         asked_at: 0,
         phase: Phase::ZERO,

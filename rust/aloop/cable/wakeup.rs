@@ -4,7 +4,8 @@
 //!
 //! A timer is armed for the next thing that has to happen at a certain time, and for nothing else:
 //!
-//! - the end of the present period, if the application wants to be told of it;
+//! - the end of the present period, if the application wants to be told of it, or a little later
+//!   (see [`End::period_wakeup`]);
 //! - otherwise, the last frame of a drain: somebody waits for that;
 //! - for a capture that runs beside a player, the time at which [`PIECE`] bytes have to be copied. So
 //!   a copy, which happens with interrupts off, is not as long as a period may be.
@@ -15,9 +16,12 @@ use super::{
     engine::written,
     port,
     Activity,
+    End,
+    Setup,
     State,
     Time, //
 };
+use crate::ring::left_to_read;
 use alsa::{
     pcm::{
         self,
@@ -27,7 +31,10 @@ use alsa::{
     },
     time::Ktime, //
 };
-use core::cmp::max;
+use core::cmp::{
+    max,
+    min, //
+};
 use kernel::cpu::CpuId;
 
 /// How many bytes a copy may come to before a timer is due, as long as all timers are on time.
@@ -84,7 +91,8 @@ impl State {
         let end = self.end(direction);
         let setup = end.setup.as_ref().filter(|_| end.is_running())?;
         let wakeup = if setup.params.period_wakeups {
-            Some(end.period_end.saturating_sub(end.position))
+            let next = min(end.period_end, end.deferred.unwrap_or(u64::MAX));
+            Some(next.saturating_sub(end.position))
         } else if direction == Direction::Playback {
             // A stream that is prepared is just being started, maybe by a drain.
             let drains = matches!(own.state(), pcm::State::Prepared | pcm::State::Draining);
@@ -142,16 +150,17 @@ impl State {
 
     /// What the core has to do about an end that runs, at its present position.
     fn elapsed(&mut self, direction: Direction, own: Option<Port<'_>>) -> pcm::Action {
+        let by_ticks = matches!(self.time, Time::Ticks);
         let end = self.end_mut(direction);
         let (Some(setup), Some(own)) = (end.setup, own) else {
             return pcm::Action::None;
         };
-        let elapsed = end.next_period();
         if setup.params.period_wakeups {
-            return if elapsed {
-                pcm::Action::PeriodElapsed
-            } else {
-                pcm::Action::None
+            // A tick is the end of a period: there is nothing in between to wait for.
+            return match by_ticks {
+                false => end.period_wakeup(direction, &own, &setup),
+                true if end.next_period() => pcm::Action::PeriodElapsed,
+                true => pcm::Action::None,
             };
         }
         if own.state() != pcm::State::Draining || written(&own, end, &setup) > 0 {
@@ -176,5 +185,58 @@ impl State {
                 port.expire_timer_now();
             }
         }
+    }
+}
+
+impl End {
+    /// Whether the core is to be told now that a period has ended. `own` is the end's port.
+    ///
+    /// It is told at the end of the period; but if the application then has to wait for a few frames
+    /// more, when those are there. An application that takes all there is at each wake-up gets a frame
+    /// or two of the next period, if only because it takes time. At the end of that it lacks as many,
+    /// the core wakes nobody, and it would wait for another period.
+    fn period_wakeup(
+        &mut self,
+        direction: Direction,
+        own: &Port<'_>,
+        setup: &Setup,
+    ) -> pcm::Action {
+        let elapsed = self.next_period();
+        match self.deferred {
+            None if !elapsed => return pcm::Action::None,
+            Some(at) if !elapsed && self.position < at => return pcm::Action::None,
+            Some(_) => self.deferred = None,
+            None => {
+                let missing = self.missing(direction, own, setup);
+                if 0 < missing && missing < setup.params.period_size.into() {
+                    self.deferred = Some(self.position.saturating_add(missing));
+                    return pcm::Action::None;
+                }
+            }
+        }
+        pcm::Action::PeriodElapsed
+    }
+
+    /// How many frames are missing for the core to wake the application.
+    fn missing(&self, direction: Direction, own: &Port<'_>, setup: &Setup) -> u64 {
+        if own.state() != pcm::State::Running {
+            return 0;
+        }
+        let available = match direction {
+            Direction::Playback => {
+                u64::from(setup.params.buffer_size).saturating_sub(written(own, self, setup))
+            }
+            Direction::Capture => {
+                let pointers = own.pointers();
+                left_to_read(
+                    pointers.hw_ptr,
+                    pointers.appl_ptr,
+                    pointers.boundary,
+                    setup.params.buffer_size,
+                    self.position,
+                )
+            }
+        };
+        own.wakeup_frames().saturating_sub(available)
     }
 }

@@ -201,6 +201,15 @@ impl Port<'_> {
         State::from_raw(unsafe { bindings::snd_pcm_state(self.running.substream.as_ptr()) })
     }
 
+    /// How many frames must be available to the application for the end of a period to wake it; 0 if
+    /// somebody waits for the end itself: by the stream's sound timer, or by a signal. It may change at
+    /// any time, and may be any value.
+    #[inline]
+    pub fn wakeup_frames(&self) -> u64 {
+        // SAFETY: By the type invariant the substream has a runtime, and with it a control page.
+        unsafe { bindings::snd_pcm_wakeup_frames(self.running.substream.as_ptr()) as u64 }
+    }
+
     /// Where the core and the application are. It may change at any time.
     #[inline]
     pub fn pointers(&self) -> Pointers {

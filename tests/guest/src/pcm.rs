@@ -185,12 +185,27 @@ impl Pcm {
 
     /// SW_PARAMS with the given stop threshold; `u64::MAX` never stops the stream.
     pub fn sw_params(&mut self, stop_threshold: u64) -> Result<(), Errno> {
-        self.set_thresholds(u64::MAX, stop_threshold)
+        let half = self.half_a_period();
+        self.set_thresholds(u64::MAX, stop_threshold, half)
     }
 
     /// SW_PARAMS for a stream that starts by itself when `frames` frames are asked for.
     pub fn sw_params_starting_at(&mut self, frames: u64) -> Result<(), Errno> {
-        self.set_thresholds(frames, self.config().buffer() as u64)
+        let half = self.half_a_period();
+        self.set_thresholds(frames, self.config().buffer() as u64, half)
+    }
+
+    /// SW_PARAMS for a stream whose application is woken when a whole period is available.
+    pub fn sw_params_waking_at_a_period(&mut self) -> Result<(), Errno> {
+        let cfg = self.config();
+        let (period, buffer) = (u64::from(cfg.period), cfg.buffer() as u64);
+        self.set_thresholds(u64::MAX, buffer, period)
+    }
+
+    /// Enough to be woken at: a wake-up comes at a period's end, and must not be missed because some
+    /// frames of that period were moved already.
+    fn half_a_period(&self) -> u64 {
+        u64::from(self.config().period / 2).max(1)
     }
 
     /// SW_PARAMS for a stream that never stops by itself, that starts without frames, and whose
@@ -209,14 +224,12 @@ impl Pcm {
         self.call("SW_PARAMS", k::SW_PARAMS, &mut sw).map(|_| ())
     }
 
-    fn set_thresholds(&mut self, start: u64, stop: u64) -> Result<(), Errno> {
+    fn set_thresholds(&mut self, start: u64, stop: u64, avail_min: u64) -> Result<(), Errno> {
         const NEVER: u64 = i64::MAX as u64;
         let mut sw = k::SwParams {
             tstamp_mode: 1,
             period_step: 1,
-            // Half a period: a wake-up comes at a period's end, and must not be missed because some
-            // frames of that period were moved already.
-            avail_min: u64::from(self.config().period / 2).max(1),
+            avail_min,
             start_threshold: start.min(NEVER),
             stop_threshold: stop.min(NEVER),
             proto: 0x2_000c,

@@ -52,6 +52,17 @@ pub fn tests() -> Vec<Test> {
             );
         }
     }
+    for dir in Dir::BOTH {
+        for period in [480, 1024, 64] {
+            tests.push(
+                test(
+                    format!("8.7 one wake-up a period of {period} frames if all is taken, {dir:?}"),
+                    Box::new(move |ctx| greedy(ctx, dir, period)),
+                )
+                .c_defect("8.7"),
+            );
+        }
+    }
     for rate in [48000, 44100, 11025, 8000, 768_000] {
         tests.push(
             test(
@@ -221,6 +232,52 @@ fn wakeups(ctx: &Context, dir: Dir, period: u32) -> Outcome {
     check!(first >= 0, "a wake-up {:.1} us early", us(-first));
     check!(us(median) < 100.0, "median: {:.1} us late", us(median));
     check!(us(last) < 100.0, "worst: {:.1} us late", us(last));
+    Ok(())
+}
+
+/// An application that takes all there is, which is a frame or two more than a period, is not woken by
+/// the end of the next period. It must not have to wait for another.
+fn greedy(ctx: &Context, dir: Dir, period: u32) -> Outcome {
+    const COUNT: usize = 200;
+    let cfg = Config {
+        period,
+        periods: 4,
+        ..USUAL
+    };
+    let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+    pcm.configure(&cfg)?;
+    pcm.sw_params_waking_at_a_period()?;
+    let silence = cfg.silence(cfg.buffer());
+    if dir == Dir::Playback {
+        pcm.write(&silence, 0, cfg.buffer())?;
+    }
+    pcm.start()?;
+    let mut heard = cfg.nothing();
+    let mut gaps = Vec::with_capacity(COUNT);
+    let mut before = now_ns();
+    for number in 1..=COUNT {
+        check!(pcm.poll(1000).is_some(), "wake-up {number}: none for 1 s");
+        let now = now_ns();
+        gaps.push(now - before);
+        before = now;
+        // It is a slow one: by the time that it looks, there is one more.
+        let mut frames = 0;
+        while frames <= period as usize {
+            frames = pcm.status()?.avail as usize;
+        }
+        let moved = match dir {
+            Dir::Playback => pcm.write(&silence, 0, frames),
+            Dir::Capture => pcm.read(&mut heard, frames),
+        };
+        check_eq!(format!("frames moved at wake-up {number}"), moved?, frames);
+    }
+    gaps.sort_unstable();
+    let longest = gaps[COUNT - 1] * 48000 / 1_000_000_000;
+    note(&format!("{longest} frames at most from one to the next"));
+    check!(
+        longest < i64::from(period) + 16,
+        "from one wake-up to the next: {longest} frames"
+    );
     Ok(())
 }
 
