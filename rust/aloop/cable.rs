@@ -27,6 +27,7 @@
 
 mod end;
 mod engine;
+mod peer;
 mod slave;
 mod tick;
 mod wakeup;
@@ -37,6 +38,7 @@ pub(crate) use self::{
         End,
         Setup, //
     },
+    peer::Habits,
     slave::{
         Changes,
         Slave, //
@@ -116,6 +118,8 @@ pub(crate) struct State {
     time: Time,
     /// The timer that the cable runs by, while an end is open; otherwise it runs by the system's clock.
     pub(crate) timer: Option<TimerInfo>,
+    /// What the ends do for each other.
+    pub(crate) habits: Habits,
     /// How far the ring of the capture may hold sound.
     silence: SilenceMark,
     /// The clock that no start sets back.
@@ -130,12 +134,13 @@ pub(crate) struct State {
 
 impl State {
     /// A cable that nobody has opened.
-    pub(crate) fn new(notify: bool) -> Self {
+    pub(crate) fn new(notify: bool, habits: Habits) -> Self {
         Self {
             playback: End::CLOSED,
             capture: End::CLOSED,
             time: Time::Idle,
             timer: None,
+            habits,
             silence: SilenceMark::silent(),
             absolute: Absolute::new(),
             shift: SHIFT_NOMINAL,
@@ -166,7 +171,10 @@ impl State {
     }
 
     /// The end has been closed.
-    pub(crate) fn close(&mut self, direction: Direction) {
+    pub(crate) fn close(&mut self, direction: Direction, ports: &PortTable<'_, 2>, now: Ktime) {
+        if direction == Direction::Playback {
+            self.end_capture(ports, now);
+        }
         *self.end_mut(direction) = End::CLOSED;
         self.drop_idle_clock();
     }
@@ -245,7 +253,7 @@ impl State {
             }
             Direction::Playback => {
                 if self.capture.setup.is_some_and(|capt| !capt.matches(&setup))
-                    && self.capture.is_running()
+                    && self.capture.takes_part()
                 {
                     self.capture.activity = Activity::Evicted;
                     // At once: whoever starts the player expects the capture to have stopped.
@@ -255,6 +263,10 @@ impl State {
                     self.drop_idle_clock();
                 }
             }
+        }
+        if self.must_wait(direction) {
+            self.wait(direction, ports, now);
+            return Ok(());
         }
         // Two ends that run match each other: the clock that there may be has the right rate.
         if matches!(self.time, Time::Idle) {
@@ -268,13 +280,16 @@ impl State {
         }
         self.playback.held = None;
         self.capture.held = None;
+        if direction == Direction::Playback {
+            // It is heard, even if the recording was to end.
+            self.capture.end = None;
+        }
         self.end_mut(direction).activity = Activity::Running;
+        self.end_wait(direction.opposite());
         self.note_shift();
         self.arm(direction, ports, now);
-        if direction == Direction::Playback {
-            // From now on there is something to copy.
-            self.arm(Direction::Capture, ports, now);
-        }
+        // It has waited, or from now on there is something to copy.
+        self.arm(direction.opposite(), ports, now);
         Ok(())
     }
 
@@ -337,7 +352,7 @@ impl State {
 
     /// Whether a player is running: `PCM Slave Active`.
     pub(crate) fn is_player_active(&self) -> bool {
-        self.playback.is_running()
+        self.playback.takes_part()
     }
 
     /// Sets `PCM Rate Shift 100000`; it acts at once. Returns whether it is a new value.

@@ -5,6 +5,7 @@
 use crate::{
     cable::{
         Cable,
+        Habits,
         State, //
     },
     controls, params, proc,
@@ -65,6 +66,10 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
     let substreams = substreams(slot);
     let index = params::index.get(slot).unwrap_or(-1);
     let notify = params::pcm_notify.get(slot).unwrap_or(0) != 0;
+    let habits = Habits {
+        wait_for_peer: params::wait_for_peer.get(slot).unwrap_or(false),
+        end_with_peer: params::end_with_peer.get(slot).unwrap_or(false),
+    };
 
     let mut card = UnregisteredCard::new(
         device.as_ref(),
@@ -86,8 +91,8 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
 
     // Cable 0 leads from device 0 to device 1, cable 1 the other way.
     let cables = [
-        new_cables(substreams, notify)?,
-        new_cables(substreams, notify)?,
+        new_cables(substreams, notify, habits)?,
+        new_cables(substreams, notify, habits)?,
     ];
     let [from_0, from_1] = &cables;
     // In the order of the devices that capture, which is that of the controls' numbers.
@@ -133,10 +138,10 @@ fn substreams(slot: usize) -> u32 {
 }
 
 /// Makes the cables of one direction.
-fn new_cables(substreams: u32, notify: bool) -> Result<KVec<Arc<Cable>>> {
+fn new_cables(substreams: u32, notify: bool, habits: Habits) -> Result<KVec<Arc<Cable>>> {
     let mut cables = KVec::new();
     for _ in 0..substreams {
-        let cable = Arc::pin_init(Cable::new(State::new(notify)), GFP_KERNEL)?;
+        let cable = Arc::pin_init(Cable::new(State::new(notify, habits)), GFP_KERNEL)?;
         cables.push(cable, GFP_KERNEL)?;
     }
     Ok(cables)

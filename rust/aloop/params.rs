@@ -50,3 +50,15 @@ module_param_array! {
     pub(crate) static pcm_notify: [int; SLOTS] = [0; SLOTS],
         "Break capture when PCM format/rate/channels changes."
 }
+
+module_param_array! {
+    /// Whether an end of a cable that starts first waits for the other; see [`cable`](crate::cable).
+    pub(crate) static wait_for_peer: [bool; SLOTS] = [false; SLOTS],
+        "The side that starts first waits until the other starts."
+}
+
+module_param_array! {
+    /// Whether a recording ends when its player is closed; see [`cable`](crate::cable).
+    pub(crate) static end_with_peer: [bool; SLOTS] = [false; SLOTS],
+        "A recording ends when its player is closed."
+}

@@ -85,7 +85,10 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.line.cable.lock().close(self.direction);
+        let mut guard = self.line.cable.lock();
+        let (state, ports) = guard.split();
+        state.close(self.direction, &ports, Ktime::now());
+        drop(guard);
         // In this order: what `close()` drops is to be the last reference.
         self.timer = None;
         self.line.timer.close();
@@ -143,7 +146,12 @@ impl pcm::Ops for Stream {
         substream.constrain_periods_to_integer()?;
         substream.attach(line.cable.clone(), port(direction))?;
         let timer = line.timer.open(&line.cable, direction)?;
-        line.cable.lock().open(direction);
+        let mut cable = line.cable.lock();
+        if cable.habits.wait_for_peer {
+            substream.wait_for_ever();
+        }
+        cable.open(direction);
+        drop(cable);
         Ok(Self {
             line,
             direction,

@@ -13,6 +13,7 @@
 #include <linux/sched.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
+#include <linux/wait.h>
 #include <sound/core.h>
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
@@ -96,6 +97,13 @@ snd_pcm_uframes_t rust_helper_snd_pcm_wakeup_frames(struct snd_pcm_substream *su
 	/* As snd_pcm_update_state() does. */
 	twake = READ_ONCE(runtime->twake);
 	return twake ? twake : READ_ONCE(runtime->control->avail_min);
+}
+
+/* Those who wait in a drain or a poll look anew, and wait again. */
+void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream);
+void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream)
+{
+	wake_up(&substream->runtime->sleep);
 }
 
 /*

@@ -221,6 +221,12 @@ pub enum Action {
     ///
     /// C: `snd_pcm_period_elapsed()`.
     PeriodElapsed,
+    /// The device is held up in a drain: whoever waits for its end is to go on waiting. The core takes
+    /// the drain for failed (`EIO`, and the stream stops) when nothing has happened for the length of
+    /// the ring and a tenth, or 100 ms if that is more.
+    ///
+    /// C: `wake_up()` of the runtime's wait queue.
+    KeepDraining,
     /// Stop the stream, and those that it is linked with, if it still runs.
     ///
     /// C: `snd_pcm_stop()`.

@@ -24,6 +24,8 @@ pub(crate) enum Activity {
     Stopped,
     /// It does.
     Running,
+    /// It is to, and waits for the other end.
+    Waiting,
     /// It does not, but may go on where it is: paused or suspended.
     Paused,
     /// It does not any more, because a player of other parameters has started; it has still to be
@@ -122,6 +124,10 @@ pub(crate) struct End {
     pub(super) played_out: bool,
     /// Where it was when the other end was suspended, if nobody has asked for its position since.
     pub(super) held: Option<Held>,
+    /// Whether it is a capture that has heard a player since it was prepared.
+    pub(super) has_heard: bool,
+    /// The position at which it stays, if it is a capture that is over.
+    pub(super) end: Option<u64>,
     /// The rate shift with which it last ran, by the system's clock.
     pub(crate) shift: u32,
 }
@@ -141,12 +147,24 @@ impl End {
         armed: Armed::NEVER,
         played_out: false,
         held: None,
+        has_heard: false,
+        end: None,
         shift: 0,
     };
 
     /// Whether it takes part.
     pub(super) fn is_running(&self) -> bool {
         self.activity == Activity::Running
+    }
+
+    /// Whether it runs as far as its application knows.
+    pub(super) fn takes_part(&self) -> bool {
+        matches!(self.activity, Activity::Running | Activity::Waiting)
+    }
+
+    /// Whether it is a capture that is over.
+    pub(super) fn is_over(&self) -> bool {
+        self.end.is_some_and(|end| self.position >= end)
     }
 
     /// Whether it is to keep silent about its position, since it may still be suspended as well.

@@ -40,13 +40,18 @@ impl State {
             return;
         }
         if self.capture.is_running() {
+            let capture = &self.capture;
+            let left = capture.end.map(|end| end.saturating_sub(capture.position));
+            let frames = left.map_or(frames, |left| min(left, frames));
             let sound = if self.playback.is_running() {
                 self.copy(ports, frames)
             } else {
                 0
             };
             self.silence(ports, sound, frames);
-            self.capture.position = self.capture.position.saturating_add(frames);
+            let capture = &mut self.capture;
+            capture.position = capture.position.saturating_add(frames);
+            capture.has_heard |= self.playback.is_running();
         }
         if self.playback.is_running() {
             self.playback.position = self.playback.position.saturating_add(frames);

@@ -7,6 +7,7 @@
 //! - the end of the present period, if the application wants to be told of it, or a little later
 //!   (see [`End::period_wakeup`]);
 //! - otherwise, the last frame of a drain: somebody waits for that;
+//! - the end of a capture that ends with its player;
 //! - for a capture that runs beside a player, the time at which [`PIECE`] bytes have to be copied. So
 //!   a copy, which happens with interrupts off, is not as long as a period may be.
 //!
@@ -14,12 +15,14 @@
 
 use super::{
     engine::written,
+    peer::look_later,
     port,
     Activity,
     End,
     Setup,
     State,
-    Time, //
+    Time,
+    PLAYBACK, //
 };
 use crate::ring::left_to_read;
 use alsa::{
@@ -104,13 +107,17 @@ impl State {
             && self.playback.is_running()
             && setup.bytes() as u64 > PIECE;
         let piece = copies.then(|| PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE));
-        wakeup.into_iter().chain(piece).min()
+        let last = end.end.map(|last| last.saturating_sub(end.position));
+        [wakeup, piece, last].into_iter().flatten().min()
     }
 
     /// The application has written all that there will be: its end is waited for.
     pub(crate) fn drain(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
         self.update(ports, now);
         self.arm(Direction::Playback, ports, now);
+        if let (Activity::Waiting, Some(own)) = (self.playback.activity, ports.get(PLAYBACK)) {
+            look_later(&own, now);
+        }
     }
 
     /// The period timer of an end has expired: has one of its periods ended?
@@ -136,6 +143,13 @@ impl State {
                 end.played_out = true;
                 pcm::Action::Stop(pcm::StopState::Setup)
             }
+            Activity::Running if end.is_over() => match (own, end.setup) {
+                (Some(own), Some(setup)) => {
+                    Self::look_for_reader(&own, &setup, end.ring_position(), now)
+                }
+                _ => pcm::Action::None,
+            },
+            Activity::Waiting => own.map_or(pcm::Action::None, |own| Self::keep_waiting(&own, now)),
             Activity::Running => {
                 let action = self.elapsed(direction, own);
                 let earliest = now.as_nanos().saturating_add(MIN_INTERVAL);

@@ -585,6 +585,10 @@ impl<T: Ops> Glue<T> {
                 // SAFETY: The substream is open; no lock is held.
                 unsafe { bindings::snd_pcm_period_elapsed(substream) }
             }
+            Action::KeepDraining => {
+                // SAFETY: The substream has a runtime.
+                unsafe { bindings::snd_pcm_wake_drain(substream) }
+            }
             Action::Stop(state) => {
                 // SAFETY: The substream is open; no lock is held.
                 let flags = unsafe { bindings::_snd_pcm_stream_lock_irqsave(substream) };

@@ -189,6 +189,18 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
+    /// Lets reads and writes wait as long as they have to.
+    ///
+    /// By default the core takes a device for broken, and returns `EIO`, that has not moved for the
+    /// length of the ring and a tenth, or 100 ms if that is more.
+    ///
+    /// C: `substream->wait_time`.
+    pub fn wait_for_ever(&mut self) {
+        // In milliseconds; what is negative, `msecs_to_jiffies()` takes for an infinite time.
+        // SAFETY: The substream is being opened: nobody else uses it yet.
+        unsafe { (*self.as_raw()).wait_time = -1 };
+    }
+
     /// Constrains the ring to a whole number of periods.
     ///
     /// C: `snd_pcm_hw_constraint_integer()` on `SNDRV_PCM_HW_PARAM_PERIODS`.
