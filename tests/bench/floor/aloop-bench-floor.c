@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The floor under a loopback's work: the kernel's own memcpy() of the same bytes in the same pieces,
+ * between two rings, and nothing else.
+ *
+ *	echo RING PIECE COUNT >/sys/module/aloop_bench_floor/parameters/copy
+ *
+ * copies COUNT pieces of PIECE bytes, one after the other, round two rings of RING bytes each.
+ */
+#include <linux/module.h>
+#include <linux/moduleparam.h>
+#include <linux/sched.h>
+#include <linux/string.h>
+#include <linux/vmalloc.h>
+
+static int copy_set(const char *val, const struct kernel_param *kp)
+{
+	unsigned int ring, piece, count, at = 0;
+	void *from, *to;
+
+	if (sscanf(val, "%u %u %u", &ring, &piece, &count) != 3 || !piece || ring % piece ||
+	    ring > 64 << 20)
+		return -EINVAL;
+	from = vzalloc(ring);
+	to = vzalloc(ring);
+	if (!from || !to) {
+		vfree(from);
+		vfree(to);
+		return -ENOMEM;
+	}
+	while (count--) {
+		memcpy(to + at, from + at, piece);
+		/* Something else looks at the memory: no copy is left out. */
+		barrier_data(to);
+		at = (at + piece) % ring;
+		cond_resched();
+	}
+	vfree(from);
+	vfree(to);
+	return 0;
+}
+
+static const struct kernel_param_ops copy_ops = { .set = copy_set };
+module_param_cb(copy, &copy_ops, NULL, 0200);
+MODULE_PARM_DESC(copy, "RING PIECE COUNT: copies that many pieces round two rings");
+
+MODULE_DESCRIPTION("memcpy() of as many bytes as a loopback moves");
+MODULE_LICENSE("GPL");
