@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 RELEASE ?= $(shell uname -r)
 MO := $(CURDIR)/build/host
 
-.PHONY: all module stock kdir install demo test fmt check doc shell clean distclean help
+.PHONY: all module stock kdir install demo test bench fmt check doc shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -33,6 +33,10 @@ demo:
 
 test:
 	@tests/run
+
+# QUICK=1: everything for a moment only.
+bench:
+	@tests/bench/run $(if $(QUICK),--quick)
 
 fmt:
 	@scripts/check-static fmt
@@ -61,6 +65,8 @@ help:
 	@echo
 	@echo '  make demo       boot the stock kernel in QEMU, loop real audio, compare every sample'
 	@echo '  make test       run all the tests'
+	@echo '  make bench      measure the C driver and ours in one boot: tables and plots in build/bench'
+	@echo '                  (QUICK=1: for a moment only; tests/bench/publish: into the documents)'
 	@echo '  make check      the static checks only: rustfmt, clippy, shellcheck'
 	@echo '  make shell      a shell in the stock kernel, with the modules at hand'
 	@echo '                  (qemu/run --help: any command, and what else it can do)'
