@@ -98,7 +98,7 @@ pub const SYNC_PTR_AVAIL_MIN: u32 = 4;
 
 pub const INFO_SYNC_START: u32 = 0x0040_0000;
 pub const INFO_REQUIRED: u32 = 0x000c_0303;
-pub const HW_PARAMS_NO_PERIOD_WAKEUP: u32 = 1 << 1;
+pub const HW_PARAMS_NO_PERIOD_WAKEUP: u32 = 1 << 2;
 
 /// Issues `request` with a pointer argument.
 ///
