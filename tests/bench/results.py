@@ -45,7 +45,7 @@ class Results:
         self.traces = folder / name / "traces"
         self.symbols_file = folder / name / "kallsyms"
         self.blocks = collections.defaultdict(list)
-        self.windows = {}
+        self.windows, self.ways = {}, {}
         counted = folder / "instructions.txt"
         if name == "deterministic":
             self._read_instructions(counted)
@@ -60,6 +60,7 @@ class Results:
                     continue
                 if words[0] == "window":
                     self.windows[window] = int(words[3])
+                    self.ways[window] = int(words[7])
                 else:
                     self.blocks[window].append((int(words[2], 16), int(words[3])))
         missing = wanted - self.windows.keys()
@@ -94,6 +95,12 @@ class Results:
     def instructions(self, row):
         """Instructions in the kernel within the row's window."""
         return self.windows[row["window"]] if row and "window" in row else None
+
+    def per_way(self, row):
+        """Instructions on the way from idle to user space, for a row that counts these."""
+        if not row or "window" not in row or not self.ways[row["window"]]:
+            return None
+        return self.windows[row["window"]] / self.ways[row["window"]]
 
     def trace(self, name):
         """The columns of a plot's points, or None."""

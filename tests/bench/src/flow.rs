@@ -17,6 +17,7 @@ use crate::row::Row;
 use crate::stream::usual;
 use crate::stream::Stream;
 use crate::stream::Wish;
+use crate::work::Window;
 
 /// How late a recorder is woken, and how many periods it gets each time.
 ///
@@ -55,6 +56,7 @@ pub fn wakeups(plan: &Plan, card: &Card) {
             let begun = rec.trigger_ns()?;
             let (mut late, mut consumed, mut wakeups, mut early) = (Vec::new(), 0, 0, 0);
             let mut owed = 0;
+            let window = Window::begin_ways()?;
             while late.len() < count {
                 if !rec.wait(1000) {
                     return Err(Failed(format!("no wake-up for 1 s after {}", late.len())));
@@ -77,6 +79,7 @@ pub fn wakeups(plan: &Plan, card: &Card) {
                 owed += frames;
                 owed -= play.transfer(&mut data, owed.min(cfg.buffer()))?;
             }
+            let row = window.end(row)?;
             let per_wakeup = consumed as f64 / f64::from(period) / f64::from(wakeups);
             plan.trace(
                 &format!("wakeups-{period}-{}.tsv", card.id),

@@ -45,6 +45,7 @@ pub fn timer(plan: &Plan) {
             };
             let mut late = Vec::new();
             let mut expired = 0;
+            let window = Window::begin_ways()?;
             while now_ns() < begun + (seconds * 1e9) as i64 {
                 let mut fds = [libc::pollfd {
                     fd,
@@ -62,6 +63,7 @@ pub fn timer(plan: &Plan) {
                 &format!("timer-{interval_us}.tsv"),
                 late.iter().map(i64::to_string),
             )?;
+            let row = window.end(row)?;
             Ok(row.with_spread("late", &mut late))
         });
     }
