@@ -9,30 +9,11 @@ use crate::times::den;
 use crate::times::rate;
 use crate::times::shift;
 use crate::times::step;
+use crate::times::Position;
+use crate::times::FRAME;
+use crate::times::LOSS;
 use proptest::collection::vec;
 use proptest::prelude::*;
-
-/// One frame in the fixed point of [`Position`].
-const FRAME: u128 = 1 << 64;
-
-/// The most that one change of shift may delay the clock: 1/800 000 000 of a frame.
-const LOSS: u128 = FRAME / 800_000_000 + 1;
-
-/// A position summed up piece by piece, in 2^-64 of a frame.
-#[derive(Default)]
-struct Position {
-    /// Rounded down once per piece.
-    fixed: u128,
-    pieces: u128,
-}
-
-impl Position {
-    fn add(&mut self, ns: u64, rate: u32, shift: u32) {
-        let num = u128::from(ns) * u128::from(rate);
-        self.fixed += num / den(shift) * FRAME + num % den(shift) * FRAME / den(shift);
-        self.pieces += 1;
-    }
-}
 
 proptest! {
     /// What is left of the begun frame takes as long as the new speed says, to the nanosecond.

@@ -21,7 +21,9 @@ mod ring;
 #[path = "../../../rust/aloop/source.rs"]
 mod source;
 
+mod clock_absolute;
 mod clock_drift;
+mod clock_nanos;
 mod clock_shift;
 mod clock_time;
 mod ring_model;

@@ -62,3 +62,25 @@ pub(crate) fn den(shift: u32) -> u128 {
 pub(crate) fn frames_in(ns: u128, rate: u32, shift: u32) -> u128 {
     ns * u128::from(rate) / den(shift)
 }
+
+/// One frame in the fixed point of [`Position`].
+pub(crate) const FRAME: u128 = 1 << 64;
+
+/// The most that one change of shift may delay the clock: 1/800 000 000 of a frame.
+pub(crate) const LOSS: u128 = FRAME / 800_000_000 + 1;
+
+/// A position summed up piece by piece, in 2^-64 of a frame.
+#[derive(Default)]
+pub(crate) struct Position {
+    /// Rounded down once per piece.
+    pub(crate) fixed: u128,
+    pub(crate) pieces: u128,
+}
+
+impl Position {
+    pub(crate) fn add(&mut self, ns: u64, rate: u32, shift: u32) {
+        let num = u128::from(ns) * u128::from(rate);
+        self.fixed += num / den(shift) * FRAME + num % den(shift) * FRAME / den(shift);
+        self.pieces += 1;
+    }
+}
