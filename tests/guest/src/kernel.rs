@@ -67,6 +67,8 @@ pub const HW_PARAMS: u64 = pcm(READ | WRITE, 0x11, size_of::<HwParams>());
 pub const HW_FREE: u64 = pcm(NONE, 0x12, 0);
 pub const SW_PARAMS: u64 = pcm(READ | WRITE, 0x13, size_of::<SwParams>());
 pub const STATUS: u64 = pcm(READ, 0x20, size_of::<Status>());
+pub const STATUS_EXT: u64 = pcm(READ | WRITE, 0x24, size_of::<Status>());
+pub const TTSTAMP: u64 = pcm(WRITE, 0x03, 4);
 pub const DELAY: u64 = pcm(READ, 0x21, 8);
 pub const HWSYNC: u64 = pcm(NONE, 0x22, 0);
 pub const SYNC_PTR: u64 = pcm(READ | WRITE, 0x23, size_of::<SyncPtr>());
@@ -97,6 +99,11 @@ pub const SYNC_PTR_APPL: u32 = 2;
 pub const SYNC_PTR_AVAIL_MIN: u32 = 4;
 
 pub const INFO_SYNC_START: u32 = 0x0040_0000;
+pub const INFO_NO_PERIOD_WAKEUP: u32 = 0x0080_0000;
+pub const INFO_LINK_TIME: u32 = 0x0100_0000;
+pub const INFO_LINK_ABSOLUTE_TIME: u32 = 0x0200_0000;
+pub const INFO_LINK_ESTIMATED_TIME: u32 = 0x0400_0000;
+pub const INFO_LINK_SYNCHRONIZED_TIME: u32 = 0x0800_0000;
 pub const INFO_REQUIRED: u32 = 0x000c_0303;
 pub const HW_PARAMS_NO_PERIOD_WAKEUP: u32 = 1 << 2;
 

@@ -21,7 +21,9 @@ mod kernel;
 mod ktap;
 mod pcm;
 mod signal;
+mod stamp;
 mod tests;
+mod trace;
 
 use std::fs;
 use std::process::ExitCode;

@@ -124,8 +124,14 @@ impl Pcm {
         })
     }
 
-    fn call<T>(&self, name: &'static str, request: u64, arg: &mut T) -> Result<i32, Errno> {
-        // SAFETY: Every caller in this file passes the structure that the request is made for.
+    /// Issues a request whose argument is a `T`.
+    pub(crate) fn call<T>(
+        &self,
+        name: &'static str,
+        request: u64,
+        arg: &mut T,
+    ) -> Result<i32, Errno> {
+        // SAFETY: Every caller, here and in `stamp`, passes the structure that the request is made for.
         unsafe { k::ioctl(self.fd.as_raw_fd(), name, request, arg) }
     }
 

@@ -21,8 +21,12 @@ mod proc;
 mod races;
 mod rewind;
 mod source;
+mod stamps;
 mod ticks;
+mod timers;
 mod timing;
+mod triggers;
+mod wakeups;
 
 use crate::cable::Cable;
 use crate::cable::Session;
@@ -55,6 +59,10 @@ pub fn all() -> Vec<Test> {
         source::tests(),
         ticks::tests(),
         client::tests(),
+        stamps::tests(),
+        triggers::tests(),
+        wakeups::tests(),
+        timers::tests(),
         timing::tests(),
         errors::tests(),
         power::tests(),

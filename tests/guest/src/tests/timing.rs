@@ -129,7 +129,7 @@ pub fn tests() -> Vec<Test> {
 
 /// Gives this process real-time priority, as audio programs have: what other tasks of the guest do
 /// meanwhile is not judged here.
-fn before_all_others() -> Outcome {
+pub(super) fn before_all_others() -> Outcome {
     let param = libc::sched_param { sched_priority: 50 };
     // SAFETY: Changes the scheduling of this process only.
     let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) };
@@ -281,7 +281,8 @@ fn greedy(ctx: &Context, dir: Dir, period: u32) -> Outcome {
     Ok(())
 }
 
-fn with_shift<T>(
+/// Runs something with the Rate Shift of `CABLE` set, and sets it back.
+pub(super) fn with_shift<T>(
     ctx: &Context,
     shift: i64,
     run: impl FnOnce(&Control, u32) -> Result<T, Fail>,

@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! When the driver's timers run, and when they don't: 8.1.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::Duration;
+
+use crate::cable::wait_for_state;
+use crate::check;
+use crate::check_eq;
+use crate::config::Config;
+use crate::config::RUNNING;
+use crate::config::SETUP;
+use crate::config::XRUN;
+use crate::kernel::now_ns;
+use crate::ktap::note;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::poll;
+use crate::pcm::Pcm;
+use crate::tests::controls::Controls;
+use crate::tests::controls::NOTIFY;
+use crate::tests::wakeups::expiries;
+use crate::tests::wakeups::CABLE;
+use crate::tests::wakeups::SECOND;
+use crate::tests::USUAL;
+use crate::trace::armed_timers;
+use crate::trace::Trace;
+use crate::trace::INTERRUPTS;
+use crate::trace::TIMERS;
+
+pub fn tests() -> Vec<Test> {
+    let test =
+        |name: String, run: Box<dyn Fn(&Context) -> Outcome>| Test::new("wakeups", name, run);
+    let mut tests: Vec<Test> = WAYS
+        .iter()
+        .map(|&(name, way)| {
+            test(
+                format!("8.1 no timer is left by {name}"),
+                Box::new(move |ctx| stops(ctx, name, way)),
+            )
+        })
+        .collect();
+    tests.extend([
+        test("8.1 no timer is left by close".into(), Box::new(close)),
+        test(
+            "8.1 no timer is left by an eviction".into(),
+            Box::new(eviction_leaves_no_timer),
+        )
+        .c_defect("4.4"),
+        test(
+            "8.1 both ends of a cable wake up by one interrupt".into(),
+            Box::new(one_interrupt),
+        )
+        .c_defect("8.1")
+        .limit(60),
+    ]);
+    tests
+}
+
+fn none_armed(ctx: &Context, what: &str) -> Outcome {
+    check_eq!(format!("timers armed after {what}"), armed_timers(ctx)?, 0);
+    let expired = expiries(ctx, || {
+        poll(&mut [], 40);
+        Ok(())
+    })?;
+    check_eq!(format!("timers expired after {what}"), expired, 0);
+    Ok(())
+}
+
+/// Starts both ends of a cable, for a second.
+fn start(ctx: &Context, linked: bool) -> Result<(Pcm, Pcm), Fail> {
+    let (mut play, rec) = CABLE.open(ctx, &SECOND, &SECOND)?;
+    play.write(&SECOND.silence(SECOND.buffer()), 0, SECOND.buffer())?;
+    if linked {
+        play.link(&rec)?;
+    } else {
+        rec.start()?;
+    }
+    play.start()?;
+    Ok((play, rec))
+}
+
+/// A way to stop both ends, in two halves unless they are linked.
+type Way = fn(play: &mut Pcm, rec: &mut Pcm, linked: bool) -> Outcome;
+
+const WAYS: [(&str, Way); 7] = [
+    ("DROP", |play, rec, linked| {
+        play.stop()?;
+        if !linked {
+            rec.stop()?;
+        }
+        Ok(())
+    }),
+    ("PAUSE", |play, rec, linked| {
+        play.pause(true)?;
+        if !linked {
+            rec.pause(true)?;
+        }
+        Ok(())
+    }),
+    ("PREPARE after DROP", |play, rec, _| {
+        play.stop()?;
+        rec.stop()?;
+        play.prepare()?;
+        Ok(rec.prepare()?)
+    }),
+    ("XRUN", |play, rec, _| {
+        wait_for_state(play, XRUN, Duration::from_secs(2))?;
+        wait_for_state(rec, XRUN, Duration::from_secs(2))
+    }),
+    ("DRAIN", |play, rec, _| {
+        // (That of a recorder stops it at once.)
+        let _ = play.drain();
+        let _ = rec.drain();
+        wait_for_state(play, SETUP, Duration::from_secs(2))?;
+        check!(rec.state()? != RUNNING, "the recorder still runs");
+        Ok(())
+    }),
+    ("UNLINK and DROP", |play, rec, linked| {
+        if linked {
+            play.unlink()?;
+        }
+        play.stop()?;
+        Ok(rec.stop()?)
+    }),
+    ("HW_FREE", |play, rec, _| {
+        play.stop()?;
+        rec.stop()?;
+        play.hw_free()?;
+        Ok(rec.hw_free()?)
+    }),
+];
+
+fn stops(ctx: &Context, name: &str, way: Way) -> Outcome {
+    for linked in [false, true] {
+        let (mut play, mut rec) = start(ctx, linked)?;
+        // The trace does see such a timer.
+        let expired = expiries(ctx, || {
+            poll(&mut [], 40);
+            Ok(())
+        })?;
+        check!(expired > 1, "{expired} timers in 40 ms of a running stream");
+        way(&mut play, &mut rec, linked)?;
+        let linked = if linked { "linked" } else { "not linked" };
+        none_armed(ctx, &format!("{name}, {linked}"))?;
+    }
+    Ok(())
+}
+
+fn close(ctx: &Context) -> Outcome {
+    none_armed(ctx, "nothing at all")?;
+    for linked in [false, true] {
+        drop(start(ctx, linked)?);
+        none_armed(ctx, "close")?;
+    }
+    Ok(())
+}
+
+/// A player of another format evicts the recorder.
+fn eviction_leaves_no_timer(ctx: &Context) -> Outcome {
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&USUAL)?;
+    let other = Config {
+        rate: 44100,
+        ..USUAL
+    };
+    let control = Controls::of(ctx, CABLE)?;
+    control.set(NOTIFY, 1)?;
+    let mut play = CABLE.player(ctx)?;
+    let outcome = (|| -> Outcome {
+        rec.start()?;
+        play.configure(&other)?;
+        play.write(&other.silence(other.buffer()), 0, other.buffer())?;
+        play.start()?;
+        wait_for_state(&play, XRUN, Duration::from_secs(2))?;
+        check!(rec.state()? != RUNNING, "the recorder was not evicted");
+        none_armed(ctx, "an eviction and an XRUN")
+    })();
+    control.set(NOTIFY, 0)?;
+    outcome
+}
+
+/// Lets the calling thread run on one processor only.
+fn pin(cpu: usize) -> Outcome {
+    // SAFETY: A set of processors is plain data; the call changes this thread's.
+    let result = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set)
+    };
+    check_eq!("sched_setaffinity", result, 0);
+    Ok(())
+}
+
+/// Two threads, each on its own processor, one for each end.
+fn one_interrupt(ctx: &Context) -> Outcome {
+    let cpus = thread::available_parallelism().map_or(1, |n| n.get());
+    if cpus < 2 {
+        return Err(Fail::Skip("it needs two processors".into()));
+    }
+    unless_stalled(|| {
+        let (mut play, mut rec) = CABLE.open(ctx, &SECOND, &SECOND)?;
+        let silence = SECOND.silence(480);
+        play.write(&SECOND.silence(24000), 0, 24000)?;
+        play.link(&rec)?;
+        let stop = AtomicBool::new(false);
+        let trace = Trace::begin(&[TIMERS[0], TIMERS[1], INTERRUPTS[0], INTERRUPTS[1]])?;
+        let seconds = 3;
+        let outcome = thread::scope(|scope| {
+            let reader = scope.spawn(|| -> Outcome {
+                pin(1)?;
+                let mut heard = SECOND.nothing();
+                while !stop.load(Ordering::Relaxed) {
+                    rec.poll(100);
+                    rec.read(&mut heard, 480)?;
+                }
+                Ok(())
+            });
+            let writer = (|| -> Outcome {
+                pin(0)?;
+                play.start()?;
+                let end = now_ns() + seconds * 1_000_000_000;
+                while now_ns() < end {
+                    play.poll(100);
+                    play.write(&silence, 0, 480)?;
+                }
+                Ok(())
+            })();
+            stop.store(true, Ordering::Relaxed);
+            let reader = reader.join().expect("no panic");
+            writer.and(reader)
+        });
+        let events = trace.end()?;
+        outcome?;
+        let mut timers = 0;
+        let mut interrupts = 0;
+        // For each processor, whether an interrupt is being handled, and whether it was counted.
+        let mut state: HashMap<u32, (bool, bool)> = HashMap::new();
+        for event in &events {
+            let (inside, counted) = state.entry(event.cpu).or_default();
+            match event.name.as_str() {
+                "local_timer_entry" => (*inside, *counted) = (true, false),
+                "local_timer_exit" => *inside = false,
+                _ if event.is_timer_of(ctx) => {
+                    timers += 1;
+                    if *inside && !*counted {
+                        *counted = true;
+                        interrupts += 1;
+                    }
+                }
+                _ => {}
+            }
+        }
+        let periods = seconds * 100;
+        note(&format!(
+            "{periods} periods of both ends: {timers} timers, {interrupts} interrupts"
+        ));
+        // A guest that is held up sees several periods end at once.
+        if timers < periods * 2 * 9 / 10 {
+            return Err(Fail::Stalled(format!("only {timers} timers")));
+        }
+        check!(
+            interrupts > 0 && interrupts <= periods * 11 / 10,
+            "{interrupts} interrupts for {periods} periods"
+        );
+        Ok(())
+    })
+}

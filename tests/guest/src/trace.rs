@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the kernel does meanwhile: its own trace of interrupts and timers.
+
+use std::ffi::CString;
+use std::fs;
+use std::path::Path;
+use std::ptr;
+
+use crate::ktap::Context;
+use crate::ktap::Fail;
+
+const DIR: &str = "/sys/kernel/tracing";
+
+/// One line of the trace.
+#[derive(Debug)]
+pub struct Event {
+    pub cpu: u32,
+    pub name: String,
+    pub text: String,
+}
+
+/// A trace that is being written.
+pub struct Trace {
+    events: Vec<&'static str>,
+}
+
+fn set(file: &str, value: &str) -> Result<(), Fail> {
+    fs::write(Path::new(DIR).join(file), value)
+        .map_err(|e| Fail::Wrong(format!("{DIR}/{file}: {e}")))
+}
+
+impl Trace {
+    /// Begins to trace `events`, as in `timer/hrtimer_expire_entry`.
+    pub fn begin(events: &[&'static str]) -> Result<Self, Fail> {
+        if !Path::new(DIR).join("trace").exists() {
+            let (what, to) = (
+                CString::new("tracefs").expect("no NUL"),
+                CString::new(DIR).expect("no NUL"),
+            );
+            // SAFETY: Valid strings; this file system takes no data.
+            unsafe { libc::mount(what.as_ptr(), to.as_ptr(), what.as_ptr(), 0, ptr::null()) };
+        }
+        set("tracing_on", "0")?;
+        set("buffer_size_kb", "4096")?;
+        set("trace", "")?;
+        let trace = Trace {
+            events: events.to_vec(),
+        };
+        for event in events {
+            set(&format!("events/{event}/enable"), "1")?;
+        }
+        set("tracing_on", "1")?;
+        Ok(trace)
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    ///
+    /// Also if it holds less than all.
+    pub fn end(self) -> Result<Vec<Event>, Fail> {
+        set("tracing_on", "0")?;
+        let text = fs::read_to_string(Path::new(DIR).join("trace"))?;
+        if text.contains("LOST") {
+            return Err(Fail::Wrong("the kernel's trace is incomplete".into()));
+        }
+        Ok(text.lines().filter_map(parse).collect())
+    }
+}
+
+impl Drop for Trace {
+    fn drop(&mut self) {
+        let _ = set("tracing_on", "0");
+        for event in &self.events {
+            let _ = set(&format!("events/{event}/enable"), "0");
+        }
+    }
+}
+
+/// `   aplay-97      [000] d.h..     5.721853: hrtimer_expire_entry: hrtimer=... function=...`
+fn parse(line: &str) -> Option<Event> {
+    if line.starts_with('#') {
+        return None;
+    }
+    let (_, rest) = line.split_once(" [")?;
+    let (cpu, rest) = rest.split_once("] ")?;
+    let (_, rest) = rest.trim_start().split_once(' ')?;
+    let (_, rest) = rest.trim_start().split_once(": ")?;
+    let (name, text) = rest.split_once(": ").unwrap_or((rest, ""));
+    Some(Event {
+        cpu: cpu.parse().ok()?,
+        name: name.into(),
+        text: text.into(),
+    })
+}
+
+/// What begins and ends each interrupt of the timer of a processor.
+pub const INTERRUPTS: [&str; 2] = [
+    "irq_vectors/local_timer_entry",
+    "irq_vectors/local_timer_exit",
+];
+
+/// The timers of the kernel.
+pub const TIMERS: [&str; 2] = ["timer/hrtimer_expire_entry", "timer/timer_expire_entry"];
+
+impl Event {
+    /// A timer of the card's driver has expired.
+    pub fn is_timer_of(&self, ctx: &Context) -> bool {
+        self.name.ends_with("timer_expire_entry") && self.text.contains(&mark(ctx))
+    }
+}
+
+/// How symbols of the card's driver are told apart.
+fn mark(ctx: &Context) -> String {
+    format!(" [{}]", ctx.module)
+}
+
+/// The high-resolution timers of the card's driver that are armed at present.
+pub fn armed_timers(ctx: &Context) -> Result<usize, Fail> {
+    let list = fs::read_to_string("/proc/timer_list")?;
+    Ok(list
+        .lines()
+        .filter(|line| line.contains(&mark(ctx)))
+        .count())
+}
