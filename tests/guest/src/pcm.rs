@@ -208,6 +208,11 @@ impl Pcm {
         self.set_thresholds(u64::MAX, buffer, period)
     }
 
+    /// SW_PARAMS for a stream that never stops by itself and wakes who waits for `frames` frames.
+    pub fn sw_params_waking_at(&mut self, frames: u64) -> Result<(), Errno> {
+        self.set_thresholds(u64::MAX, u64::MAX, frames)
+    }
+
     /// Enough to be woken at: a wake-up comes at a period's end, and must not be missed because some
     /// frames of that period were moved already.
     fn half_a_period(&self) -> u64 {

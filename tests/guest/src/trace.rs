@@ -16,6 +16,8 @@ const DIR: &str = "/sys/kernel/tracing";
 #[derive(Debug)]
 pub struct Event {
     pub cpu: u32,
+    /// In seconds, since some time.
+    pub time: f64,
     pub name: String,
     pub text: String,
 }
@@ -86,10 +88,11 @@ fn parse(line: &str) -> Option<Event> {
     let (_, rest) = line.split_once(" [")?;
     let (cpu, rest) = rest.split_once("] ")?;
     let (_, rest) = rest.trim_start().split_once(' ')?;
-    let (_, rest) = rest.trim_start().split_once(": ")?;
+    let (time, rest) = rest.trim_start().split_once(": ")?;
     let (name, text) = rest.split_once(": ").unwrap_or((rest, ""));
     Some(Event {
         cpu: cpu.parse().ok()?,
+        time: time.parse().ok()?,
         name: name.into(),
         text: text.into(),
     })
@@ -108,6 +111,23 @@ impl Event {
     /// A timer of the card's driver has expired.
     pub fn is_timer_of(&self, ctx: &Context) -> bool {
         self.name.ends_with("timer_expire_entry") && self.text.contains(&mark(ctx))
+    }
+}
+
+/// What takes memory.
+pub const MEMORY: [&str; 3] = [
+    "kmem/kmalloc",
+    "kmem/kmem_cache_alloc",
+    "kmem/mm_page_alloc",
+];
+
+impl Event {
+    /// Memory is taken by ALSA or the card's driver.
+    pub fn is_memory_for_sound(&self) -> bool {
+        let site = self.text.strip_prefix("call_site=").unwrap_or("");
+        site.split(' ')
+            .nth(1)
+            .is_some_and(|module| module.starts_with("[snd"))
     }
 }
 

@@ -2,6 +2,7 @@
 
 //! How much the application has written, from ALSA's wrapping pointers.
 
+use crate::ring::left_to_read;
 use crate::ring::written_ahead;
 use crate::times::wild;
 use proptest::prelude::*;
@@ -83,5 +84,39 @@ proptest! {
         buffer in prop_oneof![any::<u32>(), 0_u32..10], pos in wild(),
     ) {
         prop_assert!(written_ahead(hw, appl, boundary, buffer, pos) <= buffer.into());
+    }
+
+    /// What a recorder has still to read, from pointers that do not wrap.
+    #[test]
+    fn left_to_read_agrees_with_pointers_that_do_not_wrap(
+        (buffer, boundary) in buffer_and_boundary(), appl in wild(),
+        unread in any::<u32>(), advanced in any::<u32>(),
+    ) {
+        let (unread, advanced) = (unread % (buffer + 1), advanced % buffer);
+        let appl = u128::from(appl);
+        let hw = appl + u128::from(unread);
+        let device = hw + u128::from(advanced);
+        let modulo = |n: u128, by: u64| (n % u128::from(by)) as u64;
+        let left = left_to_read(
+            modulo(hw, boundary), modulo(appl, boundary), boundary, buffer,
+            modulo(device, buffer.into()),
+        );
+        prop_assert_eq!(u128::from(left), device - appl);
+    }
+
+    /// Whatever the arguments: no panic, and never less than what the core knows of.
+    #[test]
+    fn left_to_read_takes_anything(
+        hw in wild(), appl in wild(), boundary in wild(), buffer in any::<u32>(), pos in wild(),
+    ) {
+        let left = left_to_read(hw, appl, boundary, buffer, pos);
+        if boundary > 0 && buffer > 0 {
+            let known = (u128::from(hw % boundary) + u128::from(boundary)
+                - u128::from(appl % boundary)) % u128::from(boundary);
+            prop_assert!(u128::from(left) >= known);
+            prop_assert!(u128::from(left) < known + u128::from(buffer));
+        } else {
+            prop_assert_eq!(left, 0);
+        }
     }
 }

@@ -21,6 +21,7 @@ mod proc;
 mod races;
 mod rewind;
 mod source;
+mod stalls;
 mod stamps;
 mod ticks;
 mod timers;
@@ -64,6 +65,7 @@ pub fn all() -> Vec<Test> {
         wakeups::tests(),
         timers::tests(),
         timing::tests(),
+        stalls::tests(),
         errors::tests(),
         power::tests(),
         data::matrix(),

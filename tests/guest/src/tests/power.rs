@@ -19,6 +19,7 @@ use crate::cable::Session;
 use crate::check;
 use crate::check_eq;
 use crate::config::Dir;
+use crate::config::DRAINING;
 use crate::config::PREPARED;
 use crate::config::RUNNING;
 use crate::config::SETUP;
@@ -37,6 +38,7 @@ use crate::tests::controls::ACTIVE;
 use crate::tests::controls::NAMES;
 use crate::tests::proc;
 use crate::tests::LONG;
+use crate::trace::armed_timers;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("power", name, run).limit(60);
@@ -56,6 +58,13 @@ pub fn tests() -> Vec<Test> {
         test(
             "12.3 RESUME: the stream goes on, its recorder suspended first",
             |ctx| resumed(ctx, CABLE),
+        ),
+        test("12.3 RESUME of a player that drains: it ends", |ctx| {
+            resumed_drain(ctx, true)
+        }),
+        test(
+            "12.3 RESUME of a player that drains without wake-ups: it ends",
+            |ctx| resumed_drain(ctx, false),
         ),
         test("12.4 PREPARE in place of RESUME", prepared_again),
         test("13.2 unbind with open streams, and bind again", unbind),
@@ -173,6 +182,27 @@ fn resumed(ctx: &Context, cable: Cable) -> Outcome {
     expect_error("a second RESUME", session.play.resume(), libc::EBADFD)?;
     serve_all(std::slice::from_mut(&mut session))?;
     session.verify(Expect::WithPauses)
+}
+
+fn resumed_drain(ctx: &Context, wakes: bool) -> Outcome {
+    let mut play = CABLE.player(ctx)?;
+    if wakes {
+        play.configure(&LONG)?;
+    } else {
+        play.configure_unwoken(&LONG)?;
+    }
+    play.write(&LONG.signal(LONG.buffer(), 123), 0, LONG.buffer())?;
+    play.start()?;
+    expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+    suspend()?;
+    check_eq!("state", play.state()?, SUSPENDED);
+    play.resume()?;
+    check_eq!("state after RESUME", play.state()?, DRAINING);
+    // Nobody asks: it has to end by itself.
+    check!(play.poll(2000).is_some(), "no end of the drain for 2 s");
+    check_eq!("state at its end", play.state()?, SETUP);
+    check_eq!("timers armed", armed_timers(ctx)?, 0);
+    Ok(())
 }
 
 fn prepared_again(ctx: &Context) -> Outcome {

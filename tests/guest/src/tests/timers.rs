@@ -33,6 +33,7 @@ use crate::tests::USUAL;
 use crate::trace::armed_timers;
 use crate::trace::Trace;
 use crate::trace::INTERRUPTS;
+use crate::trace::MEMORY;
 use crate::trace::TIMERS;
 
 pub fn tests() -> Vec<Test> {
@@ -60,6 +61,15 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("8.1")
         .limit(60),
+        test(
+            "8.7 who takes all there is wakes up by one timer a period".into(),
+            Box::new(greedy),
+        )
+        .c_defect("8.7"),
+        test(
+            "8.1 streams that run take no memory".into(),
+            Box::new(no_memory),
+        ),
     ]);
     tests
 }
@@ -207,6 +217,9 @@ fn one_interrupt(ctx: &Context) -> Outcome {
     }
     unless_stalled(|| {
         let (mut play, mut rec) = CABLE.open(ctx, &SECOND, &SECOND)?;
+        // Whatever they take, they wait for the end of a period.
+        play.sw_params_waking_at(1)?;
+        rec.sw_params_waking_at(1)?;
         let silence = SECOND.silence(480);
         play.write(&SECOND.silence(24000), 0, 24000)?;
         play.link(&rec)?;
@@ -269,6 +282,83 @@ fn one_interrupt(ctx: &Context) -> Outcome {
         check!(
             interrupts > 0 && interrupts <= periods * 11 / 10,
             "{interrupts} interrupts for {periods} periods"
+        );
+        Ok(())
+    })
+}
+
+/// Whatever is done with streams once they are prepared, but for what waits.
+fn no_memory(ctx: &Context) -> Outcome {
+    let taken = |run: &mut dyn FnMut() -> Outcome| -> Result<Vec<String>, Fail> {
+        let trace = Trace::begin(&MEMORY)?;
+        run()?;
+        let events = trace.end()?.into_iter();
+        let events = events.filter(|e| e.is_memory_for_sound());
+        Ok(events.map(|e| e.text).collect())
+    };
+    let mut streams = None;
+    let opened = taken(&mut || {
+        streams = Some(CABLE.open(ctx, &SECOND, &SECOND)?);
+        Ok(())
+    })?;
+    // The trace does see it.
+    check!(opened.len() > 2, "taken to open both ends: {opened:?}");
+    let (mut play, mut rec) = streams.expect("opened");
+    let silence = SECOND.silence(480);
+    let mut heard = SECOND.nothing();
+    play.write(&SECOND.silence(24000), 0, 24000)?;
+    let running = taken(&mut || {
+        rec.start()?;
+        play.start()?;
+        for round in 0..50 {
+            rec.poll(100);
+            rec.read(&mut heard, 48000)?;
+            play.write(&silence, 0, 480)?;
+            rec.status()?;
+            play.delay()?;
+            if round % 10 == 0 {
+                rec.pause(true)?;
+                rec.pause(false)?;
+            }
+        }
+        rec.stop()?;
+        let _ = play.drain();
+        wait_for_state(&play, SETUP, Duration::from_secs(2))?;
+        play.prepare()?;
+        Ok(rec.prepare()?)
+    })?;
+    check!(running.is_empty(), "memory taken: {running:?}");
+    Ok(())
+}
+
+/// An application that waits for a period and takes all there is, as many do.
+fn greedy(ctx: &Context) -> Outcome {
+    unless_stalled(|| {
+        let mut rec = CABLE.recorder(ctx)?;
+        rec.configure(&SECOND)?;
+        rec.sw_params_waking_at(480)?;
+        let mut heard = SECOND.nothing();
+        let mut wakeups = 0;
+        let mut taken = 0;
+        let expired = expiries(ctx, || {
+            rec.start()?;
+            let end = now_ns() + 2_000_000_000;
+            while now_ns() < end {
+                check!(rec.poll(1000).is_some(), "no wake-up for 1 s");
+                wakeups += 1;
+                taken += rec.read(&mut heard, 48000)?;
+            }
+            Ok(())
+        })?;
+        note(&format!(
+            "{expired} timers for {wakeups} wake-ups, {taken} frames"
+        ));
+        if wakeups < 180 {
+            return Err(Fail::Stalled(format!("{wakeups} wake-ups in 2 s")));
+        }
+        check!(
+            expired <= wakeups * 11 / 10,
+            "{expired} timers for {wakeups} wake-ups"
         );
         Ok(())
     })

@@ -1,0 +1,161 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# memory.sh: tests how much memory a card takes that nobody uses, beside the C driver's, and a cable
+# that runs. The kernel's own trace of what is allocated says who asked for it. The report is KTAP.
+
+# Tests are called by their names in the table below.
+# shellcheck disable=SC2317,SC2329
+TRACE=/sys/kernel/tracing
+LIMIT=65536
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+events() { # 0|1
+	for event in kmalloc kmem_cache_alloc kfree kmem_cache_free; do
+		echo "$1" >"$TRACE/events/kmem/$event/enable"
+	done
+}
+
+# traced COMMAND...: runs it, and prints for each module, and for "kernel", how many bytes are left of
+# what it has allocated meanwhile: "MODULE BYTES OBJECTS".
+traced() {
+	echo >"$TRACE/trace"
+	echo 1 >"$TRACE/tracing_on"
+	"$@" >/dev/null
+	echo 0 >"$TRACE/tracing_on"
+	! grep -q LOST "$TRACE/trace" || fail "the kernel's trace is incomplete"
+	awk '
+		function field(name,  i) {
+			for (i = 1; i <= NF; i++)
+				if (index($i, name "=") == 1) return substr($i, length(name) + 2)
+		}
+		/ (kmalloc|kmem_cache_alloc): / {
+			at = field("ptr")
+			bytes[at] = field("bytes_alloc")
+			who[at] = "kernel"
+			if (match($0, /call_site=[^ ]* \[[^]]*\]/)) {
+				who[at] = substr($0, RSTART, RLENGTH - 1)
+				sub(/.*\[/, "", who[at])
+			}
+		}
+		/ (kfree|kmem_cache_free): / { delete bytes[field("ptr")] }
+		END {
+			for (at in bytes) { sum[who[at]] += bytes[at]; count[who[at]]++ }
+			for (module in sum) print module, sum[module], count[module]
+		}' "$TRACE/trace"
+}
+
+# of FILE MODULE...: the bytes that these modules have left, by the output of traced.
+of() {
+	file=$1
+	shift
+	awk -v modules=" $* " 'index(modules, " " $1 " ") { sum += $2 } END { print sum + 0 }' "$file"
+}
+
+# one_card MODULE: what the second of two cards has added is what one card takes. Leaves own (the
+# driver) and core (ALSA).
+one_card() {
+	module=$1
+	traced modprobe "$module" enable=1 >/tmp/one
+	rmmod "$module"
+	traced modprobe "$module" enable=1,1 >/tmp/two
+	rmmod "$module"
+	symbol=$(echo "$module" | tr - _)
+	own=$(($(of /tmp/two "$symbol") - $(of /tmp/one "$symbol")))
+	core=$(($(of /tmp/two snd snd_pcm snd_timer) - $(of /tmp/one snd snd_pcm snd_timer)))
+}
+
+# The core's part has the C driver's own data in it, which it allocates with the card.
+t_idle() {
+	one_card snd-aloop
+	c=$((own + core))
+	one_card snd-aloop-rs
+	echo "a card that nobody uses: ours $own bytes and $core of ALSA's core; C's with the core $c"
+	[ "$own" -gt 0 ] || fail "the driver takes nothing: the trace is at fault"
+	[ "$own" -lt "$LIMIT" ] || fail "the driver takes $own bytes, limit $LIMIT"
+	[ $((own + core - c)) -lt "$LIMIT" ] || fail "$((own + core - c)) bytes more than C, limit $LIMIT"
+}
+
+# Both ends of a cable, from open until they run; players has their processes.
+play() {
+	arecord -q -D hw:Loopback,1,0 -f cd --buffer-size=48000 -t raw /dev/null &
+	players=$!
+	aplay -q -D hw:Loopback,0,0 -f cd --buffer-size=48000 -t raw /dev/zero &
+	players="$players $!"
+	for place in pcm1c pcm0p; do
+		tries=0
+		until grep -q RUNNING "/proc/asound/Loopback/$place/sub0/status"; do
+			tries=$((tries + 1))
+			[ "$tries" -lt 1000 ] || fail "$place does not run"
+			sleep 0.01
+		done
+	done
+}
+one_cable() { # MODULE
+	modprobe "$1"
+	traced play >/tmp/cable
+	# shellcheck disable=SC2086 # two
+	kill -KILL $players
+	# shellcheck disable=SC2086
+	wait $players 2>/dev/null
+	rmmod "$1"
+	symbol=$(echo "$1" | tr - _)
+	own=$(of /tmp/cable "$symbol")
+	core=$(of /tmp/cable snd snd_pcm snd_timer)
+}
+t_cable() {
+	one_cable snd-aloop
+	c=$((own + core))
+	one_cable snd-aloop-rs
+	echo "a cable that runs, without its rings: ours $own bytes and $core of ALSA's core; C's with the core $c"
+	[ "$own" -gt 0 ] || fail "the driver takes nothing: the trace is at fault"
+	[ "$own" -lt 8192 ] || fail "the driver takes $own bytes, limit 8192"
+}
+
+t_unload() {
+	load_and_unload() {
+		modprobe snd-aloop-rs enable=1,1,1
+		play
+		# shellcheck disable=SC2086 # two
+		kill -KILL $players
+		# shellcheck disable=SC2086
+		wait $players 2>/dev/null
+		rmmod snd-aloop-rs
+	}
+	traced load_and_unload >/tmp/nothing
+	left=$(of /tmp/nothing snd_aloop_rs)
+	[ "$left" = 0 ] || fail "$left bytes are left after an unload"
+}
+
+mount -t tracefs tracefs "$TRACE" 2>/dev/null
+echo 0 >"$TRACE/tracing_on"
+echo 16384 >"$TRACE/buffer_size_kb"
+echo 0 >"$TRACE/options/hash-ptr"
+modprobe snd-pcm
+events 1
+
+echo "KTAP version 1"
+echo "1..3"
+number=0
+status=0
+while read -r test name; do
+	number=$((number + 1))
+	if why=$("t_$test" 2>&1); then
+		result=ok
+	else
+		result="not ok"
+		status=1
+		rmmod snd-aloop snd-aloop-rs 2>/dev/null
+	fi
+	[ ! "$why" ] || printf '%s\n' "$why" | sed 's/^/# /'
+	echo "$result $number - $name"
+done <<'END'
+idle 8.1 a card that nobody uses takes less than 64 KiB
+cable 8.1 a cable that runs takes less than 8 KiB beside its rings
+unload 13.1 nothing is left after an unload
+END
+events 0
+exit $status

@@ -1,0 +1,254 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Streams that nobody asks about for long, and rings so large that all at once would be too much.
+
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::config::RUNNING;
+use crate::kernel::now_ns;
+use crate::ktap::note;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::poll;
+use crate::pcm::Pcm;
+use crate::signal;
+use crate::stamp::Kind;
+use crate::tests::timing::before_all_others;
+use crate::tests::USUAL;
+use crate::trace::Trace;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| {
+        let run = move |ctx: &Context| {
+            before_all_others()?;
+            run(ctx)
+        };
+        Test::new("timing", name, run).limit(120)
+    };
+    vec![
+        test(
+            "8.2 half a minute without a question, largest rings",
+            |ctx| unseen(ctx, true),
+        )
+        .c_defect("8.2"),
+        test(
+            "3.9 half a minute without a question and without wake-ups",
+            |ctx| unseen(ctx, false),
+        )
+        .c_defect("3.9"),
+        test(
+            "8.7 a stream that never stops loses no ring, whatever it waits for",
+            thresholds,
+        ),
+        test("8.4 no copy takes longer because a period is long", |ctx| {
+            pieces(ctx, true)
+        })
+        .c_defect("8.4"),
+        test(
+            "8.4 no silencing takes longer because a period is long",
+            |ctx| pieces(ctx, false),
+        )
+        .c_defect("8.4"),
+        test(
+            "8.4 no question takes longer because a ring is long",
+            questions,
+        )
+        .c_defect("8.4"),
+    ]
+}
+
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 2,
+};
+
+/// Both ends, which never stop by themselves; the player plays its ring round and round.
+fn open(ctx: &Context, cfg: &Config, wakes: bool) -> Result<(Pcm, Pcm), Fail> {
+    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    for pcm in [&mut play, &mut rec] {
+        if wakes {
+            pcm.configure(cfg)?;
+        } else {
+            pcm.configure_unwoken(cfg)?;
+        }
+        pcm.sw_params(u64::MAX)?;
+    }
+    play.write(&cfg.signal(cfg.buffer(), 300), 0, cfg.buffer())?;
+    Ok((play, rec))
+}
+
+fn unseen(ctx: &Context, wakes: bool) -> Outcome {
+    for rate in [768_000, 44101] {
+        let cfg = Config {
+            format: signal::DSD_U8,
+            channels: 1,
+            rate,
+            period: 1_048_576,
+            periods: 2,
+            ..USUAL
+        };
+        let (play, rec) = open(ctx, &cfg, wakes)?;
+        rec.link(&play)?;
+        rec.start()?;
+        poll(&mut [], 33_333);
+        for pcm in [&play, &rec] {
+            let s = pcm.stamp(Kind::Link)?;
+            check_eq!("state", s.state, RUNNING);
+            check_eq!(
+                format!("{:?} at {rate} Hz: audio time", pcm.dir),
+                s.audio,
+                s.system - s.trigger
+            );
+            let frames = i128::from(s.audio) * i128::from(rate) / 1_000_000_000;
+            // Without wake-ups the core guesses how many rings have gone by.
+            let modulo = if wakes { u64::MAX } else { cfg.buffer() as u64 };
+            check_eq!(
+                format!("{:?} at {rate} Hz: position", pcm.dir),
+                s.hw_ptr % modulo,
+                frames as u64 % modulo
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The core is told of each ring before it is over, also if it wakes nobody.
+fn thresholds(ctx: &Context) -> Outcome {
+    // (With one period to a ring the core has to guess.)
+    for (period, periods) in [(480, 2), (100, 3), (480, 8)] {
+        let cfg = Config {
+            period,
+            periods,
+            ..USUAL
+        };
+        let ring = cfg.buffer() as u64;
+        for avail_min in [1, u64::from(period), ring - 1, ring, ring + 1, 1 << 40] {
+            for dir in Dir::BOTH {
+                let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+                pcm.configure(&cfg)?;
+                pcm.sw_params_waking_at(avail_min)?;
+                let what = format!("{dir:?}, {periods} periods of {period}, avail_min {avail_min}");
+                if dir == Dir::Playback {
+                    pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+                }
+                pcm.start()?;
+                let mut heard = cfg.nothing();
+                // It takes all there is, at times that have nothing to do with periods, and waits long.
+                for wait in [3, 57, 1, 101] {
+                    let until = now_ns() + 1_234_567 * wait % 7_000_000;
+                    while now_ns() < until {}
+                    match dir {
+                        Dir::Playback => pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?,
+                        Dir::Capture => pcm.read(&mut heard, cfg.buffer())?,
+                    };
+                    poll(&mut [], wait as i32);
+                    let s = pcm.stamp(Kind::Link)?;
+                    check_eq!(format!("{what}: state"), s.state, RUNNING);
+                    let frames = i128::from(s.audio) * 48000 / 1_000_000_000;
+                    check_eq!(format!("{what}: position"), s.hw_ptr, frames as u64);
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// 32 channels of S32_LE at 192 kHz: 25 MB a second.
+fn heavy(period_bytes: u32, ring_bytes: u32) -> Config {
+    Config {
+        format: signal::S32_LE,
+        channels: 32,
+        rate: 192_000,
+        period: period_bytes / 128,
+        periods: ring_bytes / period_bytes,
+        ..USUAL
+    }
+}
+
+const MIB: u32 = 1 << 20;
+
+/// The most that may be moved in one piece.
+const PIECE: u32 = MIB / 4;
+
+/// How long the longest callback of a timer of the driver takes within 0.4 s, in microseconds: so long
+/// interrupts are off.
+fn longest_callback(ctx: &Context, cfg: &Config, sound: bool) -> Result<f64, Fail> {
+    let (play, rec) = open(ctx, cfg, true)?;
+    rec.start()?;
+    play.start()?;
+    if !sound {
+        // Once round, so that there is something to silence.
+        poll(&mut [], 200);
+    }
+    let trace = Trace::begin(&["timer/hrtimer_expire_entry", "timer/hrtimer_expire_exit"])?;
+    if !sound {
+        play.pause(true)?;
+    }
+    poll(&mut [], 400);
+    let events = trace.end()?;
+    let (mut entered, mut longest, mut count) = (None, 0.0f64, 0);
+    for event in &events {
+        if event.is_timer_of(ctx) {
+            entered = Some(event.time);
+            count += 1;
+        } else if let Some(time) = entered.take() {
+            longest = longest.max((event.time - time) * 1e6);
+        }
+    }
+    check!(count > 3, "{count} callbacks in 0.4 s");
+    Ok(longest)
+}
+
+fn pieces(ctx: &Context, sound: bool) -> Outcome {
+    let short = longest_callback(ctx, &heavy(PIECE, 2 * MIB), true)?;
+    let long = longest_callback(ctx, &heavy(MIB, 2 * MIB), sound)?;
+    note(&format!(
+        "periods of 256 KiB: {short:.0} us at most; of 1 MiB: {long:.0} us"
+    ));
+    check!(
+        long <= short * 1.25,
+        "{long:.0} us with interrupts off, {short:.0} us for 256 KiB"
+    );
+    Ok(())
+}
+
+/// The position of a ring that nobody has asked for since it was round.
+fn questions(ctx: &Context) -> Outcome {
+    let mut took = Vec::new();
+    for (ring, sound) in [(PIECE, true), (2 * MIB, true), (2 * MIB, false)] {
+        let cfg = heavy(ring / 2, ring);
+        let (play, rec) = open(ctx, &cfg, false)?;
+        rec.start()?;
+        play.start()?;
+        poll(&mut [], 200);
+        if !sound {
+            play.pause(true)?;
+        }
+        let mut longest = 0;
+        for wait in [200, 7, 200] {
+            poll(&mut [], wait);
+            let begun = now_ns();
+            rec.stamp(Kind::Link)?;
+            longest = longest.max(now_ns() - begun);
+        }
+        took.push(longest / 1000);
+    }
+    note(&format!(
+        "256 KiB: {} us; 2 MiB: {} us, of silence {} us",
+        took[0], took[1], took[2]
+    ));
+    let limit = took[0] * 5 / 4;
+    check!(
+        took[1] <= limit && took[2] <= limit,
+        "a question takes {} us, with silence {} us, where {} us move 256 KiB",
+        took[1],
+        took[2],
+        took[0]
+    );
+    Ok(())
+}
