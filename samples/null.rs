@@ -152,13 +152,19 @@ impl pcm::Ops for Stream {
         u32::try_from(position).ok()
     }
 
-    fn period_timer(stream: &Self, substream: &pcm::Expired<'_>) -> pcm::Action {
-        let run = stream.run.lock();
-        if !run.running {
-            return pcm::Action::None;
+    fn period_timer(stream: &Self, _substream: &pcm::Expired<'_>) -> pcm::Action {
+        match stream.run.lock().running {
+            true => pcm::Action::PeriodElapsed,
+            false => pcm::Action::None,
         }
-        substream.arm_timer(run.next_period(Ktime::now()));
-        pcm::Action::PeriodElapsed
+    }
+
+    fn rearm(stream: &Self, substream: &pcm::Expired<'_>) {
+        let run = stream.run.lock();
+        // The core may have stopped the stream at the end of that period.
+        if run.running {
+            substream.arm_timer(run.next_period(Ktime::now()));
+        }
     }
 }
 

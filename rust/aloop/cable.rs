@@ -78,6 +78,7 @@ use alsa::{
     },
     time::Ktime, //
 };
+use core::cmp::max;
 use kernel::prelude::*;
 
 /// The ports of a cable: where its playback and its capture stand.
@@ -275,7 +276,11 @@ impl State {
                     ticks::start(timer)?;
                     Time::Ticks
                 }
-                None => Time::Clock(Clock::new(setup.params.rate, self.shift, now.as_nanos())),
+                None => {
+                    let clock = Clock::new(setup.params.rate, self.shift, now.as_nanos());
+                    // After a pause, the begun frame goes on as well.
+                    Time::Clock(clock.in_phase(self.end(direction).paused_phase))
+                }
             };
         }
         self.playback.held = None;
@@ -307,18 +312,22 @@ impl State {
         timer: Option<&Timer>,
     ) {
         self.update(ports, now);
-        let end = self.end_mut(direction);
-        if let Some(held) = end.held.take() {
-            end.position = held.position;
-        }
+        let phase = self.phase();
+        let held = self.end_mut(direction).held.take();
         let other = self.end_mut(direction.opposite());
         if other.is_running() {
             other.held = Some(Held {
                 position: other.position,
+                phase,
                 until: now.as_nanos().saturating_add(HOLD),
             });
         }
         self.stop(direction, Activity::Paused, ports, now, timer);
+        if let Some(held) = held {
+            let end = self.end_mut(direction);
+            end.position = held.position;
+            end.paused_phase = held.phase;
+        }
     }
 
     /// The end stops (`Stopped`), or pauses (`Paused`).
@@ -332,7 +341,10 @@ impl State {
     ) {
         // What has elapsed until now has been heard.
         self.update(ports, now);
-        self.end_mut(direction).activity = activity;
+        let phase = self.phase();
+        let end = self.end_mut(direction);
+        end.activity = activity;
+        end.paused_phase = phase;
         self.drop_idle_clock();
         if let (Time::Idle, Some(timer)) = (&self.time, timer) {
             timer.stop();
@@ -407,10 +419,7 @@ impl State {
         now: Ktime,
     ) -> Option<u32> {
         self.update(ports, now);
-        let phase = match &self.time {
-            Time::Clock(clock) => clock.phase(),
-            _ => Phase::ZERO,
-        };
+        let phase = self.phase();
         let end = self.end_mut(direction);
         let lost = end.has_lost_a_ring();
         let port = ports.get(port(direction));
@@ -430,23 +439,40 @@ impl State {
 
     /// What the sample clock showed when the position of an end was last asked for; `None` if there is no
     /// such clock, as in a cable that runs by ticks.
-    pub(crate) fn audio_time(&self, direction: Direction, clock: AudioClock) -> Option<AudioTime> {
+    pub(crate) fn audio_time(
+        &mut self,
+        direction: Direction,
+        clock: AudioClock,
+    ) -> Option<AudioTime> {
         if !matches!(self.time, Time::Clock(_)) {
             return None;
         }
-        let end = self.end(direction);
+        let absolute = self.absolute;
+        let end = self.end_mut(direction);
         let rate = end.setup.as_ref()?.params.rate;
+        let audio = match clock {
+            // Position and system time are of one and the same moment, so either name is true.
+            AudioClock::Link | AudioClock::LinkSynchronized => {
+                // An end that comes back from a pause to a clock that has gone on joins its frames. It
+                // has then a part of a frame more than it has had time for, or less.
+                end.link_time = max(end.link_time, nanos(end.reported, end.phase, rate));
+                end.link_time
+            }
+            AudioClock::LinkAbsolute => absolute.at(end.asked_at)?,
+        };
         Some(AudioTime {
             system: Ktime::from_nanos(end.asked_at),
-            audio: match clock {
-                // Position and system time are of one and the same moment, so either name is true.
-                AudioClock::Link | AudioClock::LinkSynchronized => {
-                    nanos(end.reported, end.phase, rate)
-                }
-                AudioClock::LinkAbsolute => self.absolute.at(end.asked_at),
-            },
+            audio,
             accuracy: 1,
         })
+    }
+
+    /// How much of the next frame has gone by, at the last update.
+    fn phase(&self) -> Phase {
+        match &self.time {
+            Time::Clock(clock) => clock.phase(),
+            _ => Phase::ZERO,
+        }
     }
 
     /// Forgets the clock when no end runs: the next start begins a frame of its own.

@@ -139,7 +139,7 @@ fn substreams(slot: usize) -> u32 {
 
 /// Makes the cables of one direction.
 fn new_cables(substreams: u32, notify: bool, habits: Habits) -> Result<KVec<Arc<Cable>>> {
-    let mut cables = KVec::new();
+    let mut cables = KVec::with_capacity(substreams as usize, GFP_KERNEL)?;
     for _ in 0..substreams {
         let cable = Arc::pin_init(Cable::new(State::new(notify, habits)), GFP_KERNEL)?;
         cables.push(cable, GFP_KERNEL)?;
@@ -154,7 +154,7 @@ fn add_controls(
     source: &Arc<TimerSource>,
     device: u32,
 ) -> Result<KVec<Line>> {
-    let mut lines = KVec::new();
+    let mut lines = KVec::with_capacity(cables.len(), GFP_KERNEL)?;
     for (substream, cable) in (0..).zip(cables) {
         let line = Line {
             cable: cable.clone(),
@@ -168,7 +168,7 @@ fn add_controls(
 
 /// Another list of the same cables.
 fn clone(lines: &[Line]) -> Result<KVec<Line>> {
-    let mut copy = KVec::new();
+    let mut copy = KVec::with_capacity(lines.len(), GFP_KERNEL)?;
     for line in lines {
         copy.push(line.clone(), GFP_KERNEL)?;
     }

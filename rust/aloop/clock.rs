@@ -83,6 +83,14 @@ impl Clock {
         }
     }
 
+    /// The same clock with `phase` of its first frame gone by, rounded down to a multiple of 1/`den` of a
+    /// frame as in [`Clock::set_shift`].
+    pub(crate) const fn in_phase(mut self, phase: Phase) -> Self {
+        // INVARIANT: `phase` is below 1. Neither factor is above 1.2e9: the product doesn't wrap.
+        self.rem = phase.rem.wrapping_mul(self.den.get()) / phase.den.get();
+        self
+    }
+
     /// Moves the clock to the time `now`, in ns.
     ///
     /// Returns how many frames were completed since the last call. A time that is not after the
@@ -230,11 +238,11 @@ impl Absolute {
         }
     }
 
-    /// Returns what it shows at the time `now`, in ns. Before the last change of shift it shows what it
-    /// showed then.
-    pub(crate) fn at(&self, now: u64) -> u64 {
+    /// Returns what it shows at the time `now`, in ns; [`None`] for a time before the last change of
+    /// shift, as what it showed then is not known any more.
+    pub(crate) fn at(&self, now: u64) -> Option<u64> {
         let mut since = self.since;
-        self.nanos.saturating_add(since.advance(now))
+        (now >= since.last).then(|| self.nanos.saturating_add(since.advance(now)))
     }
 
     /// Changes the rate shift from the time `now` on, as [`Clock::set_shift`].

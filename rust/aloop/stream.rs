@@ -216,7 +216,7 @@ impl pcm::Ops for Stream {
         _substream: &Querying<'_>,
         clock: AudioClock,
     ) -> Option<AudioTime> {
-        let guard = stream.line.cable.lock();
+        let mut guard = stream.line.cable.lock();
         guard.audio_time(stream.direction, clock)
     }
 
@@ -224,5 +224,17 @@ impl pcm::Ops for Stream {
         let mut guard = stream.line.cable.lock();
         let (state, ports) = guard.split();
         state.period_timer(stream.direction, &ports, Ktime::now())
+    }
+
+    fn rearm(stream: &Self, _substream: &Expired<'_>) {
+        let mut guard = stream.line.cable.lock();
+        let (state, ports) = guard.split();
+        state.rearm(stream.direction, &ports);
+    }
+
+    fn acknowledge(stream: &Self, _substream: &Querying<'_>) {
+        let mut guard = stream.line.cable.lock();
+        let (state, ports) = guard.split();
+        state.acknowledge(stream.direction, &ports);
     }
 }

@@ -92,6 +92,7 @@ snd_pcm_uframes_t rust_helper_snd_pcm_wakeup_frames(struct snd_pcm_substream *su
 	struct snd_pcm_runtime *runtime = substream->runtime;
 	snd_pcm_uframes_t twake;
 
+	/* Without the lock: it is right most of the time, and nothing is lost if not. */
 	if (substream->timer_running || READ_ONCE(runtime->fasync))
 		return 0;
 	/* As snd_pcm_update_state() does. */

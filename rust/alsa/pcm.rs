@@ -154,6 +154,24 @@ pub trait Ops: Sized + 'static {
         Action::None
     }
 
+    /// What `period_timer` has asked for has been done; the timer may be armed anew. No lock is held; must
+    /// not sleep. The stream may have been stopped.
+    ///
+    /// Why not in `period_timer`: a stream that stops has its timer cancelled, but that does nothing to
+    /// a timer whose callback is running, and `period_timer` may ask for what stops the stream.
+    fn rearm(stream: &Self::Stream, substream: &Expired<'_>) {
+        let _ = (stream, substream);
+    }
+
+    /// The application has written or read frames, or gone back on it. The stream lock is held, interrupts
+    /// are off. (One that moves its pointer in mapped memory is not noticed before it says so.)
+    ///
+    /// C: `ack`.
+    fn acknowledge(stream: &Self::Stream, substream: &Querying<'_>) {
+        let _ = (stream, substream);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// What the stream may be set to at present, beyond the hardware description. May sleep. It is
     /// called at each HW_REFINE and HW_PARAMS.
     ///

@@ -93,6 +93,8 @@ impl Setup {
 pub(super) struct Held {
     /// Its position.
     pub(super) position: u64,
+    /// How much of the next frame had gone by.
+    pub(super) phase: Phase,
     /// The time until which it tells nobody of a later one, in nanoseconds.
     pub(super) until: u64,
 }
@@ -109,8 +111,8 @@ pub(crate) struct End {
     pub(crate) position: u64,
     /// The position at which its present period ends.
     pub(super) period_end: u64,
-    /// The position at which the core is to be told of a period that has ended before, if it is not
-    /// that end.
+    /// The position at which the core is to be told of the end of the present period, or the one before,
+    /// if it is not that end.
     pub(super) deferred: Option<u64>,
     /// The position that the core was last told.
     pub(super) reported: u64,
@@ -118,6 +120,12 @@ pub(crate) struct End {
     pub(super) asked_at: u64,
     /// How much of the next frame had gone by then.
     pub(super) phase: Phase,
+    /// The link time that was last read, in nanoseconds.
+    pub(super) link_time: u64,
+    /// How much of the next frame had gone by when it paused.
+    pub(super) paused_phase: Phase,
+    /// When its period timer last expired, in nanoseconds.
+    pub(super) expired_at: u64,
     /// What its period timer was last armed for.
     pub(super) armed: Armed,
     /// Whether it has played all that was written, without the core's having noticed.
@@ -144,6 +152,9 @@ impl End {
         reported: 0,
         asked_at: 0,
         phase: Phase::ZERO,
+        link_time: 0,
+        paused_phase: Phase::ZERO,
+        expired_at: 0,
         armed: Armed::NEVER,
         played_out: false,
         held: None,

@@ -13,6 +13,7 @@
 use super::{
     port,
     Activity,
+    End,
     Setup,
     State,
     CAPTURE, //
@@ -67,15 +68,6 @@ impl State {
         }
     }
 
-    /// The period timer of an end that waits has expired.
-    pub(super) fn keep_waiting(own: &Port<'_>, now: Ktime) -> pcm::Action {
-        if own.state() != pcm::State::Draining {
-            return pcm::Action::None;
-        }
-        look_later(own, now);
-        pcm::Action::KeepDraining
-    }
-
     /// The player is being closed: sets an end to the recording of it.
     pub(super) fn end_capture(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
         self.update(ports, now);
@@ -89,32 +81,26 @@ impl State {
             // No position comes near 2^64.
             capture.end = capture.position.checked_next_multiple_of(period);
         }
-        self.arm(Direction::Capture, ports, now);
-        // One that runs by ticks is not armed, and may be at its end already.
+        // It may be at its end already; if not, its timer is armed for that.
         if let Some(port) = ports.get(CAPTURE) {
             port.expire_timer_now();
         }
     }
+}
 
-    /// The period timer of a capture has expired that is over.
-    pub(super) fn look_for_reader(
-        own: &Port<'_>,
-        setup: &Setup,
-        at: u32,
-        now: Ktime,
-    ) -> pcm::Action {
+impl End {
+    /// What is to be done about a capture that is over. `own` is its port.
+    pub(super) fn look_for_reader(&self, own: &Port<'_>, setup: &Setup) -> pcm::Action {
         let pointers = own.pointers();
         let known = pointers.hw_ptr.checked_rem(setup.params.buffer_size.into());
-        if known != Some(at.into()) {
+        if known != Some(self.ring_position().into()) {
             // The core has not been told of the last frames yet.
-            look_later(own, now);
-            return pcm::Action::PeriodElapsed;
+            pcm::Action::PeriodElapsed
+        } else if pointers.hw_ptr == pointers.appl_ptr {
+            pcm::Action::Stop(pcm::StopState::Setup)
+        } else {
+            pcm::Action::None
         }
-        if pointers.hw_ptr == pointers.appl_ptr {
-            return pcm::Action::Stop(pcm::StopState::Setup);
-        }
-        look_later(own, now);
-        pcm::Action::None
     }
 }
 

@@ -8,8 +8,8 @@
 //!   (see [`End::period_wakeup`]);
 //! - otherwise, the last frame of a drain: somebody waits for that;
 //! - the end of a capture that ends with its player;
-//! - for a capture that runs beside a player, the time at which [`PIECE`] bytes have to be copied. So
-//!   a copy, which happens with interrupts off, is not as long as a period may be.
+//! - for a capture whose ring is being filled, the time at which [`PIECE`] bytes have to be copied or
+//!   silenced. So that, which happens with interrupts off, does not take as long as a period may.
 //!
 //! What nobody has asked for in the meantime is made up for at the next call, however late.
 
@@ -34,13 +34,11 @@ use alsa::{
     },
     time::Ktime, //
 };
-use core::cmp::{
-    max,
-    min, //
-};
+use core::cmp::max;
 use kernel::cpu::CpuId;
 
-/// How many bytes a copy may come to before a timer is due, as long as all timers are on time.
+/// How many bytes there may be to copy or to silence before a timer is due, as long as timers are on
+/// time.
 const PIECE: u64 = 256 * 1024;
 
 /// The least time from one call of a period timer to the next, in nanoseconds.
@@ -94,21 +92,27 @@ impl State {
         let end = self.end(direction);
         let setup = end.setup.as_ref().filter(|_| end.is_running())?;
         let wakeup = if setup.params.period_wakeups {
-            let next = min(end.period_end, end.deferred.unwrap_or(u64::MAX));
+            let next = end.deferred.unwrap_or(end.period_end);
             Some(next.saturating_sub(end.position))
         } else if direction == Direction::Playback {
-            // A stream that is prepared is just being started, maybe by a drain.
-            let drains = matches!(own.state(), pcm::State::Prepared | pcm::State::Draining);
+            // A stream that does not run yet is just being started or resumed, maybe in a drain.
+            let drains = own.state() != pcm::State::Running;
             drains.then(|| written(own, end, setup))
         } else {
             None
         };
-        let copies = direction == Direction::Capture
-            && self.playback.is_running()
-            && setup.bytes() as u64 > PIECE;
-        let piece = copies.then(|| PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE));
+        let piece = (direction == Direction::Capture && self.has_much_to_fill(setup))
+            .then(|| PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE));
         let last = end.end.map(|last| last.saturating_sub(end.position));
         [wakeup, piece, last].into_iter().flatten().min()
+    }
+
+    /// Whether the ring of the capture is large, and being filled with sound or silence.
+    fn has_much_to_fill(&self, setup: &Setup) -> bool {
+        let ring = setup.geometry.frames();
+        let position = self.capture.position;
+        setup.bytes() as u64 > PIECE
+            && (self.playback.is_running() || self.silence.to_clear(ring, position, u64::MAX) > 0)
     }
 
     /// The application has written all that there will be: its end is waited for.
@@ -117,6 +121,28 @@ impl State {
         self.arm(Direction::Playback, ports, now);
         if let (Activity::Waiting, Some(own)) = (self.playback.activity, ports.get(PLAYBACK)) {
             look_later(&own, now);
+        }
+    }
+
+    /// The application has written or read frames, or gone back on it.
+    pub(crate) fn acknowledge(&mut self, direction: Direction, ports: &PortTable<'_, 2>) {
+        let by_clock = matches!(self.time, Time::Clock(_));
+        let end = self.end_mut(direction);
+        let (true, Some(own), Some(setup)) = (
+            by_clock && end.is_running(),
+            ports.get(port(direction)),
+            end.setup,
+        ) else {
+            return;
+        };
+        if !setup.params.period_wakeups {
+            return;
+        }
+        let deferred = end.deferral(direction, &own, &setup);
+        if deferred != end.deferred {
+            end.deferred = deferred;
+            let earliest = end.expired_at.saturating_add(MIN_INTERVAL);
+            self.arm(direction, ports, Ktime::from_nanos(earliest));
         }
     }
 
@@ -130,35 +156,47 @@ impl State {
         self.update(ports, now);
         let own = ports.get(port(direction));
         let end = self.end_mut(direction);
+        end.expired_at = now.as_nanos();
         match end.activity {
-            Activity::Running if end.is_held(now) => {
-                if let (Some(held), Some(own)) = (end.held, own) {
-                    own.arm_timer(Ktime::from_nanos(held.until));
-                }
-                pcm::Action::None
-            }
+            Activity::Running if end.is_held(now) => pcm::Action::None,
             Activity::Running if end.has_played_out(own.as_ref()) => {
                 // What the core does at the end of a drain that it notices. (Linked streams are
                 // stopped as well here.)
                 end.played_out = true;
                 pcm::Action::Stop(pcm::StopState::Setup)
             }
-            Activity::Running if end.is_over() => match (own, end.setup) {
-                (Some(own), Some(setup)) => {
-                    Self::look_for_reader(&own, &setup, end.ring_position(), now)
-                }
-                _ => pcm::Action::None,
-            },
-            Activity::Waiting => own.map_or(pcm::Action::None, |own| Self::keep_waiting(&own, now)),
-            Activity::Running => {
-                let action = self.elapsed(direction, own);
-                let earliest = now.as_nanos().saturating_add(MIN_INTERVAL);
-                self.arm(direction, ports, Ktime::from_nanos(earliest));
-                action
+            Activity::Running => self.elapsed(direction, own),
+            Activity::Waiting if own.is_some_and(|own| own.state() == pcm::State::Draining) => {
+                pcm::Action::KeepDraining
             }
             Activity::Evicted => pcm::Action::Stop(pcm::StopState::Draining),
             Activity::OutOfStep => pcm::Action::Stop(pcm::StopState::Xrun),
-            Activity::Stopped | Activity::Paused => pcm::Action::None,
+            Activity::Stopped | Activity::Paused | Activity::Waiting => pcm::Action::None,
+        }
+    }
+
+    /// What [`State::period_timer`] has asked for has been done: arms the timer anew.
+    pub(crate) fn rearm(&mut self, direction: Direction, ports: &PortTable<'_, 2>) {
+        let Some(own) = ports.get(port(direction)) else {
+            return;
+        };
+        let end = self.end(direction);
+        let expired_at = Ktime::from_nanos(end.expired_at);
+        match end.activity {
+            Activity::Running => {
+                if let Some(held) = end.held.filter(|_| end.is_held(expired_at)) {
+                    own.arm_timer(Ktime::from_nanos(held.until));
+                } else if end.is_over() {
+                    look_later(&own, expired_at);
+                } else {
+                    let earliest = end.expired_at.saturating_add(MIN_INTERVAL);
+                    self.arm(direction, ports, Ktime::from_nanos(earliest));
+                }
+            }
+            Activity::Waiting if own.state() == pcm::State::Draining => {
+                look_later(&own, expired_at);
+            }
+            _ => {}
         }
     }
 
@@ -169,6 +207,9 @@ impl State {
         let (Some(setup), Some(own)) = (end.setup, own) else {
             return pcm::Action::None;
         };
+        if end.is_over() {
+            return end.look_for_reader(&own, &setup);
+        }
         if setup.params.period_wakeups {
             // A tick is the end of a period: there is nothing in between to wait for.
             return match by_ticks {
@@ -209,32 +250,37 @@ impl End {
     /// more, when those are there. An application that takes all there is at each wake-up gets a frame
     /// or two of the next period, if only because it takes time. At the end of that it lacks as many,
     /// the core wakes nobody, and it would wait for another period.
+    ///
+    /// What it has taken is mostly known before ([`State::acknowledge`]), and the timer armed for the
+    /// right time. An application that moves its pointer in mapped memory says nothing.
     fn period_wakeup(
         &mut self,
         direction: Direction,
         own: &Port<'_>,
         setup: &Setup,
     ) -> pcm::Action {
-        let elapsed = self.next_period();
-        match self.deferred {
-            None if !elapsed => return pcm::Action::None,
-            Some(at) if !elapsed && self.position < at => return pcm::Action::None,
-            Some(_) => self.deferred = None,
-            None => {
-                let missing = self.missing(direction, own, setup);
-                if 0 < missing && missing < setup.params.period_size.into() {
-                    self.deferred = Some(self.position.saturating_add(missing));
-                    return pcm::Action::None;
-                }
+        let before = self.deferred;
+        if before.unwrap_or(self.period_end) > self.position {
+            return pcm::Action::None;
+        }
+        if before.is_none() {
+            self.deferred = self.deferral(direction, own, setup);
+            self.next_period();
+            if self.deferred.is_some() {
+                return pcm::Action::None;
             }
         }
+        self.deferred = None;
+        self.next_period();
         pcm::Action::PeriodElapsed
     }
 
-    /// How many frames are missing for the core to wake the application.
-    fn missing(&self, direction: Direction, own: &Port<'_>, setup: &Setup) -> u64 {
-        if own.state() != pcm::State::Running {
-            return 0;
+    /// The position at which the application has what it waits for, if that comes after the end of the
+    /// period, but before that of the next.
+    fn deferral(&self, direction: Direction, own: &Port<'_>, setup: &Setup) -> Option<u64> {
+        let wanted = own.wakeup_frames();
+        if wanted == 0 || own.state() != pcm::State::Running {
+            return None;
         }
         let available = match direction {
             Direction::Playback => {
@@ -251,6 +297,10 @@ impl End {
                 )
             }
         };
-        own.wakeup_frames().saturating_sub(available)
+        let end = max(self.period_end, self.position);
+        let by_then = available.saturating_add(end.saturating_sub(self.position));
+        let missing = wanted.saturating_sub(by_then);
+        (0 < missing && missing < setup.params.period_size.into())
+            .then(|| end.saturating_add(missing))
     }
 }

@@ -149,6 +149,20 @@ impl<T: Ops> Open<T> {
     }
 }
 
+/// Reports that an audio timestamp is the position itself, of unknown accuracy.
+///
+/// # Safety
+///
+/// `report` must be valid, and nobody else use it.
+unsafe fn report_no_clock(report: *mut bindings::snd_pcm_audio_tstamp_report) {
+    // SAFETY: By the caller's promise.
+    unsafe {
+        (*report).set_actual_type(bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT);
+        (*report).set_accuracy_report(0);
+        (*report).accuracy = 0;
+    }
+}
+
 /// `EBADFD`, which the `kernel` crate does not name.
 fn ebadfd() -> Error {
     Error::from_errno(-(bindings::EBADFD as c_int))
@@ -167,6 +181,11 @@ impl<T: Ops> Glue<T> {
         trigger: Some(Self::trigger),
         sync_stop: Some(Self::sync_stop),
         pointer: Some(Self::pointer),
+        ack: if T::HAS_ACKNOWLEDGE {
+            Some(Self::ack)
+        } else {
+            None
+        },
         get_time_info: if T::HAS_AUDIO_TIME {
             Some(Self::get_time_info)
         } else {
@@ -457,6 +476,19 @@ impl<T: Ops> Glue<T> {
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
         // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
+        if T::HAS_AUDIO_TIME {
+            // The core does not call `get_time_info` for the position itself. It then looks at the report
+            // all the same, which may still be about another clock.
+            // SAFETY: The runtime is valid, and the stream lock protects the fields.
+            unsafe {
+                let runtime = this.runtime();
+                if (*runtime).audio_tstamp_config.type_requested()
+                    == bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT
+                {
+                    report_no_clock(&raw mut (*runtime).audio_tstamp_report);
+                }
+            }
+        }
         match T::pointer(&open.data, &unsafe { Querying::new(this) }) {
             Some(frames) => frames as bindings::snd_pcm_uframes_t,
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
@@ -494,22 +526,31 @@ impl<T: Ops> Glue<T> {
         });
         // SAFETY: The core passed a valid report, and times that may be written.
         unsafe {
-            let report = &mut *report;
             match time {
                 Some((clock, stamp, time)) => {
                     *system = stamp;
                     *audio = Ktime::from_nanos(time.audio).to_timespec();
-                    report.set_actual_type(clock.to_raw());
-                    report.set_accuracy_report(1);
-                    report.accuracy = time.accuracy;
+                    (*report).set_actual_type(clock.to_raw());
+                    (*report).set_accuracy_report(1);
+                    (*report).accuracy = time.accuracy;
                 }
                 // The core then takes the position, and the time by itself.
-                None => {
-                    report.set_actual_type(bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT);
-                    report.set_accuracy_report(0);
-                }
+                None => report_no_clock(report),
             }
         }
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called only by the core, with an open substream and the stream lock held.
+    unsafe extern "C" fn ack(substream: *mut bindings::snd_pcm_substream) -> c_int {
+        // SAFETY: `open` has succeeded.
+        let open = unsafe { Self::opened(substream) };
+        // SAFETY: The substream is valid and has a runtime.
+        let this = unsafe { Substream::from_raw(substream) };
+        // SAFETY: As in `pointer`.
+        T::acknowledge(&open.data, &unsafe { Querying::new(this) });
         0
     }
 
@@ -598,5 +639,6 @@ impl<T: Ops> Glue<T> {
                 unsafe { bindings::snd_pcm_stream_unlock_irqrestore(substream, flags) };
             }
         }
+        T::rearm(&open.data, &expired);
     }
 }
