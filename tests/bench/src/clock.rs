@@ -166,6 +166,21 @@ pub fn speed(plan: &Plan, card: &Card) {
     }
 }
 
+/// A position, and when it was asked for. The driver reads its clock then, but it answers after it has
+/// copied what was due, and an interrupt can come between; so it is asked again until an answer comes
+/// within 20 microseconds.
+fn timed_position(rec: &Stream) -> Result<(i64, u64), Failed> {
+    let mut tries = 0;
+    loop {
+        let asked = now_ns();
+        let hw = rec.pointers()?.0;
+        tries += 1;
+        if now_ns() - asked < 20_000 || tries == 20 {
+            return Ok((asked, hw));
+        }
+    }
+}
+
 fn one_speed(plan: &Plan, card: &Card, wanted: &Speed, row: Row) -> Result<Row, Failed> {
     let cfg = Config {
         rate: wanted.rate,
@@ -183,9 +198,8 @@ fn one_speed(plan: &Plan, card: &Card, wanted: &Speed, row: Row) -> Result<Row, 
     let mut points = Vec::new();
     let mut number = 1;
     loop {
-        // The driver reads its clock when it is asked; it answers after it has copied.
-        let at = (now_ns() - begun) as f64 / 1e9;
-        let hw = rec.pointers()?.0;
+        let (asked, hw) = timed_position(&rec)?;
+        let at = (asked - begun) as f64 / 1e9;
         points.push((at, hw as f64));
         if at > wanted.seconds {
             break;
