@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# guest.sh load | guest.sh [ALOOP-TEST-OPTION]...: runs aloop-test, or load.sh, on the C driver and on
-# ours in one boot. Their reports go to stdout, each line behind "C: " or "Rust: " (not into /out:
+# guest.sh SCRIPT.sh | guest.sh [ALOOP-TEST-OPTION]...: runs aloop-test, or a script beside it that
+# loads and unloads a module by itself, on the C driver and on ours in one boot. Their reports go to stdout, each line behind "C: " or "Rust: " (not into /out:
 # that does not outlive a suspend). A test that fails is no failure here: what is expected of which
 # driver is judged on the host, by compare.
 set -eu
@@ -22,12 +22,16 @@ report() {
 	done
 }
 
-if [ "${1:-}" = load ]; then
-	report C sh "$here/load.sh" snd-aloop
-	report Rust sh "$here/load.sh" snd-aloop-rs
-else
+case ${1:-} in
+*.sh)
+	report C sh "$here/$1" snd-aloop
+	report Rust sh "$here/$1" snd-aloop-rs
+	;;
+*)
 	modprobe snd-aloop id=C
-	modprobe snd-aloop-rs id=Rust
+	# A second card, for what one card does by the timer of another.
+	modprobe snd-aloop-rs enable=1,1 id=Rust,Second
 	report C "$here/aloop-test" --card C "$@"
 	report Rust "$here/aloop-test" --card Rust "$@"
-fi
+	;;
+esac

@@ -305,6 +305,24 @@ test_again_and_again() {
 	card_works 0
 }
 
+# A device that was not made by the module, and has no number.
+test_no_slot() {
+	load pcm_notify=1
+	device=/sys/bus/platform/devices/pcspkr
+	driver=/sys/bus/platform/drivers/snd_aloop
+	[ -e "$device/driver_override" ] || fail "no platform device without a driver: $(ls "${device%/*}")"
+	echo snd_aloop >"$device/driver_override"
+	echo pcspkr >"$driver/bind" || fail "bind is refused"
+	expect cards "$(cards)" "0=Loopback 1=Loopback_1"
+	expect "long name of the second" "$(long_name 1)" "Loopback 1"
+	expect "its PCM Notify" "$(control 1 "PCM Notify" 0 0)" on
+	dmesg | tail -n 20 | grep -q "snd_aloop pcspkr:.* -1" || fail "no warning: $(dmesg | tail -n 20)"
+	card_works 1
+	echo pcspkr >"$driver/unbind" || fail "unbind is refused"
+	echo >"$device/driver_override"
+	expect "cards after unbind" "$(cards)" 0=Loopback
+}
+
 # --- report
 
 TESTS="\
@@ -320,7 +338,8 @@ notify:1.5 pcm_notify
 timer_source:1.6 timer_source is not checked before it is used
 bad_parameters:1.7 bad values are refused, and a load works afterwards
 unknown_parameter:1.7 an unknown parameter is ignored
-unload_in_use:13.1 an unload in use is refused and does no harm
+no_slot:1.10 a platform device without a number takes the first slot
+unload_in_use:10.6 13.1 an unload in use is refused and does no harm
 again_and_again:1.8 loaded and unloaded twenty times"
 
 echo "KTAP version 1"

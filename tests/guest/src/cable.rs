@@ -132,8 +132,9 @@ impl Session {
     /// recorded before it.
     pub fn begin(&mut self) -> Result<(), Fail> {
         self.feed()?;
-        self.rec.start()?;
+        // Before the START: it may take a while until this program runs on after it.
         self.served = now_ns();
+        self.rec.start()?;
         if self.lead == 0 {
             self.start_player()?;
         }
@@ -212,7 +213,8 @@ impl Session {
         // From before the last transfers to after these: never less than what lay between them.
         let gap = now_ns() - before;
         self.longest_gap = self.longest_gap.max(gap);
-        result.map_err(|e| self.explain(e, gap))
+        // A stream that was lapped while the guest stood still may be stopped a little later.
+        result.map_err(|e| self.explain(e, self.longest_gap))
     }
 
     /// For so long without service, a ring runs over or dry, whatever the driver does.

@@ -148,11 +148,11 @@ pub struct Address {
 }
 
 impl Address {
-    /// The field `name` of the substream's status file in `/proc/asound`, for looking at a stream
+    /// The field `name` of one of the substream's files in `/proc/asound`, for looking at a stream
     /// that another thread or process has open.
-    pub fn proc_status(&self, name: &str) -> Option<String> {
+    fn proc_value(&self, file: &str, name: &str) -> Option<String> {
         let path = format!(
-            "/proc/asound/card{}/pcm{}{}/sub{}/status",
+            "/proc/asound/card{}/pcm{}{}/sub{}/{file}",
             self.card,
             self.device,
             self.dir.letter(),
@@ -166,15 +166,33 @@ impl Address {
         text.lines().find_map(value)
     }
 
-    /// Waits until the field `name` satisfies `accept`.
+    /// Waits until the field `name` of the status satisfies `accept`.
     pub fn await_proc_status(
         &self,
         name: &str,
         accept: impl Fn(&str) -> bool,
     ) -> Result<(), String> {
+        self.await_proc("status", name, accept)
+    }
+
+    /// Waits until the field `name` of the parameters satisfies `accept`.
+    pub fn await_proc_hw_params(
+        &self,
+        name: &str,
+        accept: impl Fn(&str) -> bool,
+    ) -> Result<(), String> {
+        self.await_proc("hw_params", name, accept)
+    }
+
+    fn await_proc(
+        &self,
+        file: &str,
+        name: &str,
+        accept: impl Fn(&str) -> bool,
+    ) -> Result<(), String> {
         let until = Instant::now() + Duration::from_secs(5);
         loop {
-            let value = self.proc_status(name);
+            let value = self.proc_value(file, name);
             if value.as_deref().is_some_and(&accept) {
                 return Ok(());
             }

@@ -61,6 +61,9 @@ const fn pcm(dir: u64, nr: u64, size: usize) -> u64 {
     request(dir, b'A', nr, size)
 }
 
+pub const PVERSION: u64 = pcm(READ, 0x00, 4);
+pub const USER_PVERSION: u64 = pcm(WRITE, 0x04, 4);
+pub const TTSTAMP: u64 = pcm(WRITE, 0x03, 4);
 pub const INFO: u64 = pcm(READ, 0x01, size_of::<Info>());
 pub const HW_REFINE: u64 = pcm(READ | WRITE, 0x10, size_of::<HwParams>());
 pub const HW_PARAMS: u64 = pcm(READ | WRITE, 0x11, size_of::<HwParams>());
@@ -68,18 +71,20 @@ pub const HW_FREE: u64 = pcm(NONE, 0x12, 0);
 pub const SW_PARAMS: u64 = pcm(READ | WRITE, 0x13, size_of::<SwParams>());
 pub const STATUS: u64 = pcm(READ, 0x20, size_of::<Status>());
 pub const STATUS_EXT: u64 = pcm(READ | WRITE, 0x24, size_of::<Status>());
-pub const TTSTAMP: u64 = pcm(WRITE, 0x03, 4);
 pub const DELAY: u64 = pcm(READ, 0x21, 8);
 pub const HWSYNC: u64 = pcm(NONE, 0x22, 0);
 pub const SYNC_PTR: u64 = pcm(READ | WRITE, 0x23, size_of::<SyncPtr>());
 pub const CHANNEL_INFO: u64 = pcm(READ, 0x32, size_of::<ChannelInfo>());
 pub const PREPARE: u64 = pcm(NONE, 0x40, 0);
+pub const RESET: u64 = pcm(NONE, 0x41, 0);
 pub const START: u64 = pcm(NONE, 0x42, 0);
 pub const DROP: u64 = pcm(NONE, 0x43, 0);
 pub const DRAIN: u64 = pcm(NONE, 0x44, 0);
 pub const PAUSE: u64 = pcm(WRITE, 0x45, 4);
 pub const REWIND: u64 = pcm(WRITE, 0x46, 8);
 pub const RESUME: u64 = pcm(NONE, 0x47, 0);
+pub const XRUN: u64 = pcm(NONE, 0x48, 0);
+pub const FORWARD: u64 = pcm(WRITE, 0x49, 8);
 pub const WRITEI: u64 = pcm(WRITE, 0x50, size_of::<Xfer>());
 pub const READI: u64 = pcm(READ, 0x51, size_of::<Xfer>());
 pub const WRITEN: u64 = pcm(WRITE, 0x52, size_of::<Xfer>());
@@ -187,12 +192,12 @@ pub const BUFFER_BYTES: usize = 18;
 #[derive(Clone, Copy)]
 pub struct HwParams {
     pub flags: u32,
-    masks: [[u32; 8]; 3],
+    pub masks: [[u32; 8]; 3],
     masks_reserved: [[u32; 8]; 5],
-    intervals: [Interval; 12],
+    pub intervals: [Interval; 12],
     intervals_reserved: [Interval; 9],
-    rmask: u32,
-    cmask: u32,
+    pub rmask: u32,
+    pub cmask: u32,
     pub info: u32,
     pub msbits: u32,
     pub rate_num: u32,

@@ -124,6 +124,11 @@ impl Pcm {
         })
     }
 
+    /// The descriptor, for calls that are made on purpose as no client makes them.
+    pub fn fd(&self) -> i32 {
+        self.fd.as_raw_fd()
+    }
+
     /// Issues a request whose argument is a `T`.
     pub(crate) fn call<T>(
         &self,

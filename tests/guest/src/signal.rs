@@ -247,6 +247,26 @@ pub fn compare(
     Ok((begin, breaks))
 }
 
+/// Compares a recording that begins and ends within its source; returns the first frame of the
+/// source that it has, and how many follow each other from there on. Silence may come before them.
+///
+/// # Errors
+///
+/// As [`compare`].
+pub fn part_of(source: &Audio, recording: &Audio) -> Result<(usize, usize), String> {
+    let (source, rec) = (source.interleaved(), recording.interleaved());
+    let begin = rec
+        .first_sound(0)
+        .ok_or_else(|| format!("no sound in {} recorded frames", rec.len()))?;
+    let first = find(&source, &rec, begin, 0, source.len())
+        .ok_or_else(|| format!("recorded frame {begin} is no frame of the source"))?;
+    let most = (rec.len() - begin).min(source.len() - first);
+    match (0..most).find(|&i| rec.frame(begin + i) != source.frame(first + i)) {
+        Some(i) => Err(damage(&source, &rec, first + i, begin + i, begin)),
+        None => Ok((first, most)),
+    }
+}
+
 /// The frame of `source` within `from..to` from which on `rec` goes on at `at`.
 fn find(source: &Audio, rec: &Audio, at: usize, from: usize, to: usize) -> Option<usize> {
     let run = 8.min(rec.len() - at);

@@ -54,7 +54,10 @@ pub fn tests() -> Vec<Test> {
             at_rest,
         ),
         test("9.3 the Slave controls cannot be written", read_only),
-        test("9.4 Rate Shift is truncated and clamped", shift_values),
+        test(
+            "9.4 17.15 Rate Shift is truncated and clamped",
+            shift_values,
+        ),
         test("9.5 Notify is 0 or 1", notify_values),
         test(
             "9.6 an event for a written value only if it changed",
@@ -66,17 +69,17 @@ pub fn tests() -> Vec<Test> {
             slave_values,
         ),
         test(
-            "9.9 they are so with a prepared recorder too",
+            "9.9 17.4 they are so with a prepared recorder too",
             slave_values_matching,
         )
         .c_defect("9.9"),
         test(
-            "9.10 the range of Slave Rate includes the highest rate",
+            "9.10 17.4 the range of Slave Rate includes the highest rate",
             rate_range,
         )
         .c_defect("9.10"),
         test(
-            "9.11 Rate Shift sets the speed, at START and while running",
+            "6.1 9.11 Rate Shift sets the speed, at START and while running",
             shift_speed,
         ),
     ]
@@ -101,6 +104,11 @@ impl Controls {
             *id = control.find(name, cable.device ^ 1, cable.subdevice)?;
         }
         Ok(Controls { control, ids })
+    }
+
+    /// The number id of one of them.
+    pub fn id(&self, which: usize) -> u32 {
+        self.ids[which]
     }
 
     pub fn get(&self, which: usize) -> Result<i64, Errno> {

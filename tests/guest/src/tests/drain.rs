@@ -44,22 +44,22 @@ pub fn tests() -> Vec<Test> {
         .c_defect("17.2"),
         test("7.10 DRAIN of a recorder with frames in its ring", recorder),
         whole(
-            "17.2 DRAIN: the whole stream, then silence",
+            "7.9 17.2 DRAIN: the whole stream, then silence",
             Access::RwInterleaved,
             signal::S16_LE,
         ),
         whole(
-            "17.2 DRAIN of a planar stream: the whole stream, then silence",
+            "7.9 17.2 DRAIN of a planar stream: the whole stream, then silence",
             Access::RwNoninterleaved,
             signal::S32_LE,
         ),
         whole(
-            "17.2 DRAIN of a DSD stream: the whole stream, then silence",
+            "7.9 17.2 DRAIN of a DSD stream: the whole stream, then silence",
             Access::MmapInterleaved,
             signal::DSD_U8,
         ),
         whole(
-            "17.2 DRAIN of a planar DSD stream: the whole stream, then silence",
+            "7.9 17.2 DRAIN of a planar DSD stream: the whole stream, then silence",
             Access::MmapNoninterleaved,
             signal::DSD_U16_BE,
         ),

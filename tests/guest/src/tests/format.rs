@@ -33,7 +33,7 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("format", name, run);
     vec![
         test(
-            "4.1 a prepared end fixes format, rate and channels of the other",
+            "4.1 4.2 a prepared end fixes format, rate and channels of the other",
             peer_is_pinned,
         ),
         test("4.1 HW_PARAMS alone constrains nobody", params_alone),
@@ -50,7 +50,7 @@ pub fn tests() -> Vec<Test> {
         ),
         test("6.4 a read that would start it is EIO too", recorder_read),
         test(
-            "6.5 START of a player that does not match stops the recorder",
+            "4.7 6.5 START of a player that does not match stops the recorder",
             player_start,
         ),
         test(
@@ -61,7 +61,7 @@ pub fn tests() -> Vec<Test> {
             "6.6 a blocked reader gets what it had, then EBADFD",
             blocked_reader,
         ),
-        test("6.8 the check is made at pause release too", release),
+        test("6.8 17.1 the check is made at pause release too", release),
         test("6.6 after a mismatch both ends work again", afterwards),
     ]
 }

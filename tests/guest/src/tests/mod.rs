@@ -4,17 +4,21 @@
 
 mod client;
 mod comparator;
+mod compat;
 mod controls;
 mod data;
 mod drain;
 mod errors;
 mod events;
 mod flow;
+mod follower;
 mod format;
 mod geometry;
 mod limits;
+mod motion;
 mod names;
 mod notify;
+mod pages;
 mod pause;
 mod power;
 mod proc;
@@ -48,6 +52,7 @@ pub fn all() -> Vec<Test> {
         limits::tests(),
         data::tests(),
         geometry::tests(),
+        pages::tests(),
         flow::tests(),
         rewind::tests(),
         pause::tests(),
@@ -64,7 +69,10 @@ pub fn all() -> Vec<Test> {
         triggers::tests(),
         wakeups::tests(),
         timers::tests(),
+        compat::tests(),
         timing::tests(),
+        motion::tests(),
+        follower::tests(),
         stalls::tests(),
         errors::tests(),
         power::tests(),

@@ -31,11 +31,12 @@ use crate::tests::LONG;
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("pause", name, run);
     vec![
-        test("7.3 a paused player goes on with its next frame", |ctx| {
-            player(ctx, LONG)
-        }),
         test(
-            "7.3 a paused planar DSD player goes on with its next frame",
+            "7.3 7.4 a paused player goes on with its next frame",
+            |ctx| player(ctx, LONG),
+        ),
+        test(
+            "5.6 7.3 7.4 a paused planar DSD player goes on with its next frame",
             |ctx| {
                 player(
                     ctx,

@@ -66,6 +66,7 @@ pub fn tests() -> Vec<Test> {
             "12.3 RESUME of a player that drains without wake-ups: it ends",
             |ctx| resumed_drain(ctx, false),
         ),
+        test("12.5 a hibernation is like a suspend", hibernated),
         test("12.4 PREPARE in place of RESUME", prepared_again),
         test("13.2 unbind with open streams, and bind again", unbind),
     ]
@@ -83,7 +84,16 @@ const PLAYER_FIRST: Cable = Cable {
 };
 
 /// Suspends the machine's devices and resumes them.
-fn suspend() -> Outcome {
+pub fn suspend() -> Outcome {
+    to_sleep("freeze")
+}
+
+/// As for a hibernation: what is written to disk after it is no affair of a driver's.
+fn hibernate() -> Outcome {
+    to_sleep("disk")
+}
+
+fn to_sleep(state: &str) -> Outcome {
     const TEST: &str = "/sys/power/pm_test";
     let levels = fs::read_to_string(TEST).unwrap_or_default();
     check!(
@@ -92,7 +102,7 @@ fn suspend() -> Outcome {
     );
     fs::write("/sys/module/suspend/parameters/pm_test_delay", "0")?;
     fs::write(TEST, "devices")?;
-    let result = fs::write("/sys/power/state", "freeze");
+    let result = fs::write("/sys/power/state", state);
     fs::write(TEST, "none")?;
     Ok(result?)
 }
@@ -205,6 +215,40 @@ fn resumed_drain(ctx: &Context, wakes: bool) -> Outcome {
     Ok(())
 }
 
+/// It takes seconds until the devices are reached, and the streams run on meanwhile: so these never
+/// stop by themselves.
+fn hibernated(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = running(ctx)?;
+    play.sw_params(u64::MAX)?;
+    rec.sw_params(u64::MAX)?;
+    let mut prepared = PLAYER_FIRST.player(ctx)?;
+    prepared.configure(&LONG)?;
+    hibernate()?;
+    let c = Controls::of(ctx, CABLE)?;
+    check_eq!("Slave Active", c.get(ACTIVE)?, 0);
+    let before = [play.status()?, rec.status()?];
+    for (pcm, status) in [&play, &rec].into_iter().zip(before) {
+        let dir = pcm.dir;
+        check_eq!(format!("the {dir:?}"), status.state, SUSPENDED);
+        expect_error("START", pcm.start(), libc::EBADFD)?;
+        pcm.resume()?;
+        check_eq!(format!("the {dir:?} after RESUME"), pcm.state()?, RUNNING);
+        let at = pcm.status()?.hw_ptr;
+        check!(
+            at >= status.hw_ptr && at - status.hw_ptr < 4800,
+            "RESUME moved the {dir:?} from {} to {at}",
+            status.hw_ptr
+        );
+        expect_error("a second RESUME", pcm.resume(), libc::EBADFD)?;
+        wait_for_position(pcm, at + 4800, Duration::from_secs(1))?;
+    }
+    check_eq!("Slave Active", c.get(ACTIVE)?, 1);
+    prepared.resume()?;
+    check_eq!("the prepared player", prepared.state()?, PREPARED);
+    drop((play, rec, prepared));
+    cable_works(ctx, CABLE)
+}
+
 fn prepared_again(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = running(ctx)?;
     suspend()?;
@@ -225,13 +269,13 @@ fn prepared_again(ctx: &Context) -> Outcome {
 }
 
 /// The sysfs folder of the card's platform driver, and the name of its device.
-fn platform(ctx: &Context) -> Result<(PathBuf, String), Fail> {
+pub fn platform(ctx: &Context) -> Result<(PathBuf, String), Fail> {
     let device = fs::canonicalize(format!("/sys/class/sound/card{}/device", ctx.index))?;
     let name = device.file_name().unwrap_or_default().to_string_lossy();
     Ok((fs::canonicalize(device.join("driver"))?, name.into_owned()))
 }
 
-fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Outcome {
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Outcome {
     let until = Instant::now() + Duration::from_secs(5);
     while !holds() {
         check!(Instant::now() < until, "after 5 s: {what}");

@@ -34,7 +34,7 @@ pub fn tests() -> Vec<Test> {
             "10.4 planar and DSD ends that are prepared",
             prepared_others,
         ),
-        test("10.2 the bits valid, running and pause", bits),
+        test("7.1 7.4 10.2 the bits valid, running and pause", bits),
         test("10.3 buffer_pos is the position", position),
         test("10.3 silent_size", silent_size),
         test("10.3 rate_shift is that of the last START", rate_shift),
@@ -81,9 +81,14 @@ pub fn cable(ctx: &Context, cable: Cable) -> Result<Vec<String>, Fail> {
         .collect())
 }
 
-/// The value of `label` in the block of one end.
+/// The value of `label` in the block of one end of `CABLE`.
 fn value(ctx: &Context, dir: Dir, label: &str) -> Result<u64, Fail> {
-    let lines = cable(ctx, CABLE)?;
+    value_of(ctx, CABLE, dir, label)
+}
+
+/// The value of `label` in the block of one end of a cable.
+pub fn value_of(ctx: &Context, which: Cable, dir: Dir, label: &str) -> Result<u64, Fail> {
+    let lines = cable(ctx, which)?;
     let found = lines
         .iter()
         .skip_while(|l| l.trim() != format!("{dir:?}"))

@@ -34,11 +34,11 @@ const CABLES: [Cable; 2] = [
 pub fn tests() -> Vec<Test> {
     vec![
         test(
-            "4.6 race: both ends configure, prepare, start and close at once",
+            "4.6 14.5 17.11 race: both ends configure, prepare, start and close at once",
             formats,
         ),
         test(
-            "7.7 race: pause, stop and close against the smallest periods",
+            "7.7 14.1 14.3 race: pause, stop and close against the smallest periods",
             smallest,
         ),
     ]

@@ -38,7 +38,7 @@ const fn ring(period: u32) -> Config {
 pub fn tests() -> Vec<Test> {
     vec![
         test(
-            "7.8 race: HW_PARAMS with other buffers against DRAIN and START",
+            "7.8 14.6 race: HW_PARAMS with other buffers against DRAIN and START",
             drained,
         ),
         test(

@@ -1,0 +1,88 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# oss.sh [MODULE]: tests the card with the kernel's emulation of OSS, whose devices know nothing of
+# ALSA. Numbers in names are rules of the card's behaviour. The report is KTAP; the exit status is 1 if
+# a test failed.
+
+# Tests are called by their names in the table below.
+# shellcheck disable=SC2317,SC2329
+MODULE=${1:-snd-aloop-rs}
+
+fail() {
+	echo "$*"
+	exit 1
+}
+
+expect() { # WHAT GOT WANT
+	[ "$2" = "$3" ] || fail "$1: expected '$3', got '$2'"
+}
+
+# --- the tests
+
+# Device 0 is the first card's /dev/dsp, device 1 its /dev/adsp: by their numbers.
+t_nodes() {
+	for node in dsp:14:3 adsp:14:12; do
+		name=${node%%:*}
+		[ -c "/dev/$name" ] || fail "no /dev/$name: $(ls /dev)"
+		expect "numbers of /dev/$name" "$(stat -c %t:%T "/dev/$name")" \
+			"$(printf '%x:%x' "$(echo "$node" | cut -d: -f2)" "$(echo "$node" | cut -d: -f3)")"
+	done
+	for place in pcm0p pcm0c pcm1p pcm1c; do
+		[ -e "/proc/asound/Loopback/$place/oss" ] || fail "no /proc/asound/Loopback/$place/oss"
+	done
+}
+
+# A plain write takes OSS's own defaults: 8000 Hz, 8 bits, one channel; the emulation converts them.
+t_plays() { # NODE CAPTURE-DEVICE
+	head -c 16000 /dev/urandom | tr '\000\200' '\001\201' >/tmp/oss.source
+	arecord -q -D "hw:Loopback,$2,0" -f S16_LE -c 1 -r 8000 -d 4 -t raw /tmp/oss.recorded &
+	recorder=$!
+	cat /tmp/oss.source >"/dev/$1" || fail "cat >/dev/$1: status $?"
+	wait "$recorder" || fail "arecord: status $?"
+	[ "$(tr -d '\000' </tmp/oss.recorded | wc -c)" -gt 8000 ] || fail "nothing is heard of /dev/$1"
+}
+t_plays_dsp() { t_plays dsp 1; }
+t_plays_adsp() { t_plays adsp 0; }
+
+t_records() { # NODE PLAYBACK-DEVICE
+	head -c 64000 /dev/urandom >/tmp/oss.source
+	aplay -q -D "hw:Loopback,$2,0" -f S16_LE -c 1 -r 8000 -t raw /tmp/oss.source &
+	player=$!
+	head -c 16000 "/dev/$1" >/tmp/oss.recorded || fail "head </dev/$1: status $?"
+	wait "$player" || fail "aplay: status $?"
+	expect "bytes recorded" "$(wc -c </tmp/oss.recorded)" 16000
+	# Silence is 0x80 there.
+	[ "$(tr -d '\200' </tmp/oss.recorded | wc -c)" -gt 4000 ] || fail "/dev/$1 hears nothing"
+}
+t_records_dsp() { t_records dsp 1; }
+t_records_adsp() { t_records adsp 0; }
+
+for module in "$MODULE" snd-pcm-oss; do
+	modprobe "$module" || {
+		echo "Bail out! modprobe $module: status $?"
+		exit 1
+	}
+done
+
+echo "KTAP version 1"
+echo "1..5"
+number=0
+status=0
+while read -r test name; do
+	number=$((number + 1))
+	if why=$("t_$test" 2>&1); then
+		echo "ok $number - $name"
+	else
+		printf '%s\n' "$why" | sed 's/^/# /'
+		echo "not ok $number - $name"
+		status=1
+	fi
+done <<'END'
+nodes 15.1 device 0 is /dev/dsp, device 1 /dev/adsp
+plays_dsp 15.1 /dev/dsp plays into device 1
+plays_adsp 15.1 /dev/adsp plays into device 0
+records_dsp 15.1 /dev/dsp records from device 1
+records_adsp 15.1 /dev/adsp records from device 0
+END
+rmmod snd-pcm-oss "$MODULE"
+exit $status

@@ -1,0 +1,232 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Programs of 32 bits, 15.2: the same calls by their way into the kernel, with their structures.
+
+use std::arch::asm;
+
+use crate::cable::record;
+use crate::cable::wait_for_position;
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::PREPARED;
+use crate::config::RUNNING;
+use crate::kernel as k;
+use crate::kernel::Errno;
+use crate::kernel::HwParams;
+use crate::ktap::Context;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::open_control;
+use crate::pcm::Pcm;
+use crate::signal::compare;
+use crate::signal::Expect;
+use crate::tests::controls::Controls;
+use crate::tests::controls::SHIFT;
+use crate::tests::LONG;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("compat", name, run);
+    vec![
+        test("15.2 32 bits: parameters are the same", parameters),
+        test("15.2 32 bits: a stream is played and recorded", stream),
+        test("15.2 32 bits: a control is read and written", control),
+    ]
+}
+
+const CABLE: Cable = Cable {
+    device: 1,
+    subdevice: 4,
+};
+
+// Requests with the sizes of the structures of 32 bits.
+const HW_REFINE32: u32 = 0xc25c_4110;
+const HW_PARAMS32: u32 = 0xc25c_4111;
+const STATUS32: u32 = 0x806c_4120;
+const WRITEI32: u32 = 0x400c_4150;
+const READI32: u32 = 0x800c_4151;
+const ELEM_READ32: u32 = 0xc2c4_5512;
+const ELEM_WRITE32: u32 = 0xc2c4_5513;
+const PREPARE32: u32 = 0x4140;
+const START32: u32 = 0x4142;
+
+/// Bytes of the parameters that have the same place for both, before `fifo_size`.
+const PARAMS_ALIKE: usize = 536;
+
+/// Memory that an address of 32 bits reaches.
+struct Low {
+    at: *mut u8,
+    bytes: usize,
+}
+
+impl Low {
+    fn new(bytes: usize) -> Result<Self, Errno> {
+        // SAFETY: A new mapping.
+        let at = unsafe {
+            libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
+                -1,
+                0,
+            )
+        };
+        if at == libc::MAP_FAILED {
+            return Err(Errno {
+                call: "mmap below 4 GiB",
+                code: libc::ENOMEM,
+            });
+        }
+        Ok(Low {
+            at: at.cast(),
+            bytes,
+        })
+    }
+
+    fn address(&self) -> u32 {
+        self.at as usize as u32
+    }
+
+    fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: Our own mapping, of this length.
+        unsafe { std::slice::from_raw_parts_mut(self.at, self.bytes) }
+    }
+
+    fn u32_at(&mut self, offset: usize) -> u32 {
+        let mut word = [0; 4];
+        word.copy_from_slice(&self.bytes()[offset..offset + 4]);
+        u32::from_ne_bytes(word)
+    }
+
+    fn set_u32(&mut self, offset: usize, value: u32) {
+        self.bytes()[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
+    }
+}
+
+impl Drop for Low {
+    fn drop(&mut self) {
+        // SAFETY: Mapped by us, and not used any more.
+        unsafe { libc::munmap(self.at.cast(), self.bytes) };
+    }
+}
+
+/// An ioctl as a program of 32 bits makes it.
+fn ioctl32(fd: i32, call: &'static str, request: u32, argument: u32) -> Result<i32, Errno> {
+    const IOCTL: u64 = 54;
+    let result: u64;
+    // SAFETY: The kernel keeps all registers but these; every caller's argument is the address of
+    // `Low` memory that is as large as the request says.
+    unsafe {
+        asm!(
+            "xchg rbx, {fd}",
+            "int 0x80",
+            "xchg rbx, {fd}",
+            fd = inout(reg) fd as u64 => _,
+            inlateout("rax") IOCTL => result,
+            in("rcx") u64::from(request),
+            in("rdx") u64::from(argument),
+            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
+        );
+    }
+    let result = result as i32;
+    if result < 0 {
+        return Err(Errno {
+            call,
+            code: -result,
+        });
+    }
+    Ok(result)
+}
+
+fn bytes_of(params: &HwParams) -> &[u8] {
+    // SAFETY: A plain structure without padding before the end of what is used.
+    unsafe { std::slice::from_raw_parts(std::ptr::from_ref(params).cast(), size_of::<HwParams>()) }
+}
+
+fn parameters(ctx: &Context) -> Outcome {
+    for dir in crate::config::Dir::BOTH {
+        let pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        for request in [HwParams::any(), LONG.request()] {
+            let mut low = Low::new(4096)?;
+            low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&request)[..PARAMS_ALIKE]);
+            ioctl32(pcm.fd(), "HW_REFINE", HW_REFINE32, low.address())?;
+            let native = pcm.hw_refine(&request)?;
+            check!(
+                low.bytes()[..PARAMS_ALIKE] == bytes_of(&native)[..PARAMS_ALIKE],
+                "HW_REFINE by 32 bits gives the {dir:?} other parameters"
+            );
+        }
+        // Refused alike.
+        let mut low = Low::new(4096)?;
+        let bad = HwParams::any().exactly(k::RATE, 768_001);
+        low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&bad)[..PARAMS_ALIKE]);
+        let result = ioctl32(pcm.fd(), "HW_PARAMS", HW_PARAMS32, low.address());
+        crate::ktap::expect_error("HW_PARAMS with 768001 Hz", result, libc::EINVAL)?;
+    }
+    Ok(())
+}
+
+fn stream(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let mut low = Low::new(1 << 20)?;
+    for pcm in [&mut play, &mut rec] {
+        low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&LONG.request())[..PARAMS_ALIKE]);
+        ioctl32(pcm.fd(), "HW_PARAMS", HW_PARAMS32, low.address())?;
+        pcm.cfg = Some(LONG);
+        pcm.sw_params(LONG.buffer() as u64)?;
+        ioctl32(pcm.fd(), "PREPARE", PREPARE32, 0)?;
+        check_eq!("state", pcm.state()?, PREPARED);
+    }
+    let mut source = LONG.signal(4800, 140);
+    source.append(&LONG.silence(9600), 0..9600);
+    let place = low.address() + 64;
+    low.bytes()[64..64 + source.planes[0].len()].copy_from_slice(&source.planes[0]);
+    low.set_u32(4, place);
+    low.set_u32(8, source.len() as u32);
+    ioctl32(play.fd(), "WRITEI", WRITEI32, low.address())?;
+    check_eq!("frames written", low.u32_at(0), source.len() as u32);
+    ioctl32(rec.fd(), "START", START32, 0)?;
+    ioctl32(play.fd(), "START", START32, 0)?;
+    wait_for_position(&rec, 9600, std::time::Duration::from_secs(1))?;
+    let before = rec.status()?.hw_ptr;
+    ioctl32(rec.fd(), "STATUS", STATUS32, low.address())?;
+    let (state, at) = (low.u32_at(0), u64::from(low.u32_at(24)));
+    check_eq!("state", state, RUNNING as u32);
+    let after = rec.status()?.hw_ptr;
+    check!(
+        (before..=after).contains(&at),
+        "position {at}, and natively {before} before and {after} after"
+    );
+    low.set_u32(4, place);
+    low.set_u32(8, 9600);
+    ioctl32(rec.fd(), "READI", READI32, low.address())?;
+    check_eq!("frames read", low.u32_at(0), 9600);
+    let mut heard = LONG.nothing();
+    heard.planes[0].extend_from_slice(&low.bytes()[64..64 + 9600 * 4]);
+    heard.append(&record(&mut rec, 960)?, 0..960);
+    let mut sound = LONG.nothing();
+    sound.append(&source, 0..4800);
+    compare(&sound, &heard, Expect::Whole)?;
+    Ok(())
+}
+
+fn control(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    let numid = c.id(SHIFT);
+    let fd = open_control(ctx.index)?;
+    let fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
+    let mut low = Low::new(4096)?;
+    low.set_u32(0, numid);
+    low.set_u32(68, 100_500);
+    ioctl32(fd, "ELEM_WRITE", ELEM_WRITE32, low.address())?;
+    let native = c.get(SHIFT);
+    low.bytes().fill(0);
+    low.set_u32(0, numid);
+    let read = ioctl32(fd, "ELEM_READ", ELEM_READ32, low.address());
+    let value = low.u32_at(68);
+    c.set(SHIFT, 100_000)?;
+    read?;
+    check_eq!("Rate Shift", (native?, value), (100_500, 100_500));
+    Ok(())
+}

@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! How positions and wake-ups of a cable's two ends relate: sections 8, 14 and 17. As with `timing`,
+//! it can only be judged under the counted clock.
+
+use std::fs;
+use std::io::Read;
+use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::PermissionsExt;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::cable::wait_for_position;
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::config::RUNNING;
+use crate::kernel::now_ns;
+use crate::ktap::expect_error;
+use crate::ktap::note;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::poll;
+use crate::pcm::Pcm;
+use crate::signal::compare;
+use crate::signal::Expect;
+use crate::tests::controls::Controls;
+use crate::tests::controls::ACTIVE;
+use crate::tests::proc;
+use crate::tests::source::Source;
+use crate::tests::timing::before_all_others;
+use crate::tests::timing::fit;
+use crate::tests::timing::observe;
+use crate::tests::CABLE;
+use crate::tests::LONG;
+use crate::tests::USUAL;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| {
+        let run = move |ctx: &Context| {
+            before_all_others()?;
+            run(ctx)
+        };
+        Test::new("timing", name, run).limit(120)
+    };
+    vec![
+        test(
+            "8.1 17.16 a player's position is never ahead of the time",
+            |ctx| never_ahead(ctx, Dir::Playback),
+        )
+        .c_defect("17.16"),
+        test(
+            "8.1 17.16 a recorder's position is never ahead of the time",
+            |ctx| never_ahead(ctx, Dir::Capture),
+        )
+        .c_defect("17.16"),
+        test("8.3 both ends are moved by the same frames", moved_together),
+        test(
+            "8.4 the position in the ring stays below its size",
+            in_the_ring,
+        ),
+        test(
+            "8.11 17.12 a minute in which nobody asks is caught up with",
+            minute_unasked,
+        ),
+        test("8.10 17.6 both ends run at 11025 Hz", |ctx| {
+            both_ends_speed(ctx, 11025)
+        })
+        .c_defect("17.6"),
+        test("8.10 17.6 both ends run at 44100 Hz", |ctx| {
+            both_ends_speed(ctx, 44100)
+        })
+        .c_defect("17.6"),
+        test(
+            "14.2 a slow open of one cable does not hold up another",
+            slow_open,
+        )
+        .c_defect("14.2"),
+        test("14.4 a period of one end wakes only that end", own_wakeups),
+    ]
+}
+
+const OTHER: Cable = Cable {
+    device: 0,
+    subdevice: 1,
+};
+
+fn never_ahead(ctx: &Context, dir: Dir) -> Outcome {
+    let cfg = Config {
+        rate: 192_000,
+        period: 1920,
+        periods: 100,
+        ..USUAL
+    };
+    // At different phases of whatever the driver counts by.
+    for wait in [0, 1, 2, 3, 5] {
+        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        pcm.configure(&cfg)?;
+        if dir == Dir::Playback {
+            pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        }
+        poll(&mut [], wait);
+        let begun = now_ns();
+        pcm.start()?;
+        for read in 0..300 {
+            let at = pcm.status()?.hw_ptr as i64;
+            let passed = now_ns() - begun;
+            check!(
+                at * 1_000_000_000 <= passed * i64::from(cfg.rate),
+                "read {read}: at {at} frames after {passed} ns"
+            );
+            if read % 50 == 49 {
+                poll(&mut [], wait);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Ends with other rings and periods, started at once.
+fn moved_together(ctx: &Context) -> Outcome {
+    let of_player = Config {
+        rate: 44100,
+        period: 441,
+        periods: 24,
+        ..USUAL
+    };
+    let of_recorder = Config {
+        period: 512,
+        periods: 41,
+        ..of_player
+    };
+    let (mut play, rec) = CABLE.open(ctx, &of_player, &of_recorder)?;
+    let ring = of_player.buffer();
+    play.write(&of_player.silence(ring), 0, ring)?;
+    play.sw_params(u64::MAX)?;
+    play.link(&rec)?;
+    play.start()?;
+    let mut wait = 1;
+    for read in 0..400 {
+        let before = play.status()?.hw_ptr;
+        let at = rec.status()?.hw_ptr;
+        let after = play.status()?.hw_ptr;
+        check!(
+            (before..=after).contains(&at),
+            "read {read}: the recorder is at {at}, the player at {before} before and {after} after"
+        );
+        wait = wait * 5 % 23;
+        if read % 10 == 0 {
+            poll(&mut [], wait);
+        }
+        // The recorder never overruns.
+        if at >= 15000 {
+            return Ok(());
+        }
+    }
+    Ok(())
+}
+
+/// The driver's own word for where it is, and the core's complaint if it were outside.
+fn in_the_ring(ctx: &Context) -> Outcome {
+    let mut log = fs::OpenOptions::new()
+        .read(true)
+        .custom_flags(libc::O_NONBLOCK)
+        .open("/dev/kmsg")?;
+    std::io::Seek::seek(&mut log, std::io::SeekFrom::End(0))?;
+    let cfg = Config {
+        period: 333,
+        periods: 3,
+        ..USUAL
+    };
+    let (mut play, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
+    play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+    play.sw_params(u64::MAX)?;
+    rec.sw_params(u64::MAX)?;
+    play.start()?;
+    rec.start()?;
+    let bytes = (cfg.buffer() * cfg.frame_bytes()) as u64;
+    let mut rounds = [0; 2];
+    let mut last = [0; 2];
+    while rounds.iter().any(|&r| r < 100) {
+        for (end, dir) in Dir::BOTH.into_iter().enumerate() {
+            let at = proc::value_of(ctx, CABLE, dir, "buffer_pos:")?;
+            check!(at < bytes, "the {dir:?} is at byte {at} of {bytes}");
+            check!(at % 4 == 0, "the {dir:?} is at byte {at}, within a frame");
+            rounds[end] += u32::from(at < last[end]);
+            last[end] = at;
+        }
+        let ask = [&play, &rec].map(Pcm::status);
+        for status in ask {
+            check_eq!("state", status?.state, RUNNING);
+        }
+    }
+    let mut line = [0; 8192];
+    while let Ok(length) = log.read(&mut line) {
+        let text = String::from_utf8_lossy(&line[..length]);
+        check!(
+            !text.contains("invalid position"),
+            "the core complains: {text}"
+        );
+    }
+    Ok(())
+}
+
+/// One period lasts longer than the minute: no timer of a period asks, either.
+fn minute_unasked(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        rate: 8000,
+        channels: 1,
+        period: 524_288,
+        periods: 2,
+        ..LONG
+    };
+    let (mut play, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
+    let mut source = cfg.signal(400_000, 150);
+    play.write(&source, 0, 400_000)?;
+    play.write(&cfg.silence(500_000), 0, 500_000)?;
+    play.link(&rec)?;
+    let begun = now_ns();
+    play.start()?;
+    thread::sleep(Duration::from_secs(60));
+    let before = now_ns() - begun;
+    let at = rec.status()?.hw_ptr as i64;
+    let after = now_ns() - begun;
+    // Whether it moves by frames or by jiffies is tested elsewhere.
+    let slack = if ctx.is_c_driver() {
+        10_000_000
+    } else {
+        150_000
+    };
+    let frames = |ns: i64| ns * 8000 / 1_000_000_000;
+    check!(
+        (frames(before - slack)..=frames(after + slack)).contains(&at),
+        "position {at} after {before} to {after} ns at 8 kHz"
+    );
+    let mut heard = cfg.nothing();
+    check_eq!("frames read", rec.read(&mut heard, 470_000)?, 470_000);
+    compare(&source, &heard, Expect::Whole)?;
+    source.planes.clear();
+    check_eq!("player", play.state()?, RUNNING);
+    Ok(())
+}
+
+/// The recorder first and the player at several distances, so that each end has a phase of its own.
+fn both_ends_speed(ctx: &Context, rate: u32) -> Outcome {
+    let cfg = Config {
+        rate,
+        period: rate / 50,
+        ..USUAL
+    };
+    for distance in [1, 3, 6] {
+        let (mut play, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
+        play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        play.sw_params(u64::MAX)?;
+        rec.sw_params(u64::MAX)?;
+        rec.start()?;
+        poll(&mut [], distance);
+        play.start()?;
+        for pcm in [&rec, &play] {
+            wait_for_position(pcm, 1, Duration::from_secs(1))?;
+            let (got, _) = fit(&observe(pcm, 4.0)?);
+            let ppm = (got / f64::from(rate) - 1.0) * 1e6;
+            note(&format!("{distance} ms, {:?}: {ppm:+.3} ppm", pcm.dir));
+            check!(ppm.abs() < 2.0, "{distance} ms: {ppm:+.3} ppm off");
+        }
+    }
+    Ok(())
+}
+
+/// Makes the kernel's loading of a module last a second, until dropped.
+struct SlowModules(String);
+
+impl SlowModules {
+    const HELPER: &'static str = "/proc/sys/kernel/modprobe";
+    const SCRIPT: &'static str = "/tmp/slow-modprobe";
+
+    fn begin() -> Result<Self, Fail> {
+        fs::write(Self::SCRIPT, "#!/bin/sh\nsleep 1\nexit 1\n")?;
+        fs::set_permissions(Self::SCRIPT, fs::Permissions::from_mode(0o755))?;
+        let was = fs::read_to_string(Self::HELPER)?;
+        fs::write(Self::HELPER, Self::SCRIPT)?;
+        Ok(SlowModules(was.trim().into()))
+    }
+}
+
+impl Drop for SlowModules {
+    fn drop(&mut self) {
+        let _ = fs::write(Self::HELPER, &self.0);
+        let _ = fs::remove_file(Self::SCRIPT);
+    }
+}
+
+/// A timer that isn't there: the core tries to load its driver.
+fn slow_open(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let controls = Controls::of(ctx, CABLE)?;
+    let slow = SlowModules::begin()?;
+    let source = Source::set(ctx, "-1.2.0")?;
+    let end = OTHER.end(ctx, Dir::Playback);
+    let (send, receive) = mpsc::channel();
+    let begun = Instant::now();
+    thread::spawn(move || {
+        let result = Pcm::open(end).map(drop);
+        let _ = send.send((result, Instant::now()));
+    });
+    // Until the open has come as far as the helper.
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while !helper_runs() {
+        check!(Instant::now() < deadline, "no module was asked for in 5 s");
+        poll(&mut [], 1);
+    }
+    play.configure(&LONG)?;
+    rec.configure(&LONG)?;
+    play.write(&LONG.signal(4800, 151), 0, 4800)?;
+    rec.start()?;
+    play.start()?;
+    check_eq!("Slave Active", controls.get(ACTIVE)?, 1);
+    proc::cable(ctx, CABLE)?;
+    let done = Instant::now();
+    let (result, opened) = receive
+        .recv_timeout(Duration::from_secs(10))
+        .map_err(|_| "the slow open has not come back after 10 s".to_string())?;
+    drop((source, slow));
+    expect_error("open", result, libc::ENODEV)?;
+    note(&format!(
+        "the open took {:?}, the other cable's calls were done after {:?}",
+        opened - begun,
+        done - begun
+    ));
+    check!(
+        done < opened,
+        "the other cable's calls waited for the open that took {:?}",
+        opened - begun
+    );
+    Ok(())
+}
+
+/// Whether a process runs that is the helper's script.
+fn helper_runs() -> bool {
+    let Ok(entries) = fs::read_dir("/proc") else {
+        return false;
+    };
+    entries.flatten().any(|entry| {
+        fs::read(entry.path().join("cmdline"))
+            .is_ok_and(|text| String::from_utf8_lossy(&text).contains(SlowModules::SCRIPT))
+    })
+}
+
+/// The player's periods are ten to one of the recorder's.
+fn own_wakeups(ctx: &Context) -> Outcome {
+    let of_player = Config {
+        period: 480,
+        periods: 40,
+        ..USUAL
+    };
+    let of_recorder = Config {
+        period: 4800,
+        periods: 4,
+        ..USUAL
+    };
+    let (mut play, mut rec) = CABLE.open(ctx, &of_player, &of_recorder)?;
+    play.write(
+        &of_player.silence(of_player.buffer()),
+        0,
+        of_player.buffer(),
+    )?;
+    play.sw_params(u64::MAX)?;
+    // Ready with the first frame: what wakes it then is not the number of frames.
+    rec.sw_params_waking_at(1)?;
+    let begun = now_ns();
+    rec.start()?;
+    play.start()?;
+    let mut heard = of_recorder.nothing();
+    for period in 1..=5 {
+        check!(rec.poll(1000).is_some(), "no wake-up for 1 s");
+        let passed = (now_ns() - begun) as f64 / 1e6;
+        let least = f64::from(period) * 100.0;
+        check!(
+            passed >= least - 5.0,
+            "wake-up {period} of the recorder after {passed:.1} ms instead of {least} ms"
+        );
+        let frames = rec.read(&mut heard, of_recorder.buffer())?;
+        check!(frames >= 4500, "{frames} frames at wake-up {period}");
+    }
+    Ok(())
+}
