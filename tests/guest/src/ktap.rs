@@ -106,6 +106,8 @@ pub struct Context {
     pub module: String,
     /// What the tests that draw lots draw them from.
     pub seed: u64,
+    /// Id and number of the card that the probes compare with, if there is one.
+    pub reference: Option<(String, u32)>,
 }
 
 impl Context {
@@ -162,7 +164,10 @@ const EXIT_SKIP: i32 = 2;
 pub fn run_all(ctx: &Context, tests: &[Test]) -> usize {
     println!("KTAP version 1");
     println!("1..{}", tests.len());
-    if tests.iter().any(|test| test.group == "races") {
+    if tests
+        .iter()
+        .any(|test| matches!(test.group, "races" | "probe"))
+    {
         println!("# seed: {} (again: --seed {})", ctx.seed, ctx.seed);
     }
     let (mut failed, mut skipped, mut defects) = (0, 0, 0);

@@ -8,8 +8,8 @@
 //! The tests of the group `timing` judge microseconds. They mean something only where the clock
 //! is counted and not the host's (`qemu/run --deterministic`), and run only when asked for. So do
 //! those of the group `matrix`, every format at every rate, because of their number, and those of
-//! the groups `races`, which want several processors, and `power`, which suspend the guest and take
-//! the card away: not every guest comes back.
+//! the groups `races`, which want several processors, and `power` and `probe`, which suspend the guest
+//! and take the card away: not every guest comes back. The probes compare with another card.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -37,8 +37,9 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all groups but `timing`, `matrix`, `races` and `power`)
-  --seed N       what the group `races` draws its lots from (default: a number that it prints)
+                 (default: all but `timing`, `matrix`, `races`, `power` and `probe`)
+  --seed N       what `races` and `probe` draw their lots from (default: a number that they print)
+  --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
   --help         print this text
 ";
@@ -49,6 +50,7 @@ struct Options {
     filter: Option<String>,
     list: bool,
     seed: u64,
+    reference: Option<String>,
 }
 
 fn parse() -> Result<Option<Options>, String> {
@@ -57,6 +59,7 @@ fn parse() -> Result<Option<Options>, String> {
         groups: Vec::new(),
         filter: None,
         list: false,
+        reference: None,
         seed: kernel::now_ns() as u64,
     };
     let mut args = std::env::args().skip(1);
@@ -64,6 +67,7 @@ fn parse() -> Result<Option<Options>, String> {
         let mut value = || args.next().ok_or(format!("{arg} needs a value"));
         match arg.as_str() {
             "--card" => options.card = value()?,
+            "--reference" => options.reference = Some(value()?),
             "--group" => options.groups.push(value()?),
             "--seed" => {
                 let text = value()?;
@@ -79,26 +83,34 @@ fn parse() -> Result<Option<Options>, String> {
     Ok(Some(options))
 }
 
-/// Looks the card up in `/proc/asound`.
-fn find_card(id: &str, seed: u64) -> Result<Context, String> {
+/// The number of the card with this id, from `/proc/asound`.
+fn number_of(id: &str) -> Result<u32, String> {
     let link = fs::read_link(format!("/proc/asound/{id}"))
         .map_err(|_| format!("no card with the id {id}: is its module loaded?"))?;
-    let index = link
-        .to_str()
+    link.to_str()
         .and_then(|l| l.strip_prefix("card"))
         .and_then(|n| n.parse().ok())
-        .ok_or(format!("/proc/asound/{id} does not name a card"))?;
+        .ok_or(format!("/proc/asound/{id} does not name a card"))
+}
+
+fn find_card(options: &Options) -> Result<Context, String> {
+    let index = number_of(&options.card)?;
     let modules = fs::read_to_string("/proc/asound/modules").unwrap_or_default();
     let module = modules
         .lines()
         .filter_map(|line| line.trim().split_once(' '))
         .find(|(number, _)| number.parse() == Ok(index))
         .map_or(String::new(), |(_, name)| name.trim().to_string());
+    let reference = match &options.reference {
+        Some(id) => Some((id.clone(), number_of(id)?)),
+        None => None,
+    };
     Ok(Context {
-        card: id.into(),
+        card: options.card.clone(),
         index,
         module,
-        seed,
+        seed: options.seed,
+        reference,
     })
 }
 
@@ -113,7 +125,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     }
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
         [] if options.filter.is_none() => {
-            !matches!(t.group, "timing" | "matrix" | "races" | "power")
+            !matches!(t.group, "timing" | "matrix" | "races" | "power" | "probe")
         }
         [] => true,
         groups => groups.iter().any(|g| g == t.group),
@@ -147,7 +159,7 @@ fn main() -> ExitCode {
             }
             return Ok(0);
         }
-        let ctx = find_card(&options.card, options.seed)?;
+        let ctx = find_card(&options)?;
         Ok(ktap::run_all(&ctx, &chosen))
     });
     match result {

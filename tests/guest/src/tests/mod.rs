@@ -21,6 +21,7 @@ mod notify;
 mod pages;
 mod pause;
 mod power;
+mod probe;
 mod proc;
 mod races;
 mod rewind;
@@ -78,6 +79,7 @@ pub fn all() -> Vec<Test> {
         power::tests(),
         data::matrix(),
         races::tests(),
+        probe::tests(),
     ]
     .into_iter()
     .flatten()

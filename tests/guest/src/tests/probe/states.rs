@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Every call in every state of a stream, beside each kind of peer.
+
+use std::path::Path;
+use std::process::Child;
+use std::process::Command;
+use std::time::Duration;
+
+use super::calls;
+use super::calls::Call;
+use super::test;
+use super::Both;
+use super::Comparison;
+use super::Meant;
+use crate::cable::wait_for_position;
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::state_name;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::config::DRAINING;
+use crate::config::OPEN;
+use crate::config::PAUSED;
+use crate::config::PREPARED;
+use crate::config::RUNNING;
+use crate::config::SETUP;
+use crate::config::SUSPENDED;
+use crate::config::XRUN;
+use crate::kernel as k;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::tests::power;
+use crate::tests::LONG;
+
+pub fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    for state in [OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED] {
+        for dir in Dir::BOTH {
+            tests.push(test(
+                format!("16 every call on a {dir:?} in {}", state_name(state)),
+                move |both| in_state(both, state, dir),
+            ));
+        }
+    }
+    tests.push(test(
+        "16 every call on ends that are SUSPENDED".into(),
+        suspended,
+    ));
+    tests.push(test(
+        "16 every call on ends that are DISCONNECTED".into(),
+        disconnected,
+    ));
+    tests
+}
+
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 3,
+};
+
+/// What the other end is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Peer {
+    Closed,
+    Open,
+    Setup,
+    Prepared,
+    Running,
+    /// Prepared at another rate, before the end itself is.
+    OtherRate,
+}
+
+const PEERS: [Peer; 6] = [
+    Peer::Closed,
+    Peer::Open,
+    Peer::Setup,
+    Peer::Prepared,
+    Peer::Running,
+    Peer::OtherRate,
+];
+
+fn other(dir: Dir) -> Dir {
+    match dir {
+        Dir::Playback => Dir::Capture,
+        Dir::Capture => Dir::Playback,
+    }
+}
+
+/// Half a ring, or for a recorder some frames to read.
+fn fill(pcm: &mut Pcm) -> Result<(), Fail> {
+    let half = LONG.buffer() / 2;
+    if pcm.dir == Dir::Playback {
+        pcm.write(&pcm.config().silence(half), 0, half)?;
+    }
+    Ok(())
+}
+
+/// Brings a stream that is set up and prepared on to `state`.
+fn advance(pcm: &mut Pcm, state: i32) -> Result<(), Fail> {
+    if state == PREPARED {
+        return Ok(());
+    }
+    pcm.start()?;
+    wait_for_position(pcm, 480, Duration::from_secs(2))?;
+    match state {
+        XRUN => {
+            // SAFETY: The request has no argument.
+            unsafe { k::ioctl(pcm.fd(), "XRUN", k::XRUN, std::ptr::null_mut::<u8>())? };
+        }
+        PAUSED => pcm.pause(true)?,
+        DRAINING => match pcm.drain() {
+            Err(e) if e.code != libc::EAGAIN => return Err(e.into()),
+            _ => {}
+        },
+        _ => {}
+    }
+    Ok(())
+}
+
+/// An end in `state` beside a peer. The rates of `OtherRate` are all that ever differs.
+fn bring(ctx: &Context, dir: Dir, state: i32, peer: Peer) -> Result<(Pcm, Option<Pcm>), Fail> {
+    let mut end = Pcm::open(CABLE.end(ctx, dir))?;
+    if state != OPEN {
+        end.setup(&LONG)?;
+    }
+    let mut beside = match peer {
+        Peer::Closed => None,
+        _ => Some(Pcm::open(CABLE.end(ctx, other(dir)))?),
+    };
+    if let Some(beside) = &mut beside {
+        match peer {
+            Peer::Closed | Peer::Open => {}
+            Peer::Setup => beside.setup(&LONG)?,
+            Peer::Prepared => beside.configure(&LONG)?,
+            Peer::Running => {
+                beside.configure(&LONG)?;
+                fill(beside)?;
+                beside.sw_params(u64::MAX)?;
+                beside.start()?;
+            }
+            Peer::OtherRate => beside.configure(&Config {
+                rate: 44100,
+                ..LONG
+            })?,
+        }
+    }
+    if state != OPEN && state != SETUP {
+        end.prepare()?;
+        fill(&mut end)?;
+        advance(&mut end, state)?;
+    }
+    Ok((end, beside))
+}
+
+/// Whether the state can be had: a recorder does not start beside a player of another rate.
+fn possible(dir: Dir, state: i32, peer: Peer) -> bool {
+    peer != Peer::OtherRate || dir == Dir::Playback || [OPEN, SETUP, PREPARED].contains(&state)
+}
+
+const NONE: &[Meant] = &[];
+
+/// An end that is prepared does not limit itself.
+const OF_PREPARED: &[Meant] = &[
+    Meant(
+        "4.5",
+        "HW_PARAMS, another rate, peer *",
+        "EINVAL, then OPEN",
+        "ok 0, then SETUP",
+        "an end never limits itself",
+    ),
+    Meant(
+        "4.5",
+        "HW_PARAMS, other channels, peer *",
+        "EINVAL, then OPEN",
+        "ok 0, then SETUP",
+        "an end never limits itself",
+    ),
+];
+
+fn meant(state: i32) -> &'static [Meant] {
+    match state {
+        PREPARED => OF_PREPARED,
+        _ => NONE,
+    }
+}
+
+fn in_state(both: &Both, state: i32, dir: Dir) -> Outcome {
+    let mut comparison = Comparison::new(meant(state));
+    for peer in PEERS {
+        if !possible(dir, state, peer) {
+            continue;
+        }
+        for call in calls::all() {
+            let [c, ours] = both.each(|ctx| {
+                let (pcm, _peer) = bring(ctx, dir, state, peer)
+                    .map_err(|e| Fail::Wrong(format!("{}, peer {peer:?}: {e:?}", ctx.card)))?;
+                check_eq!(
+                    format!("state of {} beside {peer:?}", ctx.card),
+                    state_name(pcm.state()?),
+                    state_name(state)
+                );
+                Ok(call.answer(&pcm))
+            })?;
+            comparison.entry(&format!("{}, peer {peer:?}", call.name), &c, &ours);
+        }
+    }
+    comparison.verdict()
+}
+
+/// Both ends of sixteen cables, all running.
+fn running(ctx: &Context) -> Result<Vec<Pcm>, Fail> {
+    let mut ends = Vec::new();
+    for number in 0..16 {
+        let cable = Cable {
+            device: number / 8,
+            subdevice: number % 8,
+        };
+        let (mut play, mut rec) = cable.open(ctx, &LONG, &LONG)?;
+        fill(&mut play)?;
+        for pcm in [&mut rec, &mut play] {
+            pcm.sw_params(u64::MAX)?;
+            pcm.start()?;
+        }
+        ends.extend([play, rec]);
+    }
+    Ok(ends)
+}
+
+fn answers(calls: &[Call], ends: &[Pcm]) -> Vec<(String, String)> {
+    let mut answers = Vec::new();
+    for (call, ends) in calls.iter().zip(ends.chunks(2)) {
+        for pcm in ends {
+            answers.push((format!("{}, {:?}", call.name, pcm.dir), call.answer(pcm)));
+        }
+    }
+    answers
+}
+
+fn compare_all(comparison: &mut Comparison, [c, ours]: [Vec<(String, String)>; 2]) {
+    for ((name, c), (_, ours)) in c.iter().zip(&ours) {
+        comparison.entry(name, c, ours);
+    }
+}
+
+fn suspended(both: &Both) -> Outcome {
+    let mut comparison = Comparison::new(NONE);
+    for calls in calls::all().chunks(16) {
+        let ends = both.each(running)?;
+        power::suspend()?;
+        for pcm in ends.iter().flatten() {
+            check_eq!("state", state_name(pcm.state()?), state_name(SUSPENDED));
+        }
+        let answers = ends.map(|ends| answers(calls, &ends));
+        compare_all(&mut comparison, answers);
+    }
+    comparison.verdict()
+}
+
+/// The process that unbinds a card: it waits until everything is closed.
+fn begin_unbind(ctx: &Context) -> Result<Child, Fail> {
+    let (driver, name) = power::platform(ctx)?;
+    let child = Command::new("sh")
+        .arg("-c")
+        .arg(format!("echo {name} >{}/unbind", driver.display()))
+        .spawn()?;
+    power::wait_until("the card's nodes are there", || {
+        !Path::new(&format!("/proc/asound/card{}", ctx.index)).exists()
+    })?;
+    Ok(child)
+}
+
+fn disconnected(both: &Both) -> Outcome {
+    let mut comparison = Comparison::new(NONE);
+    for calls in calls::all().chunks(16) {
+        let answers = both.each(|ctx| {
+            let (driver, name) = power::platform(ctx)?;
+            let ends = running(ctx)?;
+            let mut child = begin_unbind(ctx)?;
+            let answers = answers(calls, &ends);
+            drop(ends);
+            check!(child.wait()?.success(), "unbind failed");
+            std::fs::write(driver.join("bind"), &name)?;
+            power::wait_until("the card is not back", || {
+                Path::new(&format!("/dev/snd/pcmC{}D1c", ctx.index)).exists()
+            })?;
+            Ok(answers)
+        })?;
+        compare_all(&mut comparison, answers);
+    }
+    comparison.verdict()
+}
