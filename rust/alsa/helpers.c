@@ -230,7 +230,7 @@ int rust_helper_params_refine_range(struct snd_pcm_hw_params *params, snd_pcm_hw
 int rust_helper_params_refine_range(struct snd_pcm_hw_params *params, snd_pcm_hw_param_t var,
 				    unsigned int min, unsigned int max)
 {
-	struct snd_interval range = { .min = min, .max = max, .integer = 1 };
+	struct snd_interval range = { .min = min, .max = max };
 
 	return snd_interval_refine(hw_param_interval(params, var), &range);
 }

@@ -71,6 +71,7 @@ use crate::{
 };
 use core::{
     marker::PhantomData,
+    ops::RangeInclusive,
     ptr::NonNull, //
 };
 use kernel::{
@@ -571,13 +572,20 @@ impl<T: Ops> Glue<T> {
             channels,
             period_bytes,
         } = T::limits(&open.data);
+        // The core applies the hardware's limits only to what a request names as changed, and its rules
+        // would take the rest for boundless.
+        let within = |range: (u32, u32), hardware: &RangeInclusive<u32>| {
+            (range.0.max(*hardware.start()), range.1.min(*hardware.end()))
+        };
         let range = match var as c_uint {
             bindings::SNDRV_PCM_HW_PARAM_FORMAT => {
+                let formats = formats.bits() & T::HARDWARE.formats.bits();
                 // SAFETY: The parameters are valid.
-                return unsafe { bindings::params_refine_formats(params, formats.bits()) };
+                return unsafe { bindings::params_refine_formats(params, formats) };
             }
-            bindings::SNDRV_PCM_HW_PARAM_RATE => rate,
-            bindings::SNDRV_PCM_HW_PARAM_CHANNELS => channels,
+            bindings::SNDRV_PCM_HW_PARAM_RATE => within(rate, &T::HARDWARE.rates),
+            bindings::SNDRV_PCM_HW_PARAM_CHANNELS => within(channels, &T::HARDWARE.channels),
+            _ if period_bytes == Limits::NONE.period_bytes => return 0,
             _ => period_bytes,
         };
         // SAFETY: The parameters are valid, and `var` is one of the intervals among them.
