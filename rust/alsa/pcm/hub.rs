@@ -30,7 +30,6 @@ use crate::{
         SpinLockIrqSave,
         SpinLockIrqSaveGuard, //
     },
-    new_spinlock_irqsave,
     time::Ktime, //
 };
 use core::{
@@ -76,13 +75,18 @@ pub struct Hub<T, const N: usize> {
 impl<T, const N: usize> Hub<T, N> {
     /// Makes a hub with no stream at any port.
     pub fn new(data: T) -> impl PinInit<Self> {
+        // All hubs are of one class. lockdep wants one name for it, at one address: a literal would
+        // have another one in each crate that this function is compiled for.
+        static NAME: &CStr = c"alsa::pcm::Hub";
+
         pin_init!(Self {
-            shared <- new_spinlock_irqsave!(
+            shared <- SpinLockIrqSave::new(
                 Shared {
                     ports: [None; N],
                     data,
                 },
-                "alsa::pcm::Hub"
+                NAME,
+                kernel::static_lock_class!(),
             ),
         })
     }
