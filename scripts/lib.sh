@@ -29,6 +29,11 @@ kernel_dir() {
 		sha256sum | cut -c1-12)"
 }
 
+checker_dir() {
+	printf '%s\n' "$CACHE/checker-$(cat -- "$TOP/scripts/checker-kernel" "$TOP/qemu/checker.config" \
+		"$(buildroot_dir)/manifest" | sha256sum | cut -c1-12)"
+}
+
 # entry_begin DIR: takes the lock of a cache entry. Returns 1 if the entry is there already,
 # otherwise makes an empty $ENTRY_TMP to be filled and handed to entry_commit. Should this process
 # be killed meanwhile, by whatever signal, a process of its own session removes $ENTRY_TMP: it waits
