@@ -31,6 +31,8 @@ mod cable;
 mod card;
 mod clock;
 mod controls;
+#[cfg(CONFIG_KUNIT = "y")]
+mod kunit;
 mod params;
 mod proc;
 mod ring;

@@ -30,6 +30,8 @@ mod bindings;
 
 pub mod card;
 pub mod control;
+#[cfg(CONFIG_KUNIT = "y")]
+mod layout;
 pub mod lock;
 #[macro_use]
 pub mod param;

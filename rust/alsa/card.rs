@@ -198,3 +198,29 @@ fn write_name(to: &mut [c_char], name: fmt::Arguments<'_>) {
         let _ = formatter.write_fmt(name);
     }
 }
+
+#[kunit_tests(alsa_card)]
+mod tests {
+    use super::*;
+
+    /// A name is cut to its room, and always ends with a zero.
+    #[test]
+    fn names_are_cut() {
+        for (room, length) in [(1usize, 0usize), (5, 4), (9, 8), (16, 8)] {
+            let mut name = [0x7f; 16];
+            if let Some(name) = name.get_mut(..room) {
+                write_name(name, fmt!("Loop{}", 1234));
+            }
+            assert!(name.iter().position(|&byte| byte == 0) == Some(length));
+            assert!(name.iter().skip(room).all(|&byte| byte == 0x7f));
+        }
+        write_name(&mut [], fmt!("Loopback"));
+    }
+
+    #[test]
+    fn no_such_card() {
+        for id in [&b""[..], b"no such card", &[b'x'; 100]] {
+            assert!(find(id).is_none());
+        }
+    }
+}

@@ -348,3 +348,86 @@ unsafe extern "C" fn private_free<T: Element>(kcontrol: *mut bindings::snd_kcont
     // SAFETY: `add` stored the pointer, and nobody borrows it any more.
     drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign((*kcontrol).private_data) });
 }
+
+#[kunit_tests(alsa_control)]
+mod tests {
+    use super::*;
+
+    /// What the core would be told of a value of type `V`.
+    fn described<V: Value>(range: &V::Range, item: u32) -> bindings::snd_ctl_elem_info {
+        // SAFETY: Zeros are a value of this plain C struct.
+        let mut info: bindings::snd_ctl_elem_info = unsafe { core::mem::zeroed() };
+        // SAFETY: Any member may be written.
+        unsafe { info.value.enumerated.as_mut() }.item = item;
+        V::describe(range, &mut RawInfo(&mut info));
+        info
+    }
+
+    /// The value that comes back from the core.
+    fn passed<V: Value>(value: V) -> V {
+        // SAFETY: As above.
+        let mut raw: bindings::snd_ctl_elem_value = unsafe { core::mem::zeroed() };
+        value.write(&mut RawValue(&mut raw));
+        V::read(&RawValue(&mut raw))
+    }
+
+    #[test]
+    fn values_pass_unchanged() {
+        for value in [0, 1, -1, 48000, i64::MIN, i64::MAX] {
+            assert_eq!(passed(value), value);
+        }
+        for value in [false, true] {
+            assert_eq!(passed(value), value);
+        }
+        for value in [0, 1, u32::MAX] {
+            assert_eq!(passed(Item(value)), Item(value));
+        }
+    }
+
+    #[test]
+    fn ranges() {
+        let range = IntegerRange {
+            min: -5,
+            max: 768_000,
+            step: 3,
+        };
+        let info = described::<i64>(&range, 0);
+        // INTEGER of `<sound/asound.h>`.
+        assert_eq!(info.type_, 2);
+        // SAFETY: Every bit pattern is an integer.
+        let integer = unsafe { info.value.integer.as_ref() };
+        assert!((integer.min, integer.max, integer.step) == (-5, 768_000, 3));
+
+        let info = described::<bool>(&(), 0);
+        assert_eq!(info.type_, 1);
+        // SAFETY: As above.
+        let integer = unsafe { info.value.integer.as_ref() };
+        assert!((integer.min, integer.max) == (0, 1));
+    }
+
+    /// Who asks for an item beyond the last one gets the last one; a name fits and ends with a zero.
+    #[test]
+    fn items() {
+        const LONG: &CStr =
+            c"1234567890123456789012345678901234567890123456789012345678901234567890";
+        let names: &[&CStr] = &[c"Interleaved", LONG];
+        for (asked, told, length) in [(0, 0, 11), (1, 1, 63), (2, 1, 63), (u32::MAX, 1, 63)] {
+            let info = described::<Item>(&names, asked);
+            assert_eq!(info.type_, 3);
+            // SAFETY: As above.
+            let item = unsafe { info.value.enumerated.as_ref() };
+            assert_eq!(item.items, 2);
+            assert_eq!(item.item, told);
+            assert!(item.name.iter().position(|&byte| byte == 0) == Some(length));
+        }
+    }
+
+    #[test]
+    fn no_items() {
+        let names: &[&CStr] = &[];
+        let info = described::<Item>(&names, 7);
+        // SAFETY: As above.
+        let item = unsafe { info.value.enumerated.as_ref() };
+        assert!((item.items, item.item, item.name[0]) == (0, 0, 0));
+    }
+}

@@ -7,6 +7,7 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -14,9 +15,12 @@
 #include <linux/spinlock.h>
 #include <linux/string.h>
 #include <linux/wait.h>
+#include <sound/control.h>
 #include <sound/core.h>
+#include <sound/info.h>
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
+#include <sound/timer.h>
 
 /* A limit of the crate's own: who uses it up takes no messages away from others. */
 bool rust_helper_alsa_printk_ratelimit(void);
@@ -243,3 +247,38 @@ int rust_helper_snd_pcm_hw_rule_add_one(struct snd_pcm_runtime *runtime, int var
 {
 	return snd_pcm_hw_rule_add(runtime, 0, var, func, private_data, var, -1);
 }
+
+#if IS_BUILTIN(CONFIG_KUNIT)
+/* For the unit test of layout.rs: the sizes of structs, in its order; 0 after the last one. */
+size_t rust_helper_alsa_size(unsigned int number);
+size_t rust_helper_alsa_size(unsigned int number)
+{
+	static const size_t sizes[] = {
+		sizeof(struct snd_card),
+		sizeof(struct snd_ctl_elem_id),
+		sizeof(struct snd_ctl_elem_info),
+		sizeof(struct snd_ctl_elem_value),
+		sizeof(struct snd_device_ops),
+		sizeof(struct snd_info_buffer),
+		sizeof(struct snd_info_entry),
+		sizeof(struct snd_interval),
+		sizeof(struct snd_kcontrol),
+		sizeof(struct snd_kcontrol_new),
+		sizeof(struct snd_mask),
+		sizeof(struct snd_pcm),
+		sizeof(struct snd_pcm_hardware),
+		sizeof(struct snd_pcm_hw_params),
+		sizeof(struct snd_pcm_hw_rule),
+		sizeof(struct snd_pcm_ops),
+		sizeof(struct snd_pcm_runtime),
+		sizeof(struct snd_pcm_substream),
+		sizeof(struct snd_timer_id),
+		sizeof(struct snd_timer_instance),
+		sizeof(spinlock_t),
+		sizeof(struct hrtimer),
+		sizeof(struct irq_work),
+	};
+
+	return number < ARRAY_SIZE(sizes) ? sizes[number] : 0;
+}
+#endif

@@ -242,3 +242,86 @@ macro_rules! module_param_array {
         };
     };
 }
+
+#[kunit_tests(alsa_param)]
+mod tests {
+    use super::*;
+
+    static NUMBERS: Array<c_int, 4> = Array::new_int([7; 4]);
+    static TRUTHS: Array<bool, 3> = Array::new_bool([false; 3]);
+
+    /// Lets the kernel read `text` into an array, as it does at `modprobe`.
+    fn parse(array: KparamArray, text: &CStr) -> Result {
+        let param = bindings::kernel_param {
+            name: c"test".as_char_ptr(),
+            mod_: core::ptr::null_mut(),
+            ops: &raw const bindings::param_array_ops,
+            perm: 0o444,
+            level: -1,
+            flags: 0,
+            __bindgen_anon_1: bindings::kernel_param__bindgen_ty_1 { arr: &array.0 },
+        };
+        // The kernel cuts the text at its commas.
+        let mut copy = [0u8; 64];
+        for (to, from) in copy.iter_mut().take(63).zip(text.to_bytes()) {
+            *to = *from;
+        }
+        // SAFETY: The operations are C's, which are never changed.
+        let set = unsafe { bindings::param_array_ops.set }.ok_or(EINVAL)?;
+        // SAFETY: The parameter is an array, and nobody else uses it; the text ends with a zero.
+        let parsed = unsafe {
+            bindings::kernel_param_lock(core::ptr::null_mut());
+            let parsed = set(copy.as_ptr().cast(), &param);
+            bindings::kernel_param_unlock(core::ptr::null_mut());
+            parsed
+        };
+        kernel::error::to_result(parsed)
+    }
+
+    fn numbers() -> KparamArray {
+        NUMBERS.as_kparam(&raw const bindings::param_ops_int)
+    }
+
+    #[test]
+    fn integers() -> Result {
+        parse(numbers(), c"1,-2,0x10")?;
+        for (slot, value) in [(0, 1), (1, -2), (2, 16), (3, 7)] {
+            assert!(NUMBERS.get(slot) == Some(value));
+        }
+        NUMBERS.set(3, -1);
+        NUMBERS.set(4, 99);
+        assert!(NUMBERS.get(3) == Some(-1));
+        assert!(NUMBERS.get(4).is_none());
+        assert!(NUMBERS.get(usize::MAX).is_none());
+        Ok(())
+    }
+
+    #[test]
+    fn refused() {
+        assert!(parse(numbers(), c"1,2,3,4,5") == Err(EINVAL));
+        assert!(parse(numbers(), c"x") == Err(EINVAL));
+        assert!(parse(numbers(), c"1,,2") == Err(EINVAL));
+        assert!(parse(numbers(), c"4294967296").is_err());
+    }
+
+    #[test]
+    fn truth_values() -> Result {
+        let array = || TRUTHS.as_kparam(&raw const bindings::param_ops_bool);
+        parse(array(), c"1,n,Y")?;
+        for (slot, value) in [(0, true), (1, false), (2, true)] {
+            assert!(TRUTHS.get(slot) == Some(value));
+        }
+        assert!(TRUTHS.get(3).is_none());
+        assert!(parse(array(), c"2") == Err(EINVAL));
+        Ok(())
+    }
+
+    /// A slot to which no string was given has none.
+    #[test]
+    fn no_string() {
+        static STRINGS: Array<*mut c_char, 2> = Array::new_charp();
+        for slot in [0, 1, 2, usize::MAX] {
+            assert!(STRINGS.get(slot).is_none());
+        }
+    }
+}

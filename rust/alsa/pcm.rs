@@ -421,3 +421,61 @@ unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
     // SAFETY: `add` stored the pointer, and the substreams, which borrow it, are closed.
     drop(unsafe { <KBox<T::Data> as ForeignOwnable>::from_foreign((*pcm).private_data) });
 }
+
+#[kunit_tests(alsa_pcm)]
+mod tests {
+    use super::*;
+
+    /// The numbers of the commands that `trigger` can get, of `<sound/pcm.h>`.
+    #[test]
+    fn triggers() {
+        for (raw, trigger, starts) in [
+            (0, Trigger::Stop, false),
+            (1, Trigger::Start, true),
+            (2, Trigger::PausePush, false),
+            (3, Trigger::PauseRelease, true),
+            (4, Trigger::Suspend, false),
+            (5, Trigger::Resume, true),
+        ] {
+            assert!(Trigger::from_raw(raw) == Some(trigger));
+            assert_eq!(trigger.starts(), starts);
+        }
+        // 6 is DRAIN, for which a driver has to ask.
+        for raw in [-1, 6, 7, c_int::MAX] {
+            assert!(Trigger::from_raw(raw).is_none());
+        }
+    }
+
+    #[test]
+    fn states() {
+        // OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED, SUSPENDED, DISCONNECTED.
+        for (raw, state) in (0..).zip([
+            State::Idle,
+            State::Idle,
+            State::Prepared,
+            State::Running,
+            State::Idle,
+            State::Draining,
+            State::Idle,
+            State::Idle,
+            State::Idle,
+        ]) {
+            assert!(State::from_raw(raw) == state);
+        }
+    }
+
+    /// A hub nobody stands at.
+    #[test]
+    fn empty_hub() -> Result {
+        let hub = KBox::pin_init(Hub::<u32, 2>::new(5), GFP_KERNEL)?;
+        let mut guard = hub.lock();
+        let (data, ports) = guard.split();
+        *data += 1;
+        for port in [0, 1, 2, usize::MAX] {
+            assert!(ports.get(port).is_none());
+        }
+        drop(guard);
+        assert_eq!(*hub.lock(), 6);
+        Ok(())
+    }
+}

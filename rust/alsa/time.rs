@@ -80,3 +80,25 @@ impl Ktime {
         time
     }
 }
+
+#[kunit_tests(alsa_time)]
+mod tests {
+    use super::Ktime;
+
+    #[test]
+    fn saturates() {
+        for ns in [0, 1, i64::MAX as u64] {
+            assert_eq!(Ktime::from_nanos(ns).as_nanos(), ns);
+        }
+        for ns in [i64::MAX as u64 + 1, u64::MAX] {
+            assert!(Ktime::from_nanos(ns) == Ktime::from_nanos(i64::MAX as u64));
+        }
+    }
+
+    #[test]
+    fn goes_on() {
+        let then = Ktime::now();
+        assert!(then.as_nanos() > 0);
+        assert!(Ktime::now() >= then);
+    }
+}

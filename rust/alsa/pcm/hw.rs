@@ -7,6 +7,7 @@
 
 use crate::bindings;
 use core::ops::RangeInclusive;
+use kernel::prelude::*;
 
 /// The format of a sample.
 ///
@@ -270,4 +271,77 @@ pub struct Params {
 pub(crate) fn is_interleaved(access: bindings::snd_pcm_access_t) -> bool {
     access == bindings::SNDRV_PCM_ACCESS_MMAP_INTERLEAVED
         || access == bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
+}
+
+#[kunit_tests(alsa_pcm_hw)]
+mod tests {
+    use super::*;
+
+    /// The numbers are those of user space, and the sizes what the samples take in memory.
+    #[test]
+    fn formats() {
+        for (format, number, bytes) in [
+            (Format::S8, 0, 1),
+            (Format::S16_LE, 2, 2),
+            (Format::S16_BE, 3, 2),
+            (Format::S24_LE, 6, 4),
+            (Format::S32_LE, 10, 4),
+            (Format::FLOAT_BE, 15, 4),
+            (Format::S24_3LE, 32, 3),
+            (Format::DSD_U8, 48, 1),
+            (Format::DSD_U16_LE, 49, 2),
+            (Format::DSD_U32_BE, 52, 4),
+        ] {
+            assert_eq!(format.number(), number);
+            assert_eq!(format.sample_bytes(), bytes);
+            assert!(i64::from(number) <= Format::MAX);
+        }
+    }
+
+    #[test]
+    fn sets() {
+        let set = Formats::of(&[Format::S8, Format::DSD_U32_BE]);
+        assert_eq!(set.bits(), 1 | 1 << 52);
+        assert_eq!(Formats::of(&[]).bits(), 0);
+        assert!(Formats::from(Format::S16_BE) == Formats::of(&[Format::S16_BE]));
+    }
+
+    #[test]
+    fn limits() {
+        let limits = Limits::exactly(Format::S16_LE, 48000, 2);
+        assert_eq!(limits.formats.bits(), 1 << 2);
+        assert!(limits.rate == (48000, 48000) && limits.channels == (2, 2));
+        assert!(limits.period_bytes == Limits::NONE.period_bytes);
+    }
+
+    #[test]
+    fn hardware() {
+        let raw = Hardware {
+            info: Info::MMAP.and(Info::PAUSE),
+            formats: Formats::of(&[Format::S16_LE]),
+            rates: 8000..=96000,
+            channels: 1..=8,
+            buffer_bytes_max: 65536,
+            period_bytes: 64..=4096,
+            periods: 2..=1024,
+        }
+        .to_raw();
+        // MMAP, MMAP_VALID and PAUSE, of `<sound/asound.h>`.
+        assert_eq!(raw.info, 0x80003);
+        assert_eq!(raw.formats, 4);
+        assert!((raw.rate_min, raw.rate_max) == (8000, 96000));
+        assert!((raw.channels_min, raw.channels_max) == (1, 8));
+        assert!((raw.period_bytes_min, raw.period_bytes_max) == (64, 4096));
+        assert!((raw.periods_min, raw.periods_max) == (2, 1024));
+        assert_eq!(raw.buffer_bytes_max, 65536);
+        assert_eq!(raw.fifo_size, 0);
+    }
+
+    #[test]
+    fn accesses() {
+        // MMAP_INTERLEAVED, MMAP_NONINTERLEAVED, MMAP_COMPLEX, RW_INTERLEAVED, RW_NONINTERLEAVED.
+        for (access, interleaved) in [(0, true), (1, false), (2, false), (3, true), (4, false)] {
+            assert_eq!(is_interleaved(access), interleaved);
+        }
+    }
 }

@@ -136,3 +136,79 @@ impl<'a> Ring<'a> {
         })
     }
 }
+
+#[kunit_tests(alsa_pcm_ring)]
+mod tests {
+    use super::*;
+
+    /// A ring on the bytes of a vector.
+    fn ring<'a>(memory: &'a mut KVec<u8>, format: Format) -> Result<Ring<'a>> {
+        let raw = RawRing {
+            area: NonNull::new(memory.as_mut_ptr()).ok_or(EINVAL)?,
+            bytes: memory.len(),
+            format,
+        };
+        // SAFETY: The vector is borrowed for as long as the ring.
+        Ok(unsafe { Ring::new(raw) })
+    }
+
+    /// Nothing is written outside of what was asked for.
+    #[test]
+    fn copies() -> Result {
+        let mut source = KVec::from_elem(7u8, 64, GFP_KERNEL)?;
+        let mut target = KVec::from_elem(1u8, 32, GFP_KERNEL)?;
+        let from = ring(&mut source, Format::U8)?;
+        ring(&mut target, Format::U8)?.copy_from(30, &from, 62, 2)?;
+        ring(&mut target, Format::U8)?.copy_from(0, &from, 0, 3)?;
+        ring(&mut target, Format::U8)?.copy_from(32, &from, 64, 0)?;
+        for (at, byte) in target.iter().enumerate() {
+            assert_eq!(*byte, if at < 3 || at >= 30 { 7 } else { 1 });
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn refuses_what_leaves_a_ring() -> Result {
+        let mut source = KVec::from_elem(7u8, 64, GFP_KERNEL)?;
+        let mut target = KVec::from_elem(1u8, 32, GFP_KERNEL)?;
+        let from = ring(&mut source, Format::U8)?;
+        let to = ring(&mut target, Format::U8)?;
+        for (at, origin, len) in [
+            (0, 0, 33),
+            (31, 0, 2),
+            (33, 0, 0),
+            (0, 63, 2),
+            (0, 65, 0),
+            (usize::MAX, 0, 1),
+            (1, 0, usize::MAX),
+            (0, usize::MAX, 1),
+        ] {
+            assert!(to.copy_from(at, &from, origin, len) == Err(EINVAL));
+        }
+        assert!(to.copy_from(0, &to, 16, 4) == Err(EINVAL));
+        for (at, len) in [(0, 33), (32, 1), (33, 0), (usize::MAX, 1), (1, usize::MAX)] {
+            assert!(to.silence(at, len) == Err(EINVAL));
+        }
+        assert!(target.iter().all(|byte| *byte == 1));
+        Ok(())
+    }
+
+    /// Silence is what the format says: 0, the middle, or the pattern of DSD.
+    #[test]
+    fn silences() -> Result {
+        for (format, silence) in [
+            (Format::S16_LE, [0, 0]),
+            (Format::U8, [0x80, 0x80]),
+            (Format::DSD_U8, [0x69, 0x69]),
+            (Format::FLOAT_BE, [0, 0]),
+        ] {
+            let mut memory = KVec::from_elem(1u8, 32, GFP_KERNEL)?;
+            ring(&mut memory, format)?.silence(8, 16)?;
+            for (at, byte) in memory.iter().enumerate() {
+                let inside = (8..24).contains(&at);
+                assert_eq!(*byte, if inside { silence[at % 2] } else { 1 });
+            }
+        }
+        Ok(())
+    }
+}
