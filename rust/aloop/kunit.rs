@@ -326,6 +326,7 @@ mod cable {
     use crate::cable::{
         Activity,
         Cable,
+        Habits,
         Setup,
         State,
         TimerInfo, //
@@ -366,7 +367,15 @@ mod cable {
 
     /// Runs `test` with a new cable.
     fn with_cable(test: impl FnOnce(&mut State, &PortTable<'_, 2>) -> Result) -> Result {
-        let cable = Arc::pin_init(Cable::new(State::new(false)), GFP_KERNEL)?;
+        with_habits(Habits::default(), test)
+    }
+
+    /// Runs `test` with a new cable that has these habits.
+    fn with_habits(
+        habits: Habits,
+        test: impl FnOnce(&mut State, &PortTable<'_, 2>) -> Result,
+    ) -> Result {
+        let cable = Arc::pin_init(Cable::new(State::new(false, habits)), GFP_KERNEL)?;
         let mut guard = cable.lock();
         let (state, ports) = guard.split();
         test(state, &ports)
@@ -387,7 +396,7 @@ mod cable {
 
     #[test]
     fn limits_are_the_other_ends() -> Result {
-        with_cable(|state, _| {
+        with_cable(|state, ports| {
             state.open(Playback);
             state.open(Capture);
             assert!(state.limits(Playback) == Limits::NONE);
@@ -403,7 +412,7 @@ mod cable {
             assert!(state.limits(Playback) == limits);
             state.free(Playback);
             assert!(state.limits(Capture) == Limits::NONE);
-            state.close(Capture);
+            state.close(Capture, ports, at(0));
             assert!(state.limits(Playback) == Limits::NONE);
             Ok(())
         })
@@ -567,6 +576,36 @@ mod cable {
                     assert_eq!(state.end(direction).position, 480);
                     assert!(state.end(direction).activity == Activity::Paused);
                 }
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// An end that waits for the other counts as taking part, and does not move.
+    #[test]
+    fn waits_for_the_peer() -> Result {
+        let habits = Habits {
+            wait_for_peer: true,
+            end_with_peer: false,
+        };
+        for (first, second) in [(Playback, Capture), (Capture, Playback)] {
+            with_habits(habits, |state, ports| {
+                prepared(state, CD, CD)?;
+                state.start(first, ports, at(0), None)?;
+                assert!(state.end(first).activity == Activity::Waiting);
+                state.update(ports, at(10));
+                assert_eq!(state.end(first).position, 0);
+                state.start(second, ports, at(10), None)?;
+                state.update(ports, at(20));
+                for direction in [first, second] {
+                    assert!(state.end(direction).activity == Activity::Running);
+                    assert_eq!(state.end(direction).position, 480);
+                }
+                // Once it has moved, it goes on alone.
+                state.stop(second, Activity::Stopped, ports, at(30), None);
+                state.update(ports, at(40));
+                assert_eq!(state.end(first).position, 1440);
                 Ok(())
             })?;
         }

@@ -8,8 +8,9 @@
 //! The tests of the group `timing` judge microseconds. They mean something only where the clock
 //! is counted and not the host's (`qemu/run --deterministic`), and run only when asked for. So do
 //! those of the group `matrix`, every format at every rate, because of their number, and those of
-//! the groups `races`, which want several processors, and `power` and `probe`, which suspend the guest
-//! and take the card away: not every guest comes back. The probes compare with another card.
+//! the groups `races`, which want several processors, `power` and `probe`, which suspend the guest
+//! and take the card away (not every guest comes back; the probes compare with another card), and
+//! `faults`, which need a kernel whose allocations can be made to fail.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -37,7 +38,7 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all but `timing`, `matrix`, `races`, `power` and `probe`)
+                 (default: all but `timing`, `matrix`, `races`, `power`, `probe` and `faults`)
   --seed N       what `races` and `probe` draw their lots from (default: a number that they print)
   --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
@@ -125,7 +126,10 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     }
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
         [] if options.filter.is_none() => {
-            !matches!(t.group, "timing" | "matrix" | "races" | "power" | "probe")
+            !matches!(
+                t.group,
+                "timing" | "matrix" | "races" | "power" | "probe" | "faults"
+            )
         }
         [] => true,
         groups => groups.iter().any(|g| g == t.group),

@@ -10,6 +10,7 @@ mod data;
 mod drain;
 mod errors;
 mod events;
+mod faults;
 mod flow;
 mod follower;
 mod format;
@@ -25,6 +26,7 @@ mod probe;
 mod proc;
 mod races;
 mod rewind;
+mod secrets;
 mod source;
 mod stalls;
 mod stamps;
@@ -76,10 +78,12 @@ pub fn all() -> Vec<Test> {
         follower::tests(),
         stalls::tests(),
         errors::tests(),
+        secrets::tests(),
         power::tests(),
         data::matrix(),
         races::tests(),
         probe::tests(),
+        faults::tests(),
     ]
     .into_iter()
     .flatten()

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a client gets to see and to do that it should not: memory of the kernel, sound of another
+//! cable, a place outside of the ring. The client here does not mean well.
+
+use std::ptr;
+use std::time::Duration;
+use std::time::Instant;
+
+use crate::cable::Cable;
+use crate::cable::Session;
+use crate::check;
+use crate::check_eq;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::ktap::expect_error;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::tests::cable_works;
+use crate::tests::LONG;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("secrets", name, run);
+    vec![
+        test("3.10 a fresh ring holds nothing", fresh_ring),
+        test(
+            "3.10 a ring of the same or another size holds nothing",
+            used_ring,
+        ),
+        test("3.10 nor does the page that a ring ends in", last_page),
+        test("8 another cable's sound is not to be heard", other_cable),
+        test("5.9 no byte beyond the ring can be mapped", beyond_the_ring),
+        test("5.9 the status page can't be written", status_page),
+        test("5.9 any application pointer does no harm", any_pointer),
+    ]
+}
+
+/// The cable that is looked at, and one that sounds meanwhile.
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 6,
+};
+const OTHER: Cable = Cable {
+    device: 0,
+    subdevice: 7,
+};
+
+const MAPPED: Config = Config {
+    access: Access::MmapInterleaved,
+    ..LONG
+};
+
+/// A mapping of a stream's memory.
+struct View {
+    at: *mut u8,
+    bytes: usize,
+}
+
+impl Drop for View {
+    fn drop(&mut self) {
+        // SAFETY: The mapping is ours, and nothing refers to it.
+        unsafe { libc::munmap(self.at.cast(), self.bytes) };
+    }
+}
+
+/// Where `mmap` finds the status and the control page, of `<sound/asound.h>`.
+const STATUS: i64 = 0x8200_0000;
+const CONTROL: i64 = 0x8300_0000;
+
+impl View {
+    fn new(pcm: &Pcm, bytes: usize, offset: i64, prot: i32) -> Result<Self, crate::kernel::Errno> {
+        let fd = pcm.pollfd().fd;
+        // SAFETY: A new mapping.
+        let at = unsafe {
+            let nowhere = ptr::null_mut();
+            libc::mmap(nowhere, bytes, prot, libc::MAP_SHARED, fd, offset)
+        };
+        if at == libc::MAP_FAILED {
+            return Err(crate::kernel::Errno {
+                call: "mmap",
+                code: std::io::Error::last_os_error().raw_os_error().unwrap_or(0),
+            });
+        }
+        Ok(View {
+            at: at.cast(),
+            bytes,
+        })
+    }
+
+    fn ring(pcm: &Pcm, cfg: &Config) -> Result<Self, Fail> {
+        let bytes = (cfg.buffer() * cfg.frame_bytes()).next_multiple_of(4096);
+        Ok(View::new(pcm, bytes, 0, libc::PROT_READ)?)
+    }
+
+    /// The first byte that is not zero.
+    fn dirt(&self) -> Option<usize> {
+        // SAFETY: The mapping has this length. The kernel may change it meanwhile: each byte is read
+        // once, as it is at that moment.
+        (0..self.bytes).find(|&i| unsafe { self.at.add(i).read_volatile() } != 0)
+    }
+
+    fn is_clean(&self, what: &str) -> Outcome {
+        let dirt = self.dirt();
+        check!(
+            dirt.is_none(),
+            "{what}: byte {} is not 0",
+            dirt.unwrap_or(0)
+        );
+        Ok(())
+    }
+}
+
+/// Leaves rings full of sound to whoever gets their memory next.
+fn dirty(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        channels: 8,
+        period: 4096,
+        periods: 16,
+        ..MAPPED
+    };
+    let sound = cfg.signal(cfg.buffer(), 0x5ec);
+    let mut pcms = Vec::new();
+    for subdevice in 0..4 {
+        let mut play = Cable {
+            device: 1,
+            subdevice,
+        }
+        .player(ctx)?;
+        play.configure(&cfg)?;
+        play.write(&sound, 0, cfg.buffer())?;
+        pcms.push(play);
+    }
+    Ok(())
+}
+
+fn fresh_ring(ctx: &Context) -> Outcome {
+    for dir in Dir::BOTH {
+        dirty(ctx)?;
+        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        pcm.hw_params(&MAPPED.request())?;
+        let ring = View::ring(&pcm, &MAPPED)?;
+        ring.is_clean("after HW_PARAMS")?;
+        pcm.cfg = Some(MAPPED);
+        pcm.sw_params(MAPPED.buffer() as u64)?;
+        pcm.prepare()?;
+        ring.is_clean("after PREPARE")?;
+    }
+    Ok(())
+}
+
+/// A recording and its player, with sound in both rings.
+fn sounding(ctx: &Context, cable: Cable) -> Result<(Pcm, Pcm), Fail> {
+    let (mut play, rec) = cable.open(ctx, &MAPPED, &MAPPED)?;
+    play.write(&MAPPED.signal(MAPPED.buffer(), 0x5ed), 0, MAPPED.buffer())?;
+    rec.start()?;
+    play.start()?;
+    crate::cable::wait_for_position(&rec, 4800, Duration::from_secs(5))?;
+    Ok((play, rec))
+}
+
+fn used_ring(ctx: &Context) -> Outcome {
+    let sizes = [MAPPED.periods, MAPPED.periods / 2, MAPPED.periods * 2];
+    for periods in sizes {
+        let cfg = Config { periods, ..MAPPED };
+        let (mut play, mut rec) = sounding(ctx, CABLE)?;
+        for pcm in [&mut play, &mut rec] {
+            pcm.stop()?;
+            // A ring that is mapped cannot be replaced.
+            pcm.hw_free()?;
+        }
+        for pcm in [&play, &rec] {
+            pcm.hw_params(&cfg.request())?;
+            View::ring(pcm, &cfg)?.is_clean(&format!("{periods} periods"))?;
+        }
+    }
+    // A recording that begins anew does not show the last one.
+    let (play, rec) = sounding(ctx, CABLE)?;
+    drop(play);
+    rec.stop()?;
+    rec.prepare()?;
+    View::ring(&rec, &MAPPED)?.is_clean("after another PREPARE")
+}
+
+fn last_page(ctx: &Context) -> Outcome {
+    // 4000 bytes.
+    let cfg = Config {
+        period: 250,
+        periods: 4,
+        ..MAPPED
+    };
+    for dir in Dir::BOTH {
+        dirty(ctx)?;
+        let pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        pcm.hw_params(&cfg.request())?;
+        View::ring(&pcm, &cfg)?.is_clean("a page of which the ring takes 4000 bytes")?;
+    }
+    Ok(())
+}
+
+fn other_cable(ctx: &Context) -> Outcome {
+    let mut silent = CABLE.recorder(ctx)?;
+    silent.configure(&MAPPED)?;
+    let ring = View::ring(&silent, &MAPPED)?;
+    silent.start()?;
+    unless_stalled(|| {
+        let mut session = Session::open(ctx, OTHER, &LONG, LONG.signal(9600, 0x5ee))?;
+        session.run()?;
+        session.verify(crate::signal::Expect::Whole)?;
+        ring.is_clean("the ring of a cable without a player")
+    })
+}
+
+fn beyond_the_ring(ctx: &Context) -> Outcome {
+    let pcm = CABLE.recorder(ctx)?;
+    pcm.hw_params(&MAPPED.request())?;
+    let bytes = MAPPED.buffer() * MAPPED.frame_bytes();
+    let pages = bytes.next_multiple_of(4096);
+    for (length, offset) in [
+        (pages + 4096, 0),
+        (4096, pages as i64),
+        (pages, 4096),
+        (4096, 0x7fff_f000),
+        (4096, 1 << 40),
+    ] {
+        let view = View::new(&pcm, length, offset, libc::PROT_READ).map(drop);
+        expect_error(&format!("{length} bytes at {offset}"), view, libc::EINVAL)?;
+    }
+    View::new(&pcm, 4096, pages as i64 - 4096, libc::PROT_READ)?.is_clean("the last page")
+}
+
+fn status_page(ctx: &Context) -> Outcome {
+    let mut pcm = CABLE.recorder(ctx)?;
+    pcm.configure(&MAPPED)?;
+    let view = View::new(&pcm, 4096, STATUS, libc::PROT_READ)?;
+    // SAFETY: The range is the mapping's.
+    let made_writable = unsafe {
+        let both = libc::PROT_READ | libc::PROT_WRITE;
+        libc::mprotect(view.at.cast(), view.bytes, both)
+    };
+    check_eq!("mprotect for writing", made_writable, -1);
+    Ok(())
+}
+
+/// The application's pointer lies in a page that the application can write: to any value, at any time.
+fn any_pointer(ctx: &Context) -> Outcome {
+    const APPL_PTR: usize = 0;
+    for victim in [CABLE, OTHER] {
+        let (play, mut rec) = sounding(ctx, victim)?;
+        let both = libc::PROT_READ | libc::PROT_WRITE;
+        let pages = [
+            View::new(&play, 4096, CONTROL, both)?,
+            View::new(&rec, 4096, CONTROL, both)?,
+        ];
+        let boundary = play.boundary;
+        let mut value = ctx.seed | 1;
+        let until = Instant::now() + Duration::from_millis(500);
+        while Instant::now() < until {
+            // Marsaglia's xorshift: it comes to every number but 0.
+            value ^= value << 13;
+            value ^= value >> 7;
+            value ^= value << 17;
+            for (page, pcm) in pages.iter().zip([&play, &rec]) {
+                let pointer = match value % 4 {
+                    0 => value,
+                    1 => value % boundary,
+                    2 => boundary.wrapping_sub(value % 3).wrapping_add(1),
+                    _ => value % 20_000,
+                };
+                // SAFETY: The field lies at the start of the page, aligned for it.
+                unsafe { page.at.add(APPL_PTR).cast::<u64>().write_volatile(pointer) };
+                // Each may fail; none may do anything else.
+                let _ = pcm.status();
+                let _ = pcm.delay();
+                let _ = pcm.hwsync();
+                let _ = pcm.rewind(value % 5000);
+                if pcm.status().is_ok_and(|s| s.state == crate::config::XRUN) {
+                    pcm.prepare()?;
+                    let _ = pcm.start();
+                }
+            }
+        }
+        let _ = rec.read(&mut MAPPED.nothing(), 16);
+        drop(pages);
+        drop((play, rec));
+        cable_works(ctx, victim)?;
+    }
+    Ok(())
+}
