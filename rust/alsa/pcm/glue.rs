@@ -476,7 +476,6 @@ impl<T: Ops> Glue<T> {
         let open = unsafe { Self::opened(substream) };
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
-        // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
         if T::HAS_AUDIO_TIME {
             // The core does not call `get_time_info` for the position itself. It then looks at the report
             // all the same, which may still be about another clock.
@@ -490,6 +489,7 @@ impl<T: Ops> Glue<T> {
                 }
             }
         }
+        // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
         match T::pointer(&open.data, &unsafe { Querying::new(this) }) {
             Some(frames) => frames as bindings::snd_pcm_uframes_t,
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.

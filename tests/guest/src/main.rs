@@ -125,12 +125,10 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
         return Err(format!("no group {group}"));
     }
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
-        [] if options.filter.is_none() => {
-            !matches!(
-                t.group,
-                "timing" | "matrix" | "races" | "power" | "probe" | "faults"
-            )
-        }
+        [] if options.filter.is_none() => !matches!(
+            t.group,
+            "timing" | "matrix" | "races" | "power" | "probe" | "faults"
+        ),
         [] => true,
         groups => groups.iter().any(|g| g == t.group),
     };

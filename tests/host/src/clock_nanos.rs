@@ -198,3 +198,37 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    /// A clock that goes on in the phase of another, at the same speed, completes its frames when the
+    /// other would have.
+    #[test]
+    fn a_begun_frame_goes_on(
+        rate in rate(), shift in shift(), before in step(), pause in step(), after in step(),
+    ) {
+        let mut unbroken = Clock::new(rate, shift, 0);
+        let frames = unbroken.advance(before);
+        let start = before + pause;
+        let mut resumed = Clock::new(rate, shift, start).in_phase(unbroken.phase());
+        prop_assert_eq!(resumed.phase(), unbroken.phase());
+        let more = resumed.advance(start + after);
+        let mut whole = Clock::new(rate, shift, 0);
+        prop_assert_eq!(frames + more, whole.advance(before + after));
+    }
+
+    /// At another speed, it has less than a part of a frame less, and not more.
+    #[test]
+    fn a_begun_frame_is_begun_at_any_speed(rate in rate(), part in part(), other in shift()) {
+        let phase = Clock::new(rate, other, 0).in_phase(part.phase()).phase();
+        // As frames of a second: what has gone by, in nanoseconds.
+        let (was, is) = (nanos(0, part.phase(), 1), nanos(0, phase, 1));
+        prop_assert!(is <= was && was - is <= 2, "{} after {}", is, was);
+    }
+
+    /// A stream that has just been prepared begins with a frame.
+    #[test]
+    fn no_frame_is_begun_at_first(rate in rate(), shift in shift(), now in wild()) {
+        let clock = Clock::new(rate, shift, now);
+        prop_assert_eq!(clock, clock.in_phase(Phase::ZERO));
+    }
+}
