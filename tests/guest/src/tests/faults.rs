@@ -202,9 +202,8 @@ fn parameters(ctx: &Context) -> Outcome {
                 |_| {
                     shared.configure(&cfg)?;
                     shared.hw_free()?;
-                    match before {
-                        Some(before) => set(&before).map(drop)?,
-                        None => {}
+                    if let Some(before) = before {
+                        set(&before).map(drop)?;
                     }
                     Ok(())
                 },
