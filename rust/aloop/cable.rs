@@ -78,7 +78,10 @@ use alsa::{
     },
     time::Ktime, //
 };
-use core::cmp::max;
+use core::cmp::{
+    max,
+    min, //
+};
 use kernel::prelude::*;
 
 /// The ports of a cable: where its playback and its capture stand.
@@ -109,6 +112,14 @@ enum Time {
     Clock(Clock),
     /// The ticks of a sound timer: a period at each.
     Ticks,
+}
+
+/// An answer to the question for a position.
+pub(crate) struct Report {
+    /// The position in the ring, in frames.
+    pub(crate) frames: u32,
+    /// Whether a ring or more has gone by since the last question.
+    pub(crate) lost: bool,
 }
 
 /// What the lock of a cable protects.
@@ -288,6 +299,7 @@ impl State {
         if direction == Direction::Playback {
             // It is heard, even if the recording was to end.
             self.capture.end = None;
+            self.capture.extended = false;
         }
         self.end_mut(direction).activity = Activity::Running;
         self.end_wait(direction.opposite());
@@ -417,24 +429,40 @@ impl State {
         direction: Direction,
         ports: &PortTable<'_, 2>,
         now: Ktime,
-    ) -> Option<u32> {
+    ) -> Option<Report> {
         self.update(ports, now);
         let phase = self.phase();
         let end = self.end_mut(direction);
         let lost = end.has_lost_a_ring();
         let port = ports.get(port(direction));
         let played_out = end.has_played_out(port.as_ref());
+        let before = end.reported;
         end.reported = end.position;
         end.asked_at = now.as_nanos();
         end.phase = phase;
         end.held = None;
         if played_out {
             end.played_out = true;
-            port?.expire_timer_now();
+            // The core knows positions modulo the ring: a whole ring it is told in two steps.
+            let frames = u64::from(end.setup.as_ref()?.geometry.frames());
+            end.reported = min(
+                end.position,
+                before.saturating_add(frames.saturating_sub(1)),
+            );
+            if end.reported < end.position {
+                port?.expire_timer_now();
+            }
+            // A remainder of a 32-bit number.
+            let frames = end.reported.checked_rem(frames).unwrap_or(0) as u32;
+            return Some(Report {
+                frames,
+                lost: false,
+            });
         } else if lost && stops_at_its_end(&port?, end.setup.as_ref()?) {
             return None;
         }
-        Some(end.ring_position())
+        let frames = end.ring_position();
+        Some(Report { frames, lost })
     }
 
     /// What the sample clock showed when the position of an end was last asked for; `None` if there is no

@@ -146,6 +146,10 @@ impl pcm::Ops for Stream {
         substream.constrain_periods_to_integer()?;
         substream.attach(line.cable.clone(), port(direction))?;
         let timer = line.timer.open(&line.cable, direction)?;
+        if timer.is_some() {
+            // Whoever waits for a source that does not tick is told so after a while.
+            substream.withhold(Info::NO_PERIOD_WAKEUP);
+        }
         let mut cable = line.cable.lock();
         if cable.habits.wait_for_peer {
             substream.wait_for_ever();
@@ -190,7 +194,7 @@ impl pcm::Ops for Stream {
             }
             Trigger::Stop => state.stop(direction, Activity::Stopped, &ports, now, timer),
             Trigger::PausePush => state.stop(direction, Activity::Paused, &ports, now, timer),
-            Trigger::Drain => state.drain(&ports, now),
+            Trigger::Drain => state.drain(direction, &ports, now),
             Trigger::Suspend => state.suspend(direction, &ports, now, timer),
         }
         if direction == Direction::Playback {
@@ -205,10 +209,14 @@ impl pcm::Ops for Stream {
         Ok(())
     }
 
-    fn pointer(stream: &Self, _substream: &Querying<'_>) -> Option<u32> {
+    fn pointer(stream: &Self, substream: &Querying<'_>) -> Option<u32> {
         let mut guard = stream.line.cable.lock();
         let (state, ports) = guard.split();
-        state.report_position(stream.direction, &ports, Ktime::now())
+        let report = state.report_position(stream.direction, &ports, Ktime::now())?;
+        if report.lost {
+            substream.note_lost_ring();
+        }
+        Some(report.frames)
     }
 
     fn audio_time(

@@ -7,8 +7,10 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/fcntl.h>
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
+#include <linux/jiffies.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
@@ -99,9 +101,51 @@ snd_pcm_uframes_t rust_helper_snd_pcm_wakeup_frames(struct snd_pcm_substream *su
 	/* Without the lock: it is right most of the time, and nothing is lost if not. */
 	if (substream->timer_running || READ_ONCE(runtime->fasync))
 		return 0;
+	/* The core silences what has been played at the end of each period. */
+	if (READ_ONCE(runtime->silence_size))
+		return 0;
 	/* As snd_pcm_update_state() does. */
 	twake = READ_ONCE(runtime->twake);
 	return twake ? twake : READ_ONCE(runtime->control->avail_min);
+}
+
+/*
+ * In a stream without period wake-ups the core concludes from jiffies how many rings have gone by, in a
+ * loop that has no end if a ring is shorter than a jiffy. The driver knows better, and says if any have.
+ */
+void rust_helper_snd_pcm_trust_position(struct snd_pcm_substream *substream, bool lost);
+void rust_helper_snd_pcm_trust_position(struct snd_pcm_substream *substream, bool lost)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+
+	if (runtime->no_period_wakeup && (!lost || runtime->hw_ptr_buffer_jiffies < 2))
+		runtime->hw_ptr_jiffies = jiffies;
+}
+
+/* Is this a read or write that may wait? */
+bool rust_helper_snd_pcm_may_wait(struct snd_pcm_substream *substream);
+bool rust_helper_snd_pcm_may_wait(struct snd_pcm_substream *substream)
+{
+	return substream->runtime->twake && !(substream->f_flags & O_NONBLOCK);
+}
+
+/*
+ * The greatest of the values of the other substreams that are linked with this one and have the same
+ * callbacks. The caller is in a trigger: the group is locked.
+ */
+u64 rust_helper_snd_pcm_max_linked(struct snd_pcm_substream *substream,
+				   u64 (*value)(struct snd_pcm_substream *));
+u64 rust_helper_snd_pcm_max_linked(struct snd_pcm_substream *substream,
+				   u64 (*value)(struct snd_pcm_substream *))
+{
+	struct snd_pcm_substream *s;
+	u64 greatest = 0;
+
+	snd_pcm_group_for_each_entry(s, substream) {
+		if (s != substream && s->ops == substream->ops)
+			greatest = max(greatest, value(s));
+	}
+	return greatest;
 }
 
 /* Those who wait in a drain or a poll look anew, and wait again. */

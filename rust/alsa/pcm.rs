@@ -200,8 +200,8 @@ pub enum Trigger {
     /// It goes on after a suspend.
     Resume,
     /// The application has written all that there will be, and waits for its end. Only with
-    /// [`Info::DRAIN_TRIGGER`], and only to a stream that runs: a drain that starts the stream sends
-    /// `Start`, in [`State::Prepared`].
+    /// [`Info::DRAIN_TRIGGER`]. A drain that starts the stream sends `Start` instead, in
+    /// [`State::Prepared`]; one of a capture that has been stopped already sends this all the same.
     Drain,
 }
 

@@ -136,6 +136,8 @@ pub(crate) struct End {
     pub(super) has_heard: bool,
     /// The position at which it stays, if it is a capture that is over.
     pub(super) end: Option<u64>,
+    /// Whether that has been put off for its reader.
+    pub(super) extended: bool,
     /// The rate shift with which it last ran, by the system's clock.
     pub(crate) shift: u32,
 }
@@ -160,6 +162,7 @@ impl End {
         held: None,
         has_heard: false,
         end: None,
+        extended: false,
         shift: 0,
     };
 

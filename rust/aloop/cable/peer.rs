@@ -8,9 +8,13 @@
 //!   whatever becomes of the other.
 //! - *End with the peer* (`end_with_peer`): when a player whose sound was heard is closed, the recorder
 //!   hears silence to the end of its period, for there are programs that lose a period that is not
-//!   complete; then no more, and when it has read all there is, its stream is stopped.
+//!   complete; then no more, and when it has read all there is, its stream is stopped, and with it those
+//!   that it is linked with. A recorder that waits for more than there is gets that, in silence.
+//!
+//! A stream that is prepared anew, as after an xrun, starts anew: it waits, and has heard nobody.
 
 use super::{
+    engine::stops_at_its_end,
     port,
     Activity,
     End,
@@ -18,6 +22,7 @@ use super::{
     State,
     CAPTURE, //
 };
+use crate::ring::left_to_read;
 use alsa::{
     pcm::{
         self,
@@ -76,6 +81,14 @@ impl State {
         if !self.habits.end_with_peer || !moves || !capture.has_heard {
             return;
         }
+        if ports
+            .get(CAPTURE)
+            .zip(capture.setup.as_ref())
+            .is_some_and(|(port, setup)| !stops_at_its_end(&port, setup))
+        {
+            // One that reads what it likes, as dsnoop does: it has asked never to be stopped.
+            return;
+        }
         if let Some(setup) = &capture.setup {
             let period = u64::from(setup.params.period_size);
             // No position comes near 2^64.
@@ -90,15 +103,32 @@ impl State {
 
 impl End {
     /// What is to be done about a capture that is over. `own` is its port.
-    pub(super) fn look_for_reader(&self, own: &Port<'_>, setup: &Setup) -> pcm::Action {
+    pub(super) fn look_for_reader(&mut self, own: &Port<'_>, setup: &Setup) -> pcm::Action {
         let pointers = own.pointers();
-        let known = pointers.hw_ptr.checked_rem(setup.params.buffer_size.into());
-        if known != Some(self.ring_position().into()) {
+        if self.reported != self.position {
             // The core has not been told of the last frames yet.
             pcm::Action::PeriodElapsed
         } else if pointers.hw_ptr == pointers.appl_ptr {
             pcm::Action::Stop(pcm::StopState::Setup)
         } else {
+            // A reader that waits for more than there is will not come. It gets as much silence as it
+            // lacks; once, for one that always does would go on for ever.
+            let left = left_to_read(
+                pointers.hw_ptr,
+                pointers.appl_ptr,
+                pointers.boundary,
+                setup.params.buffer_size,
+                self.position,
+            );
+            let wanted = own.wakeup_frames();
+            if left >= wanted {
+                return pcm::Action::None;
+            }
+            if self.extended || wanted > setup.params.buffer_size.into() {
+                return pcm::Action::Stop(pcm::StopState::Setup);
+            }
+            self.extended = true;
+            self.end = Some(self.position.saturating_add(wanted.saturating_sub(left)));
             pcm::Action::None
         }
     }

@@ -116,8 +116,13 @@ impl State {
     }
 
     /// The application has written all that there will be: its end is waited for.
-    pub(crate) fn drain(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
+    pub(crate) fn drain(&mut self, direction: Direction, ports: &PortTable<'_, 2>, now: Ktime) {
+        if direction == Direction::Capture {
+            // Its application reads what is there.
+            return;
+        }
         self.update(ports, now);
+        self.playback.deferred = None;
         self.arm(Direction::Playback, ports, now);
         if let (Activity::Waiting, Some(own)) = (self.playback.activity, ports.get(PLAYBACK)) {
             look_later(&own, now);
@@ -160,10 +165,8 @@ impl State {
         match end.activity {
             Activity::Running if end.is_held(now) => pcm::Action::None,
             Activity::Running if end.has_played_out(own.as_ref()) => {
-                // What the core does at the end of a drain that it notices. (Linked streams are
-                // stopped as well here.)
                 end.played_out = true;
-                pcm::Action::Stop(pcm::StopState::Setup)
+                pcm::Action::PeriodElapsed
             }
             Activity::Running => self.elapsed(direction, own),
             Activity::Waiting if own.is_some_and(|own| own.state() == pcm::State::Draining) => {
@@ -193,7 +196,10 @@ impl State {
                     self.arm(direction, ports, Ktime::from_nanos(earliest));
                 }
             }
-            Activity::Waiting if own.state() == pcm::State::Draining => {
+            // One that is prepared is just being started, maybe by a drain.
+            Activity::Waiting
+                if direction == Direction::Playback && own.state() != pcm::State::Running =>
+            {
                 look_later(&own, expired_at);
             }
             _ => {}
@@ -221,14 +227,9 @@ impl State {
         if own.state() != pcm::State::Draining || written(&own, end, &setup) > 0 {
             return pcm::Action::None;
         }
-        // The core then asks for the position and finds the stream drained. It knows a period wake-up
-        // that comes too early by that half a ring has not gone by since the last: that is so with two
-        // periods or more.
-        if setup.params.period_size < setup.params.buffer_size {
-            return pcm::Action::PeriodElapsed;
-        }
+        // The core then asks for the position and finds the stream drained.
         end.played_out = true;
-        pcm::Action::Stop(pcm::StopState::Setup)
+        pcm::Action::PeriodElapsed
     }
 
     /// Lets the period timers of the ends that run expire at once.
@@ -252,7 +253,8 @@ impl End {
     /// the core wakes nobody, and it would wait for another period.
     ///
     /// What it has taken is mostly known before ([`State::acknowledge`]), and the timer armed for the
-    /// right time. An application that moves its pointer in mapped memory says nothing.
+    /// right time. An application that moves its pointer in mapped memory, or waits in a read or write,
+    /// says nothing.
     fn period_wakeup(
         &mut self,
         direction: Direction,

@@ -109,7 +109,7 @@ struct Open<T: Ops> {
     /// the hub's lock.
     #[pin]
     ring: SpinLockIrqSave<Option<RawRing>>,
-    /// When the stream was last triggered.
+    /// When the stream was last triggered since it was prepared; 0 if it was not.
     triggered: Atomic<u64>,
     data: T::Stream,
 }
@@ -225,8 +225,12 @@ impl<T: Ops> Glue<T> {
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
             let runtime = this.runtime();
-            // SAFETY: Nobody else uses the runtime yet.
-            unsafe { (*runtime).hw = T::HARDWARE.to_raw() };
+            // SAFETY: Nobody else uses runtime and substream yet. The time that reads and writes wait,
+            // unlike all else, would stay from one who has opened the substream before.
+            unsafe {
+                (*runtime).hw = T::HARDWARE.to_raw();
+                (*substream).wait_time = 0;
+            }
 
             let mut opening = Opening::new(this);
             let stream = T::open(data, &mut opening)?;
@@ -348,6 +352,7 @@ impl<T: Ops> Glue<T> {
         from_result(|| {
             // SAFETY: `open` has succeeded; the runtime is freed only after it has been unlinked.
             let open = unsafe { Self::opened(substream) };
+            open.triggered.store(0, Relaxed);
             let has_buffer = open.has_buffer.lock();
             if !*has_buffer {
                 return Err(ebadfd());
@@ -421,29 +426,51 @@ impl<T: Ops> Glue<T> {
         }
     }
 
-    /// The time of a trigger: for those that linked substreams get one after the other, without
-    /// exception and with interrupts off, the time of the first.
+    /// The time of a trigger: for those that linked substreams get one after the other, with interrupts
+    /// off, the time of the first.
     ///
-    /// The core leaves out substreams that don't run when it stops, suspends or resumes linked ones: the
-    /// first may not have been told of that trigger.
+    /// All of them pause, or go on after a pause, in the order in which they are linked. Not all need
+    /// start together: a drain starts only players that have something to play. But all have been
+    /// prepared together, so one that has been triggered since has been started just now.
+    ///
+    /// The core leaves out substreams that don't run when it stops, suspends or resumes linked ones: none
+    /// of them is sure to have been told of that trigger.
     fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
-        let alike = matches!(
-            command,
-            Trigger::Start | Trigger::PausePush | Trigger::PauseRelease
-        );
-        if alike {
-            // SAFETY: The substream is being triggered: the group that it belongs to is locked.
-            let first = unsafe { bindings::snd_pcm_first_linked(open.substream.as_ptr()) };
-            if first != open.substream.as_ptr() {
-                // SAFETY: It has the same callbacks and is linked. So its `open` has succeeded, and its
-                // runtime is not freed before it is unlinked, for which the group must not be locked.
-                let first = unsafe { Self::opened(first) };
-                return Ktime::from_nanos(first.triggered.load(Relaxed));
+        let own = open.substream.as_ptr();
+        let time = match command {
+            // SAFETY: The substream is being triggered: the group that it belongs to is locked. The
+            // function is made for substreams with these callbacks, and called for no other.
+            Trigger::Start => unsafe { bindings::snd_pcm_max_linked(own, Some(Self::triggered)) },
+            Trigger::PausePush | Trigger::PauseRelease => {
+                // SAFETY: As above.
+                let first = unsafe { bindings::snd_pcm_first_linked(own) };
+                if first == own {
+                    0
+                } else {
+                    // SAFETY: It has the same callbacks and is linked.
+                    unsafe { Self::triggered(first) }
+                }
             }
+            _ => 0,
+        };
+        if time != 0 {
+            open.triggered.store(time, Relaxed);
+            return Ktime::from_nanos(time);
         }
         let now = Ktime::now();
         open.triggered.store(now.as_nanos(), Relaxed);
         now
+    }
+
+    /// When a substream was last triggered since it was prepared, in nanoseconds; or 0.
+    ///
+    /// # Safety
+    ///
+    /// `substream` must have these callbacks and be linked with one that is being triggered.
+    unsafe extern "C" fn triggered(substream: *mut bindings::snd_pcm_substream) -> u64 {
+        // SAFETY: It has been opened with these callbacks; its runtime is not freed before it is
+        // unlinked, for which the group must not be locked.
+        unsafe { Self::opened(substream) }.triggered.load(Relaxed)
     }
 
     /// # Safety
@@ -490,7 +517,11 @@ impl<T: Ops> Glue<T> {
             }
         }
         // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
-        match T::pointer(&open.data, &unsafe { Querying::new(this) }) {
+        let querying = unsafe { Querying::new(this) };
+        let position = T::pointer(&open.data, &querying);
+        // SAFETY: The substream has a runtime, and the stream lock is held.
+        unsafe { bindings::snd_pcm_trust_position(substream, querying.has_lost_ring()) };
+        match position {
             Some(frames) => frames as bindings::snd_pcm_uframes_t,
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
@@ -550,6 +581,11 @@ impl<T: Ops> Glue<T> {
         let open = unsafe { Self::opened(substream) };
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
+        // In a read or write that may wait, the core notes only after this what it waits for.
+        // SAFETY: The substream has a runtime, and the stream lock is held.
+        if unsafe { bindings::snd_pcm_may_wait(substream) } {
+            return 0;
+        }
         // SAFETY: As in `pointer`.
         T::acknowledge(&open.data, &unsafe { Querying::new(this) });
         0

@@ -13,8 +13,9 @@
 //! found at a port stays valid as long as the lock is held, although it belongs to a stream whose
 //! own lock is not held.
 //!
-//! Order of locks: stream lock, a lock of the substream's own, hub lock, the timer queue's lock. Nothing that takes a stream lock
-//! may be called with the hub's lock held; the callbacks are made such that there is no occasion.
+//! Order of locks: stream lock, a lock of the substream's own, hub lock, the timer queue's lock.
+//! Nothing that takes a stream lock may be called with the hub's lock held; the callbacks are made
+//! such that there is no occasion.
 
 use super::{
     ring::{

@@ -160,6 +160,11 @@ impl Info {
     pub const LINK_SYNCHRONIZED_TIME: Self =
         Self(bindings::SNDRV_PCM_INFO_HAS_LINK_SYNCHRONIZED_ATIME);
 
+    /// The bits of `snd_pcm_hardware::info`.
+    pub(crate) const fn bits(self) -> u32 {
+        self.0
+    }
+
     /// Whether all of `other` is offered.
     pub(crate) const fn has(self, other: Self) -> bool {
         self.0 & other.0 == other.0

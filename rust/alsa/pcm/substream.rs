@@ -19,6 +19,7 @@ use super::{
     },
     hw::{
         is_interleaved,
+        Info,
         Params, //
     },
     ring::Ring,
@@ -30,7 +31,10 @@ use crate::{
     control,
     time::Ktime, //
 };
-use core::ops::Deref;
+use core::{
+    cell::Cell,
+    ops::Deref, //
+};
 use kernel::{
     error::to_result,
     prelude::*,
@@ -189,6 +193,12 @@ impl<'a> Opening<'a> {
         Ok(())
     }
 
+    /// Takes back some of what the hardware description offers, for this stream.
+    pub fn withhold(&mut self, info: Info) {
+        // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
+        unsafe { (*self.runtime()).hw.info &= !info.bits() };
+    }
+
     /// Lets reads and writes wait as long as they have to.
     ///
     /// By default the core takes a device for broken, and returns `EIO`, that has not moved for the
@@ -297,19 +307,38 @@ impl<'a> Triggering<'a> {
 }
 
 /// A substream whose position is asked for. The stream lock is held, interrupts are off.
-pub struct Querying<'a>(&'a Substream);
+pub struct Querying<'a> {
+    substream: &'a Substream,
+    lost_ring: Cell<bool>,
+}
 
 impl<'a> Querying<'a> {
     /// # Safety
     ///
     /// For `'a`, the lock of the substream must be held and nothing may set its parameters.
     pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
-        Self(substream)
+        Self {
+            substream,
+            lost_ring: Cell::new(false),
+        }
     }
 
     /// What the stream is set to.
     pub fn params(&self) -> Params {
-        self.0.params()
+        self.substream.params()
+    }
+
+    /// Says in `pointer` that the ring has gone by once or more since the last `pointer`.
+    ///
+    /// The core knows positions modulo the ring. In a stream without period wake-ups it guesses from the
+    /// time how many rings have gone by; that is right at the nominal speed and as long as the stream
+    /// moves all the time. It does so only if told.
+    pub fn note_lost_ring(&self) {
+        self.lost_ring.set(true);
+    }
+
+    pub(crate) fn has_lost_ring(&self) -> bool {
+        self.lost_ring.get()
     }
 }
 
@@ -354,7 +383,7 @@ deref_to_substream!(
     Opening substream,
     Preparing substream,
     Triggering substream,
-    Querying 0,
+    Querying substream,
     Expired substream,
 );
 

@@ -350,6 +350,7 @@ fn now(ctx: &Context) -> Result<Context, Fail> {
         index: number.ok_or_else(|| format!("no number in {}", link.display()))?,
         module: ctx.module.clone(),
         seed: ctx.seed,
+        reference: None,
     })
 }
 
