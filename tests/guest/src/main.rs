@@ -39,6 +39,7 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
                  (default: all but `timing`, `matrix`, `races`, `power`, `probe` and `faults`)
+  --skip NAME    leave this group out; may be given more than once
   --seed N       what `races` and `probe` draw their lots from (default: a number that they print)
   --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
@@ -48,6 +49,7 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 struct Options {
     card: String,
     groups: Vec<String>,
+    skipped: Vec<String>,
     filter: Option<String>,
     list: bool,
     seed: u64,
@@ -58,6 +60,7 @@ fn parse() -> Result<Option<Options>, String> {
     let mut options = Options {
         card: "Loopback".into(),
         groups: Vec::new(),
+        skipped: Vec::new(),
         filter: None,
         list: false,
         reference: None,
@@ -70,6 +73,7 @@ fn parse() -> Result<Option<Options>, String> {
             "--card" => options.card = value()?,
             "--reference" => options.reference = Some(value()?),
             "--group" => options.groups.push(value()?),
+            "--skip" => options.skipped.push(value()?),
             "--seed" => {
                 let text = value()?;
                 options.seed = text.parse().map_err(|_| format!("no seed: {text}"))?;
@@ -120,6 +124,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     if let Some(group) = options
         .groups
         .iter()
+        .chain(&options.skipped)
         .find(|g| !all.iter().any(|t| t.group == g.as_str()))
     {
         return Err(format!("no group {group}"));
@@ -134,6 +139,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     };
     let chosen: Vec<ktap::Test> = all
         .into_iter()
+        .filter(|t| !options.skipped.iter().any(|g| g == t.group))
         .filter(|t| in_group(t) && options.filter.as_ref().is_none_or(|f| t.name.contains(f)))
         .collect();
     if chosen.is_empty() {
