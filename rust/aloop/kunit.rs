@@ -100,11 +100,11 @@ mod clock {
     #[test]
     fn absolute() {
         let mut clock = Absolute::new();
-        assert_eq!(clock.at(7 * SECOND), 7 * SECOND);
+        assert!(clock.at(7 * SECOND) == Some(7 * SECOND));
         clock.set_shift(SHIFT_MIN, 8 * SECOND);
-        assert_eq!(clock.at(12 * SECOND), 13 * SECOND);
+        assert!(clock.at(12 * SECOND) == Some(13 * SECOND));
         clock.set_shift(SHIFT_NOMINAL, 12 * SECOND);
-        assert_eq!(clock.at(20 * SECOND), 21 * SECOND);
+        assert!(clock.at(20 * SECOND) == Some(21 * SECOND));
     }
 
     /// What does not fit saturates.

@@ -134,7 +134,12 @@ impl UnregisteredCard {
     /// What the core returns; the card has been freed then.
     pub fn register(self) -> Result<Registration> {
         // SAFETY: The card is valid.
-        to_result(unsafe { bindings::snd_card_register(self.as_raw()) })?;
+        let registered = to_result(unsafe { bindings::snd_card_register(self.as_raw()) });
+        if registered.is_err() {
+            // SAFETY: The card is valid, and about to be freed.
+            unsafe { bindings::alsa_card_unregister_halves(self.as_raw()) };
+        }
+        registered?;
         // INVARIANT: The card is registered. `self` is not dropped, so that it is not freed.
         let registration = Registration(self.0);
         core::mem::forget(self);

@@ -39,6 +39,29 @@ void rust_helper_snd_card_unref(struct snd_card *card)
 	snd_card_unref(card);
 }
 
+/*
+ * If the playback of a PCM device was registered and its capture could not be, the core forgets the
+ * playback: it neither disconnects it nor gives back its reference to the card, for which
+ * snd_card_free() then waits for ever. To be called when snd_card_register() has failed.
+ */
+void rust_helper_alsa_card_unregister_halves(struct snd_card *card);
+void rust_helper_alsa_card_unregister_halves(struct snd_card *card)
+{
+	struct snd_device *dev;
+	struct snd_pcm *pcm;
+	int i;
+
+	list_for_each_entry(dev, &card->devices, list) {
+		if (dev->type != SNDRV_DEV_PCM || dev->state == SNDRV_DEV_REGISTERED)
+			continue;
+		pcm = dev->device_data;
+		for (i = 0; i < ARRAY_SIZE(pcm->streams); i++) {
+			if (pcm->streams[i].dev && device_is_registered(pcm->streams[i].dev))
+				snd_unregister_device(pcm->streams[i].dev);
+		}
+	}
+}
+
 unsigned int rust_helper_alsa_current_pid(void);
 unsigned int rust_helper_alsa_current_pid(void)
 {
