@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 RELEASE ?= $(shell uname -r)
 MO := $(CURDIR)/build/host
 
-.PHONY: all module stock kdir install demo test bench fmt check doc shell clean distclean help
+.PHONY: all module stock kdir install demo test test-clients bench fmt check doc shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -38,6 +38,9 @@ test:
 bench:
 	@tests/bench/run $(if $(QUICK),--quick)
 
+test-clients:
+	@tests/run clients clients-long
+
 fmt:
 	@scripts/check-static fmt
 
@@ -67,6 +70,7 @@ help:
 	@echo '  make test       run all the tests'
 	@echo '  make bench      measure the C driver and ours in one boot: tables and plots in build/bench'
 	@echo '                  (QUICK=1: for a moment only; tests/bench/publish: into the documents)'
+	@echo '  make test-clients  all tests with the programs that people use, the long ones too'
 	@echo '  make check      the static checks only: rustfmt, clippy, shellcheck'
 	@echo '  make shell      a shell in the stock kernel, with the modules at hand'
 	@echo '                  (qemu/run --help: any command, and what else it can do)'

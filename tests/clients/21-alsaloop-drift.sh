@@ -1,0 +1,83 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# alsaloop between two cards whose clocks disagree by 200 ppm, for ten minutes: it holds its latency by
+# the control "PCM Rate Shift 100000" of the one or of the other, and not a frame is lost.
+# Guest: --deterministic --memory 2048 (ten minutes of audio take a minute)
+# Long: ten minutes of audio, five times
+# shellcheck disable=SC2317,SC2329 # example calls the functions
+. "$(dirname "$0")/lib.sh"
+
+load enable=1,1 id=Loopback,Second
+LIMIT=900
+MINUTES=10
+SHIFT="PCM Rate Shift 100000"
+
+# How far the second card's player lags behind the first card's, in frames: alsaloop's latency, and a
+# constant. Between two equal readings of the one, the other didn't move far.
+lag() { echo $(($(field p 0 0 hw_ptr) - $(field p 0 0 hw_ptr Second))); }
+
+# drift MODE CARD PPM LIMIT: lets CARD's clock be off by so much, loops in this sync mode, and expects
+# the lag to stay within LIMIT frames from the second minute on
+drift() {
+	local mode=$1 card=$2 ppm=$3 limit=$4 n values=()
+	sox -D audio.wav long.wav remix 1 repeat $((MINUTES * 60 * 10 / 44))
+	cset "$card" "$SHIFT" 1 0 $((100000 - ppm / 10))
+	# The speed of a card that runs free is what it is.
+	alsaloop -C hw:Loopback,1,0 -P hw:Second,0,0 -a off -c 1 -t 100000 -S "$mode" \
+		-x "iface=PCM,name='$SHIFT',device=1,subdevice=0" &
+	loop=$!
+	capturing 1 0
+	playing 0 0 Second
+	arecord -q -D hw:Second,1,0 -f S16_LE -c 1 -r 48000 recorded.wav &
+	recorder=$!
+	capturing 1 0 Second
+	aplay -q -D hw:Loopback,0,0 long.wav &
+	player=$!
+	playing 0 0
+	for ((n = 0; n < MINUTES * 60 - 10; n++)); do
+		wait_until at_second $((n + 1))
+		values+=("$(lag)")
+	done
+	echo "shifts: $(cget Loopback "$SHIFT" 1 0), $(cget Second "$SHIFT" 1 0)"
+	wait $player
+	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr Second) + 24000)) Second
+	end_of $recorder
+	kill -0 $loop || fail "alsaloop has ended"
+	end_of $loop
+	# From the second minute on.
+	printf '%s\n' "${values[@]:60}" | sort -n >sorted
+	spread=$(($(tail -n 1 sorted) - $(head -n 1 sorted)))
+	echo "measured: latency within $spread frames for $((MINUTES - 1)) minutes"
+	((spread <= limit)) || fail "latency: ${values[*]}"
+}
+at_second() { (($(field p 0 0 hw_ptr) >= $1 * 48000)); }
+
+# The control's step is 10 ppm: a frame in two seconds. alsaloop corrects now and then.
+captshift_fast() {
+	drift 2 Second 200 480
+	exact long.wav recorded.wav
+}
+example captshift_fast "captshift: the playing card is 200 ppm too fast"
+captshift_slow() {
+	drift 2 Second -200 480
+	exact long.wav recorded.wav
+}
+example captshift_slow "captshift: the playing card is 200 ppm too slow"
+playshift_fast() {
+	drift 3 Loopback 200 480
+	exact long.wav recorded.wav
+}
+example playshift_fast "playshift: the recorded card is 200 ppm too fast"
+playshift_slow() {
+	drift 3 Loopback -200 480
+	exact long.wav recorded.wav
+}
+example playshift_slow "playshift: the recorded card is 200 ppm too slow"
+
+# What it would be without: 5760 frames in ten minutes, more than alsaloop holds.
+without() {
+	not drift 0 Second 200 480
+}
+example without "without sync, the same clocks drift apart"
+
+report

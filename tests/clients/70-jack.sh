@@ -1,0 +1,131 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# JACK servers on the ends of cables, and zita-ajbridge, which joins a cable to a server with a clock of
+# its own.
+# Guest: --deterministic (a busy host makes no overruns)
+# shellcheck disable=SC2317,SC2329 # example calls the functions
+. "$(dirname "$0")/lib.sh"
+
+load enable=1,1 id=Loopback,Second
+export JACK_NO_AUDIO_RESERVATION=1
+
+# server NAME JACKD-OPTION...: starts a server, and waits until it serves
+server() {
+	local name=$1
+	shift
+	jackd -n "$name" "$@" >"$name.jackd" 2>&1 &
+	wait_until jack_lsp -s "$name"
+}
+# play_into SERVER FILE: by GStreamer, which connects to the server's outputs
+play_into() {
+	JACK_DEFAULT_SERVER=$1 gst-launch-1.0 -q filesrc location="$2" ! wavparse ! audioconvert ! \
+		jackaudiosink connect=auto
+}
+# record_from SERVER SECONDS FILE PORT...
+record_from() {
+	local server=$1 seconds=$2 file=$3
+	shift 3
+	JACK_DEFAULT_SERVER=$server jack_rec -f "$file" -d "$seconds" -b 16 "$@"
+}
+no_xrun() { not grep -iE 'xrun|late' "$@"; }
+
+player_end() {
+	arecord -q -I -D hw:Loopback,1,0 -f S32_LE -c 2 -r 48000 -t raw recorded &
+	recorder=$!
+	capturing 1 0
+	server one -R -d alsa -P hw:Loopback,0,0 -r 48000 -p 256 -n 3
+	playing 0 0
+	play_into one audio.wav
+	stop_recorder $recorder 1 0
+	joined recorded 32
+	no_xrun one.jackd
+	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
+}
+example player_end "jackd -d alsa -P hw:Loopback,0,0: what JACK plays is recorded by arecord -I"
+
+recorder_end() {
+	server two -R -d alsa -C hw:Loopback,1,1 -i 2 -r 48000 -p 256 -n 3
+	capturing 1 1
+	record_from two 6 recorded.wav system:capture_1 system:capture_2 &
+	recorder=$!
+	wait_until says jackrec jack_lsp -s two
+	play_apart hw:Loopback,0,1 FLOAT_LE -e floating-point -b 32
+	wait $recorder
+	no_xrun two.jackd
+	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
+}
+example recorder_end "jackd -d alsa -C hw:Loopback,1,1: what aplay -I plays, JACK records"
+
+both_ends() {
+	server one -R -d alsa -P hw:Loopback,0,2 -r 48000 -p 128 -n 2
+	server two -R -d alsa -C hw:Loopback,1,2 -i 2 -r 48000 -p 128 -n 2
+	record_from two 7 recorded.wav system:capture_1 system:capture_2 &
+	recorder=$!
+	wait_until says jackrec jack_lsp -s two
+	play_into one audio.wav
+	wait $recorder
+	no_xrun one.jackd two.jackd
+	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
+}
+example both_ends "jackd on both ends of a cable, 128 frames a period"
+
+duplex() {
+	# One server, both directions: what it plays into one cable comes back from there.
+	server one -R -d alsa -P hw:Loopback,0,3 -C hw:Loopback,1,3 -r 48000 -p 64 -n 3
+	record_from one 7 recorded.wav system:capture_1 system:capture_2 &
+	recorder=$!
+	wait_until says jackrec jack_lsp -s one
+	play_into one audio.wav
+	wait $recorder
+	no_xrun one.jackd
+	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
+}
+example duplex "jackd -P hw:Loopback,0,3 -C hw:Loopback,1,3: one server, duplex, 64 frames"
+
+# The bridge resamples. It says when it has lost step and begins anew: that may happen once.
+bridge_in() { # RATE-SHIFT SPEED
+	server one -R -d dummy -r 48000 -p 256
+	aplay -q -I -D hw:Loopback,0,4 -f S16_LE -c 2 -r 48000 /dev/zero /dev/zero &
+	zero=$!
+	playing 0 4
+	cset Loopback "PCM Rate Shift 100000" 1 4 "$1"
+	JACK_DEFAULT_SERVER=one stdbuf -oL zita-a2j -v -d hw:Loopback,1,4 -j bridge -c 2 -r 48000 -p 256 -n 3 >bridge.log 2>&1 &
+	wait_until says bridge:capture_2 jack_lsp -s one
+	end_of $zero
+	# Locked, after some seconds.
+	aplay -q -I -D hw:Loopback,0,4 -d 15 -f S16_LE -c 2 -r 48000 /dev/zero /dev/zero
+	record_from one 8 recorded.wav bridge:capture_1 bridge:capture_2 &
+	recorder=$!
+	wait_until says jackrec jack_lsp -s one
+	play_apart hw:Loopback,0,4 S16_LE -b 16
+	wait $recorder
+	tail -n 3 bridge.log | sed "s,^,measured: ,"
+	[[ $(grep -c 'Starting synchronisation' bridge.log || true) == 1 ]]
+	alike --correlation 0.99 --wander 3 --speed "$2" audio.wav recorded.wav
+}
+a2j() { bridge_in 100000 1; }
+example a2j "zita-a2j: a cable into JACK, in step from the beginning"
+a2j_drift() { bridge_in 99900 1.001001; }
+example a2j_drift "zita-a2j follows a cable that is 0.1 % too fast, without a break"
+
+j2a() {
+	server one -R -d dummy -r 48000 -p 256
+	arecord -q -I -D hw:Loopback,1,5 -f S16_LE -c 2 -r 48000 -t raw recorded &
+	recorder=$!
+	capturing 1 5
+	JACK_DEFAULT_SERVER=one stdbuf -oL zita-j2a -v -d hw:Loopback,0,5 -j bridge -c 2 -r 48000 -p 256 -n 3 >bridge.log 2>&1 &
+	wait_until says bridge:playback_2 jack_lsp -s one
+	playing 0 5
+	# Locked, after some seconds.
+	wait_until has_read 1 5 $(($(field c 1 5 hw_ptr) + 720000))
+	JACK_DEFAULT_SERVER=one gst-launch-1.0 -q filesrc location=audio.wav ! wavparse ! audioconvert ! \
+		jackaudiosink connect=auto-forced port-pattern=bridge
+	stop_recorder $recorder 1 5
+	joined recorded 16
+	tail -n 3 bridge.log | sed "s,^,measured: ,"
+	[[ $(grep -c 'Starting synchronisation' bridge.log || true) == 1 ]]
+	alike --correlation 0.99 --wander 3 audio.wav recorded.wav
+}
+example j2a "zita-j2a: JACK into a cable"
+
+report

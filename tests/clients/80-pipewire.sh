@@ -1,0 +1,132 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+# PipeWire with WirePlumber, as a desktop has them: the card is found by udev, and is a sink and a
+# source.
+# Guest: --deterministic (a busy host makes no overruns)
+# shellcheck disable=SC2317,SC2329 # example calls the functions
+. "$(dirname "$0")/lib.sh"
+
+# What an init system does.
+load enable=1
+mkdir -p /run/udev /run/dbus
+dbus-uuidgen --ensure
+export SYSTEMD_IGNORE_CHROOT=1
+/usr/lib/systemd/systemd-udevd --daemon 2>/dev/null
+udevadm trigger --action=add
+udevadm settle
+dbus-daemon --system --fork
+export DBUS_SESSION_BUS_ADDRESS=unix:path=$XDG_RUNTIME_DIR/bus
+dbus-daemon --session --address="$DBUS_SESSION_BUS_ADDRESS" --fork
+
+SINK=alsa_output.platform-snd_aloop.0.analog-stereo
+SOURCE=alsa_input.platform-snd_aloop.0.analog-stereo
+
+# session: starts the session's servers, which find the card's device 0: a sink, that is heard at
+# hw:Loopback,1,0, and a source, that hears what is played at hw:Loopback,1,0.
+# (PipeWire does not look at a card while its first subdevices are in use.)
+session() {
+	rm -rf ~/.local/state "$XDG_RUNTIME_DIR"/pipewire-* "$XDG_RUNTIME_DIR/pulse"
+	pipewire >pipewire.log 2>&1 &
+	wait_until [ -S "$XDG_RUNTIME_DIR/pipewire-0" ]
+	wireplumber >wireplumber.log 2>&1 &
+	pipewire-pulse >pulse.log 2>&1 &
+	wait_until [ -S "$XDG_RUNTIME_DIR/pulse/native" ]
+	wait_until says "$SINK" pactl list short sinks
+	wait_until says "$SOURCE" pactl list short sources
+	# A volume that is not 1 isn't exact.
+	pactl set-sink-volume "$SINK" 100%
+	pactl set-source-volume "$SOURCE" 100%
+}
+
+found() {
+	session
+	pactl list cards | tee cards
+	grep 'device.name = "alsa_card.platform-snd_aloop.0"' cards
+	grep 'Active Profile: output:analog-stereo+input:analog-stereo' cards
+	grep 'pro-audio: Pro Audio (sinks: 2, sources: 2' cards
+	wpctl status | grep 'Loopback Analog Stereo'
+}
+example found "WirePlumber finds the card, with a sink, a source and the profile Pro Audio"
+
+# Runs the rest as a player into the sink, and records at the other end of the cable.
+played_by() {
+	session
+	arecord -q -I -D hw:Loopback,1,0 -f S32_LE -c 2 -r 48000 -t raw recorded &
+	recorder=$!
+	capturing 1 0
+	"$@"
+	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr) + 48000))
+	end_of $recorder
+	joined recorded 32
+	exact audio.wav recorded.wav
+}
+pw_play() { played_by pw-play audio.wav; }
+example pw_play "pw-play into the sink"
+paplay_sink() { played_by paplay audio.wav; }
+example paplay_sink "paplay, by pipewire-pulse"
+alsa_default() { played_by aplay -q -D pipewire audio.wav; }
+example alsa_default "aplay -D pipewire, which is a desktop's default"
+
+# Runs the rest as a recorder of the source, and plays at the other end of the cable.
+heard_by() {
+	session
+	"$@" &
+	recorder=$!
+	capturing 0 0
+	# A graph that has just started may change its pace yet.
+	wait_until has_read 0 0 48000
+	play_apart hw:Loopback,1,0 S32_LE -b 32
+	wait_until has_read 0 0 $(($(field c 0 0 hw_ptr) + 48000))
+	end_of $recorder
+	exact audio.wav recorded.wav
+}
+pw_record() { heard_by pw-record --target "$SOURCE" --format s16 --rate 48000 --channels 2 recorded.wav; }
+example pw_record "pw-record from the source"
+parecord_source() {
+	heard_by parecord -d "$SOURCE" --latency-msec=50 --format=s16le --rate=48000 --channels=2 --file-format=wav recorded.wav
+}
+example parecord_source "parecord, by pipewire-pulse"
+
+# The source, all the time, into the sink: what is played at the one cable is heard at the other.
+loopback() {
+	session
+	arecord -q -I -D hw:Loopback,1,0 -f S32_LE -c 2 -r 48000 -t raw recorded &
+	recorder=$!
+	capturing 1 0
+	pw-loopback --capture-props "{ target.object = $SOURCE }" \
+		--playback-props "{ target.object = $SINK }" &
+	capturing 0 0
+	playing 0 0
+	# PipeWire matches the one node's rate to the other's: that takes some seconds.
+	wait_until has_read 0 0 720000
+	play_apart hw:Loopback,1,0 S32_LE -b 32
+	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr) + 96000))
+	end_of $recorder
+	joined recorded 32
+	alike --correlation 0.99 --wander 20 audio.wav recorded.wav
+}
+example loopback "pw-loopback from the source to the sink"
+
+# With Pro Audio, both devices of the card are there: a program plays into the one and another
+# records from the other, all within PipeWire.
+pro_audio() {
+	session
+	pactl set-card-profile alsa_card.platform-snd_aloop.0 pro-audio
+	wait_until says pro-output-0 pactl list short sinks
+	wait_until says pro-input-1 pactl list short sources
+	output=alsa_output.platform-snd_aloop.0.pro-output-0
+	input=alsa_input.platform-snd_aloop.0.pro-input-1
+	pactl set-sink-volume $output 100%
+	pactl set-source-volume $input 100%
+	pw-record --target $input --format s16 --rate 48000 --channels 2 recorded.wav &
+	recorder=$!
+	capturing 1 0
+	wait_until has_read 1 0 48000
+	pw-play --target $output audio.wav
+	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr) + 48000))
+	end_of $recorder
+	alike --correlation 0.99 --wander 20 audio.wav recorded.wav
+}
+example pro_audio "profile Pro Audio: from PipeWire through the cable to PipeWire"
+
+report
