@@ -34,8 +34,9 @@ drift() {
 	aplay -q -D hw:Loopback,0,0 long.wav &
 	player=$!
 	playing 0 0
-	for ((n = 0; n < MINUTES * 60 - 10; n++)); do
-		wait_until at_second $((n + 1))
+	# A look every two seconds, as long as the player plays.
+	for ((n = 0; n < MINUTES * 30 - 10; n++)); do
+		nap 2
 		values+=("$(lag)")
 	done
 	echo "shifts: $(cget Loopback "$SHIFT" 1 0), $(cget Second "$SHIFT" 1 0)"
@@ -45,12 +46,11 @@ drift() {
 	kill -0 $loop || fail "alsaloop has ended"
 	end_of $loop
 	# From the second minute on.
-	printf '%s\n' "${values[@]:60}" | sort -n >sorted
+	printf '%s\n' "${values[@]:30}" | sort -n >sorted
 	spread=$(($(tail -n 1 sorted) - $(head -n 1 sorted)))
 	echo "measured: latency within $spread frames for $((MINUTES - 1)) minutes"
 	((spread <= limit)) || fail "latency: ${values[*]}"
 }
-at_second() { (($(field p 0 0 hw_ptr) >= $1 * 48000)); }
 
 # The control's step is 10 ppm: a frame in two seconds. alsaloop corrects now and then.
 captshift_fast() {
