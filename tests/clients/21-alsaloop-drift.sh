@@ -20,14 +20,15 @@ lag() { echo $(($(field p 0 0 hw_ptr) - $(field p 0 0 hw_ptr Second))); }
 # the lag to stay within LIMIT frames from the second minute on
 drift() {
 	local mode=$1 card=$2 ppm=$3 limit=$4 n values=()
-	sox -D audio.wav long.wav remix 1 repeat $((MINUTES * 60 * 10 / 44))
-	cset "$card" "$SHIFT" 1 0 $((100000 - ppm / 10))
-	# The speed of a card that runs free is what it is.
+	converted audio.wav mono.wav -- remix 1
+	sox -D mono.wav long.wav repeat $((MINUTES * 60 * 10 / 44))
 	alsaloop -C hw:Loopback,1,0 -P hw:Second,0,0 -a off -c 1 -t 100000 -S "$mode" \
 		-x "iface=PCM,name='$SHIFT',device=1,subdevice=0" &
 	loop=$!
 	capturing 1 0
 	playing 0 0 Second
+	# Not before: alsaloop sets the controls that it steers to 100000 when it starts.
+	cset "$card" "$SHIFT" 1 0 $((100000 - ppm / 10))
 	arecord -q -D hw:Second,1,0 -f S16_LE -c 1 -r 48000 recorded.wav &
 	recorder=$!
 	capturing 1 0 Second
@@ -39,6 +40,7 @@ drift() {
 		nap 2
 		values+=("$(lag)")
 	done
+	[[ $(cget "$card" "$SHIFT" 1 0) == $((100000 - ppm / 10)) ]] || fail "the drift has gone"
 	echo "shifts: $(cget Loopback "$SHIFT" 1 0), $(cget Second "$SHIFT" 1 0)"
 	wait $player
 	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr Second) + 24000)) Second
