@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Guest: --deterministic (programs that are late lose frames)
-# peer.sh: tests the parameters wait_for_peer and end_with_peer, with arecord and aplay. Its report is
-# KTAP.
+# peer.sh: tests the parameters wait_for_peer and end_with_peer, with arecord and aplay, and with the
+# groups waits and ends of aloop-test. Its reports are KTAP.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
@@ -237,4 +237,22 @@ whole with both, a recording is what was played
 probe a player that plays nothing ends nothing
 one_card one card of two
 END
+
+# For readers and writers of other kinds, aloop-test is beside this script. Each run is a report of its
+# own.
+groups() { # PARAMETERS GROUP...
+	parameters=$1
+	shift
+	echo "# $parameters"
+	# shellcheck disable=SC2086 # one or more words
+	if why=$(load $parameters 2>&1); then
+		"$(dirname "$0")/aloop-test" "$@" || status=1
+	else
+		echo "Bail out! $why"
+		exit 1
+	fi
+}
+groups wait_for_peer=1 --group waits
+groups end_with_peer=1 --group ends
+groups "wait_for_peer=1 end_with_peer=1" --group waits --group ends
 exit $status

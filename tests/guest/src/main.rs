@@ -10,7 +10,8 @@
 //! those of the group `matrix`, every format at every rate, because of their number, and those of
 //! the groups `races`, which want several processors, `power` and `probe`, which suspend the guest
 //! and take the card away (not every guest comes back; the probes compare with another card), and
-//! `faults`, which need a kernel whose allocations can be made to fail.
+//! `faults`, which need a kernel whose allocations can be made to fail, and those of `waits` and `ends`,
+//! which need a card with `wait_for_peer` or `end_with_peer`.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -38,7 +39,8 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all but `timing`, `matrix`, `races`, `power`, `probe` and `faults`)
+                 (default: all but `timing`, `matrix`, `races`, `power`, `probe`, `faults`, `waits`
+                 and `ends`)
   --skip NAME    leave this group out; may be given more than once
   --seed N       what `races` and `probe` draw their lots from (default: a number that they print)
   --reference ID the card of the C driver that the group `probe` compares with
@@ -132,7 +134,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
         [] if options.filter.is_none() => !matches!(
             t.group,
-            "timing" | "matrix" | "races" | "power" | "probe" | "faults"
+            "timing" | "matrix" | "races" | "power" | "probe" | "faults" | "waits" | "ends"
         ),
         [] => true,
         groups => groups.iter().any(|g| g == t.group),

@@ -240,7 +240,9 @@ impl Pcm {
         self.call("SW_PARAMS", k::SW_PARAMS, &mut sw).map(|_| ())
     }
 
-    fn set_thresholds(&mut self, start: u64, stop: u64, avail_min: u64) -> Result<(), Errno> {
+    /// SW_PARAMS: the frames asked for that start the stream, the frames available that stop it, and those
+    /// that wake who waits. `u64::MAX` is never.
+    pub fn set_thresholds(&mut self, start: u64, stop: u64, avail_min: u64) -> Result<(), Errno> {
         const NEVER: u64 = i64::MAX as u64;
         let mut sw = k::SwParams {
             tstamp_mode: 1,

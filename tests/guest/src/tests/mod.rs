@@ -2,6 +2,7 @@
 
 //! The tests, one file per subject. Numbers in names are rules of the card's behaviour.
 
+mod blocking;
 mod client;
 mod comparator;
 mod compat;
@@ -16,11 +17,13 @@ mod follower;
 mod format;
 mod geometry;
 mod limits;
+mod linked;
 mod motion;
 mod names;
 mod notify;
 mod pages;
 mod pause;
+mod peer;
 mod power;
 mod probe;
 mod proc;
@@ -34,6 +37,7 @@ mod ticks;
 mod timers;
 mod timing;
 mod triggers;
+mod unwoken;
 mod wakeups;
 
 use crate::cable::Cable;
@@ -60,6 +64,7 @@ pub fn all() -> Vec<Test> {
         rewind::tests(),
         pause::tests(),
         drain::tests(),
+        linked::tests(),
         format::tests(),
         controls::tests(),
         events::tests(),
@@ -71,9 +76,11 @@ pub fn all() -> Vec<Test> {
         stamps::tests(),
         triggers::tests(),
         wakeups::tests(),
+        unwoken::tests(),
         timers::tests(),
         compat::tests(),
         timing::tests(),
+        blocking::tests(),
         motion::tests(),
         follower::tests(),
         stalls::tests(),
@@ -84,6 +91,7 @@ pub fn all() -> Vec<Test> {
         races::tests(),
         probe::tests(),
         faults::tests(),
+        peer::tests(),
     ]
     .into_iter()
     .flatten()

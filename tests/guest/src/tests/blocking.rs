@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Reads and writes that wait: how long. It can only be judged under the counted clock.
+
+use crate::check;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::kernel::now_ns;
+use crate::ktap::note;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::tests::timing::before_all_others;
+use crate::tests::CABLE;
+use crate::tests::USUAL;
+
+pub fn tests() -> Vec<Test> {
+    Dir::BOTH
+        .into_iter()
+        .map(|dir| {
+            let name = format!(
+                "8.6 a {} that waits for less than avail_min does not wait for that",
+                if dir == Dir::Playback {
+                    "write"
+                } else {
+                    "read"
+                }
+            );
+            let run = move |ctx: &Context| before_all_others().and_then(|()| waits(ctx, dir));
+            Test::new("timing", name, run).limit(60)
+        })
+        .collect()
+}
+
+/// A ring of two periods: who waits for more than the next end of one is too late, or nearly so.
+const CFG: Config = Config {
+    period: 1024,
+    periods: 2,
+    ..USUAL
+};
+
+fn waits(ctx: &Context, dir: Dir) -> Outcome {
+    let ring = CFG.buffer() as u64;
+    // The C driver wakes with the second jiffy after the end of the period at the latest.
+    let late = if ctx.is_c_driver() {
+        8_000_000
+    } else {
+        100_000
+    };
+    for (avail_min, frames) in [(2040, 512), (1500, 512), (2048, 256)] {
+        let what = format!("avail_min {avail_min}, {frames} frames a call");
+        let mut pcm = Pcm::open_with(CABLE.end(ctx, dir), 0)?;
+        pcm.configure(&CFG)?;
+        let start = if dir == Dir::Playback { ring } else { 1 };
+        pcm.set_thresholds(start, ring, avail_min)?;
+        let source = CFG.silence(frames);
+        let mut longest = 0;
+        for call in 0..100 {
+            let begun = now_ns();
+            let moved = match dir {
+                Dir::Playback => pcm.write(&source, 0, frames),
+                Dir::Capture => pcm.read(&mut CFG.nothing(), frames),
+            }
+            .map_err(|e| Fail::Wrong(format!("{what}: call {call}: {e}")))?;
+            check!(moved == frames, "{what}: call {call} has moved {moved}");
+            longest = longest.max(now_ns() - begun);
+        }
+        note(&format!("{what}: at most {:.2} ms", longest as f64 / 1e6));
+        check!(
+            longest <= CFG.period_ns() + late,
+            "{what}: a call took {longest} ns, a period has {}",
+            CFG.period_ns()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! DRAIN of linked streams. It is one call for all of them: those that are prepared are started by it,
+//! if they have something to play, and each ends with its own last frame.
+
+use crate::cable::record;
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::state_name;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::config::SETUP;
+use crate::kernel::now_ns;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::signal::compare;
+use crate::signal::Audio;
+use crate::signal::Expect;
+use crate::tests::LONG;
+use crate::tests::USUAL;
+
+pub fn tests() -> Vec<Test> {
+    vec![
+        Test::new(
+            "drain",
+            "7.8 DRAIN of linked streams that are prepared, in any order of them",
+            |ctx| prepared(ctx, false),
+        ),
+        Test::new(
+            "drain",
+            "7.9 17.2 DRAIN of linked streams that are prepared and recorded, in any order of them",
+            |ctx| prepared(ctx, true),
+        )
+        .c_defect("17.2"),
+        Test::new(
+            "drain",
+            "7.9 17.2 DRAIN of linked players: each to its last frame, one ends before the other",
+            one_ends_first,
+        )
+        .c_defect("17.2"),
+    ]
+}
+
+/// A substream of a group, each on a cable of its own.
+#[derive(Clone, Copy, Debug)]
+enum Member {
+    /// With so many frames in its ring, maybe none.
+    Player(usize),
+    Recorder,
+}
+
+use Member::Player;
+use Member::Recorder;
+
+/// In the order in which they are linked, which is the one in which the core goes through them.
+const GROUPS: [&[Member]; 12] = [
+    &[Player(8000), Recorder],
+    &[Recorder, Player(8000)],
+    &[Player(8000), Player(0)],
+    &[Player(0), Player(8000)],
+    &[Player(8000), Player(0), Recorder],
+    &[Player(8000), Recorder, Player(0)],
+    &[Player(0), Player(8000), Recorder],
+    &[Player(0), Recorder, Player(8000)],
+    &[Recorder, Player(8000), Player(0)],
+    &[Recorder, Player(0), Player(8000)],
+    &[Recorder, Player(8000), Player(0), Player(3001)],
+    &[Player(0), Player(3001), Recorder, Player(8000)],
+];
+
+fn cable(number: usize) -> Cable {
+    Cable {
+        device: 0,
+        subdevice: number as u32,
+    }
+}
+
+/// A recorder of what is played on a cable, with a ring of two seconds, that runs.
+fn listen(ctx: &Context, cable: Cable) -> Result<Pcm, Fail> {
+    let mut rec = cable.recorder(ctx)?;
+    rec.configure(&Config {
+        periods: 200,
+        ..USUAL
+    })?;
+    rec.start()?;
+    Ok(rec)
+}
+
+/// A player, who hears it if anybody, and what it plays.
+struct Playing {
+    play: Pcm,
+    rec: Option<Pcm>,
+    source: Audio,
+}
+
+impl Playing {
+    /// Prepares a player with `frames` frames in its ring.
+    fn prepare(
+        ctx: &Context,
+        number: usize,
+        cfg: &Config,
+        frames: usize,
+        wakes: bool,
+        heard: bool,
+    ) -> Result<Self, Fail> {
+        let cable = cable(number);
+        let mut play = Pcm::open(cable.end(ctx, Dir::Playback))?;
+        if wakes {
+            play.configure(cfg)?;
+        } else {
+            play.configure_unwoken(cfg)?;
+        }
+        let source = cfg.signal(frames, 0x11d0 + number as u64);
+        check_eq!("frames written", play.write(&source, 0, frames)?, frames);
+        let rec = if heard {
+            Some(listen(ctx, cable)?)
+        } else {
+            None
+        };
+        Ok(Playing { play, rec, source })
+    }
+
+    /// The player has come to its end, and all of it is heard.
+    fn verify(&mut self) -> Outcome {
+        let state = self.play.state()?;
+        check_eq!("state", state_name(state), state_name(SETUP));
+        let frames = self.source.len();
+        let Some(rec) = &mut self.rec else {
+            return Ok(());
+        };
+        let heard = record(rec, frames + 1000)?;
+        if frames == 0 {
+            check_eq!("first sound", heard.first_sound(0), None);
+        } else {
+            compare(&self.source, &heard, Expect::Whole)?;
+        }
+        Ok(())
+    }
+}
+
+/// Drains all that are linked, and judges what is heard.
+fn drain(players: &mut [Playing]) -> Outcome {
+    let longest = players.iter().map(|p| p.source.len()).max().unwrap_or(0);
+    let first = &players[0].play;
+    first.set_blocking(true);
+    let begun = now_ns();
+    first.drain()?;
+    // Who is linked with streams that are prepared waits for the others too.
+    let took = (now_ns() - begun) * 48000 / 1_000_000_000;
+    for (number, player) in players.iter_mut().enumerate() {
+        player.verify().map_err(|e| match e {
+            Fail::Wrong(why) => format!(
+                "player {number} of {} frames, DRAIN took the time of {took}: {why}",
+                player.source.len()
+            )
+            .into(),
+            other => other,
+        })?;
+    }
+    check!(
+        took + 480 >= longest as i64,
+        "DRAIN of {longest} frames took the time of {took}"
+    );
+    Ok(())
+}
+
+/// Where nobody records, no other stream has set the time of the cable.
+fn prepared(ctx: &Context, heard: bool) -> Outcome {
+    for group in GROUPS {
+        let (mut players, mut recorders, mut order) = (Vec::new(), Vec::new(), Vec::new());
+        for (number, member) in group.iter().enumerate() {
+            match *member {
+                Player(frames) => {
+                    let playing = Playing::prepare(ctx, number, &LONG, frames, true, heard)?;
+                    order.push(playing.play.share()?);
+                    players.push(playing);
+                }
+                Recorder => {
+                    let mut rec = cable(number).recorder(ctx)?;
+                    rec.configure(&LONG)?;
+                    order.push(rec.share()?);
+                    recorders.push(rec);
+                }
+            }
+        }
+        for other in &order[1..] {
+            order[0].link(other)?;
+        }
+        drain(&mut players).map_err(|e| match e {
+            Fail::Wrong(why) => format!("{group:?}: {why}").into(),
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+/// Full rings: the core, which knows positions modulo the ring, may not see the end of the first.
+fn one_ends_first(ctx: &Context) -> Outcome {
+    for (period, periods) in [(1024, 8), (4096, 2), (8192, 1)] {
+        for wakes in [true, false] {
+            for shorter_first in [true, false] {
+                let cfg = |times: u32| Config {
+                    period,
+                    periods: periods * times,
+                    ..USUAL
+                };
+                let times = if shorter_first { [1, 4] } else { [4, 1] };
+                let mut players = Vec::new();
+                for (number, times) in times.into_iter().enumerate() {
+                    let cfg = cfg(times);
+                    players.push(Playing::prepare(
+                        ctx,
+                        number,
+                        &cfg,
+                        cfg.buffer(),
+                        wakes,
+                        true,
+                    )?);
+                }
+                players[0].play.link(&players[1].play)?;
+                players[0].play.start()?;
+                drain(&mut players).map_err(|e| match e {
+                    Fail::Wrong(why) => format!(
+                        "{periods} periods of {period}, and rings {times:?} times as long, {} \
+                         wake-ups: {why}",
+                        if wakes { "with" } else { "without" }
+                    )
+                    .into(),
+                    other => other,
+                })?;
+            }
+        }
+    }
+    Ok(())
+}

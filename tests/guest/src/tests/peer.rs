@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Cards with `wait_for_peer` (group `waits`) or `end_with_peer` (group `ends`), for streams as `aplay`
+//! and `arecord` don't make them. `peer.sh` loads the module for them.
+
+use std::fs;
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::config::state_name;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::config::RUNNING;
+use crate::config::SETUP;
+use crate::kernel::Errno;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::poll;
+use crate::pcm::Pcm;
+use crate::signal::compare;
+use crate::signal::Audio;
+use crate::signal::Expect;
+use crate::tests::LONG;
+use crate::tests::USUAL;
+
+pub fn tests() -> Vec<Test> {
+    let mut tests = Vec::new();
+    for dir in Dir::BOTH {
+        let name = format!("wait_for_peer: a {dir:?} without period wake-ups stays where it is");
+        let run =
+            move |ctx: &Context| loaded_with(ctx, "wait_for_peer").and_then(|()| waits(ctx, dir));
+        tests.push(Test::new("waits", name, run));
+    }
+    for (call, by_poll) in [("READI", false), ("poll", true)] {
+        for frames in [1024, 1000, 1300, 4000] {
+            let name =
+                format!("end_with_peer: a reader of {frames} frames ends, that waits in {call}");
+            let run = move |ctx: &Context| {
+                loaded_with(ctx, "end_with_peer").and_then(|()| ends(ctx, frames, by_poll))
+            };
+            tests.push(Test::new("ends", name, run).limit(60));
+        }
+    }
+    tests
+}
+
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 3,
+};
+
+/// Makes sure that the first card has this parameter: otherwise the test would say nothing.
+fn loaded_with(ctx: &Context, parameter: &str) -> Outcome {
+    let path = format!("/sys/module/{}/parameters/{parameter}", ctx.module);
+    let value = fs::read_to_string(path)?;
+    check!(value.starts_with('Y'), "the card has no {parameter}");
+    Ok(())
+}
+
+/// Waits for longer than the ring lasts, and then is heard, or hears, as if it had just been started.
+fn waits(ctx: &Context, dir: Dir) -> Outcome {
+    let cfg = LONG;
+    for stop in [cfg.buffer() as u64, u64::MAX] {
+        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        for pcm in [&mut play, &mut rec] {
+            if pcm.dir == dir {
+                pcm.configure_unwoken(&cfg)?;
+                pcm.sw_params(stop)?;
+            } else {
+                pcm.configure(&cfg)?;
+            }
+        }
+        let source = cfg.signal(cfg.buffer(), 0x3a17);
+        play.write(&source, 0, source.len())?;
+        let (first, second) = match dir {
+            Dir::Playback => (&play, &rec),
+            Dir::Capture => (&rec, &play),
+        };
+        first.start()?;
+        // The ring lasts 320 ms.
+        for ms in [10, 140, 140, 500] {
+            poll(&mut [], ms);
+            let s = first.status()?;
+            check_eq!(
+                "state of who waits",
+                state_name(s.state),
+                state_name(RUNNING)
+            );
+            check_eq!("position of who waits", s.hw_ptr, 0);
+        }
+        second.start()?;
+        poll(&mut [], 150);
+        for pcm in [first, second] {
+            let s = pcm.status()?;
+            check_eq!(
+                format!("state of the {:?}", pcm.dir),
+                state_name(s.state),
+                state_name(RUNNING)
+            );
+            check!(
+                s.hw_ptr >= 7200 && s.hw_ptr < cfg.buffer() as u64,
+                "position of the {:?} after 150 ms: {}",
+                pcm.dir,
+                s.hw_ptr
+            );
+        }
+        let mut heard = cfg.nothing();
+        let frames = rec.read(&mut heard, 7200)?;
+        check_eq!("frames read", frames, 7200);
+        let first = cfg.signal(frames, 0x3a17);
+        compare(&first, &heard, Expect::Whole)?;
+    }
+    Ok(())
+}
+
+/// What is recorded: periods of 1024 frames, which the calls of a reader are no multiple of.
+const RECORDED: Config = Config {
+    period: 1024,
+    periods: 8,
+    ..USUAL
+};
+
+/// Plays `source` and closes the device.
+fn play(ctx: &Context, source: &Audio) -> Outcome {
+    let mut play = Pcm::open_with(CABLE.end(ctx, Dir::Playback), 0)?;
+    play.configure(&RECORDED)?;
+    play.sw_params_starting_at(source.len().min(8000) as u64)?;
+    check_eq!(
+        "frames written",
+        play.write(source, 0, source.len())?,
+        source.len()
+    );
+    play.drain()?;
+    check_eq!("state", play.state()?, SETUP);
+    Ok(())
+}
+
+/// Reads to the end: all that there was, and the error that ended it.
+fn read_all(rec: &mut Pcm, frames: usize, by_poll: bool) -> (Audio, Errno) {
+    let mut heard = RECORDED.nothing();
+    loop {
+        if by_poll {
+            rec.poll(-1);
+        }
+        if let Err(e) = rec.read(&mut heard, frames) {
+            return (heard, e);
+        }
+    }
+}
+
+/// The player comes and goes at other places in the period of the recorder each time.
+fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
+    for length in [5000, 6001, 9333, 14000, 14666, 15003] {
+        let what = format!("{length} frames");
+        let source = RECORDED.signal(length, 0xe2d + length as u64);
+        let mut rec = Pcm::open_with(CABLE.end(ctx, Dir::Capture), 0)?;
+        rec.configure(&RECORDED)?;
+        let ring = RECORDED.buffer() as u64;
+        // Woken when there is as much as is read, which in the end there may never be.
+        rec.set_thresholds(1, ring, frames as u64)?;
+        rec.start()?;
+        let (send, receive) = mpsc::channel();
+        thread::spawn(move || {
+            let _ = send.send(read_all(&mut rec, frames, by_poll));
+        });
+        play(ctx, &source).map_err(|e| match e {
+            Fail::Wrong(why) => format!("{what}: the player: {why}").into(),
+            other => other,
+        })?;
+        let (heard, error) = receive.recv_timeout(Duration::from_secs(2)).map_err(|_| {
+            format!("{what}: the reader still waits 2 s after the player was closed")
+        })?;
+        check_eq!(format!("{what}: the end"), error.code, libc::EBADFD);
+        compare(&source, &heard, Expect::Whole).map_err(|why| format!("{what}: {why}"))?;
+        let last = heard.last_sound().unwrap_or(0);
+        let rest = heard.len() - 1 - last;
+        check!(
+            rest <= 2 * 1024 + frames,
+            "{what}: {rest} frames of silence after the last"
+        );
+    }
+    Ok(())
+}

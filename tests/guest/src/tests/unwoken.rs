@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the core makes of a stream without period wake-ups.
+//!
+//! It then has no other measure than jiffies of how many rings have gone by, and believes that many
+//! have, after a pause, or where a ring is shorter than a jiffy, for which it counts for ever. It has to
+//! be told better.
+
+use crate::check;
+use crate::check_eq;
+use crate::config::state_name;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::config::RUNNING;
+use crate::config::XRUN;
+use crate::kernel::now_ns;
+use crate::ktap::expect_error;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::poll;
+use crate::pcm::Pcm;
+use crate::stamp::Kind;
+use crate::tests::wakeups::CABLE;
+use crate::tests::wakeups::SECOND;
+use crate::tests::USUAL;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("wakeups", name, run);
+    vec![
+        test(
+            "3.9 without period wake-ups a ring may be shorter than a jiffy",
+            short_ring,
+        )
+        .c_defect("3.9"),
+        test(
+            "7.3 7.4 a pause is no xrun, without period wake-ups",
+            paused,
+        ),
+    ]
+}
+
+/// A stream without wake-ups that has been started, and stops when `stop` frames are available.
+fn started(ctx: &Context, dir: Dir, cfg: &Config, stop: u64) -> Result<Pcm, Fail> {
+    let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+    pcm.configure_unwoken(cfg)?;
+    pcm.sw_params(stop)?;
+    if dir == Dir::Playback {
+        pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+    }
+    pcm.start()?;
+    Ok(pcm)
+}
+
+/// A pause that is over: in what time the position can have moved.
+struct Pause {
+    /// Between the last question and the pause.
+    before: i64,
+    released: i64,
+}
+
+impl Pause {
+    /// Pauses a stream for `ms` milliseconds; returns the last position before it, too. (That in the
+    /// pause is brought up to date by the release.)
+    fn of(pcm: &Pcm, ms: i32) -> Result<(u64, Self), Fail> {
+        let asked = now_ns();
+        let position = pcm.status()?.hw_ptr;
+        pcm.pause(true)?;
+        let before = now_ns() - asked;
+        poll(&mut [], ms);
+        let released = now_ns();
+        pcm.pause(false)?;
+        Ok((position, Pause { before, released }))
+    }
+
+    /// So many frames there can have been played until now.
+    fn most(&self, rate: u32) -> i64 {
+        (self.before + now_ns() - self.released) * i64::from(rate) / 1_000_000_000
+    }
+}
+
+/// Rings of 0.2 to 3.8 ms; a jiffy has 4 ms at most kernels' 250 Hz, and never less than 1 ms.
+fn short_ring(ctx: &Context) -> Outcome {
+    for (rate, period, periods) in [
+        (48000, 16, 2),
+        (192_000, 16, 2),
+        (48000, 16, 3),
+        (48000, 60, 3),
+    ] {
+        let cfg = Config {
+            rate,
+            period,
+            periods,
+            ..USUAL
+        };
+        let ring = cfg.buffer() as u64;
+        for dir in Dir::BOTH {
+            let what = format!("{dir:?} with a ring of {ring} frames at {rate} Hz");
+            let pcm = started(ctx, dir, &cfg, ring)?;
+            poll(&mut [], 20);
+            expect_error(&format!("{what}, lost: HWSYNC"), pcm.hwsync(), libc::EPIPE)?;
+            check_eq!(
+                format!("{what}, lost: state"),
+                state_name(pcm.state()?),
+                state_name(XRUN)
+            );
+            drop(pcm);
+
+            // One that has asked never to be stopped goes on: its own time says how far.
+            let pcm = started(ctx, dir, &cfg, u64::MAX)?;
+            for _ in 0..5 {
+                poll(&mut [], 7);
+                let s = pcm.stamp(Kind::Link)?;
+                check_eq!(
+                    format!("{what}: state"),
+                    state_name(s.state),
+                    state_name(RUNNING)
+                );
+                let frames = i128::from(s.audio) * i128::from(rate) / 1_000_000_000;
+                check_eq!(
+                    format!("{what}: place in the ring"),
+                    s.hw_ptr % ring,
+                    frames as u64 % ring
+                );
+            }
+            let (before, pause) = Pause::of(&pcm, 20)?;
+            let s = pcm.status()?;
+            let most = pause.most(rate) + 1;
+            check_eq!(
+                format!("{what}, released: state"),
+                state_name(s.state),
+                state_name(RUNNING)
+            );
+            let moved = (s.hw_ptr % ring + ring - before % ring) % ring;
+            check!(
+                moved <= most as u64,
+                "{what}: release moved the position by {moved} frames, and there was time for {most}"
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Pauses that are shorter and longer than the ring.
+fn paused(ctx: &Context) -> Outcome {
+    let cfg = SECOND;
+    // The C driver goes by jiffies of 4 ms, and counts one of them before the release.
+    let slack = if ctx.is_c_driver() { 2 * 192 } else { 1 };
+    for dir in Dir::BOTH {
+        for stop in [cfg.buffer() as u64, u64::MAX] {
+            let pcm = started(ctx, dir, &cfg, stop)?;
+            for ms in [20, 1200, 20] {
+                poll(&mut [], 10);
+                let (before, pause) = Pause::of(&pcm, ms)?;
+                for wait in [0, 30] {
+                    poll(&mut [], wait);
+                    let s = pcm.status()?;
+                    let what = format!("{dir:?}, released after {ms} ms");
+                    check_eq!(
+                        format!("{what}: state"),
+                        state_name(s.state),
+                        state_name(RUNNING)
+                    );
+                    let most = pause.most(48000) + slack;
+                    check!(
+                        s.hw_ptr >= before && s.hw_ptr <= before + most as u64,
+                        "{what}: from {before} to {}, and there was time for {most} frames",
+                        s.hw_ptr
+                    );
+                }
+            }
+        }
+    }
+    Ok(())
+}
