@@ -33,7 +33,7 @@ pub fn tests() -> Vec<Test> {
             used_ring,
         ),
         test("3.10 nor does the page that a ring ends in", last_page),
-        test("8 another cable's sound is not to be heard", other_cable),
+        test("2.6 another cable's sound is not to be heard", other_cable),
         test("5.9 no byte beyond the ring can be mapped", beyond_the_ring),
         test("5.9 the status page can't be written", status_page),
         test("5.9 any application pointer does no harm", any_pointer),

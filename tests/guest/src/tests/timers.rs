@@ -55,9 +55,11 @@ pub fn tests() -> Vec<Test> {
             Box::new(eviction_leaves_no_timer),
         )
         .c_defect("4.4"),
-        test(
-            "8.1 both ends of a cable wake up by one interrupt".into(),
-            Box::new(one_interrupt),
+        // It needs two processors, as `races` do.
+        Test::new(
+            "races",
+            "8.1 both ends of a cable wake up by one interrupt",
+            one_interrupt,
         )
         .c_defect("8.1")
         .limit(60),
