@@ -441,6 +441,19 @@ fn bind(ctx: &Context) -> Outcome {
     Ok(live(&now(ctx)?, &LONG)?)
 }
 
+/// Removes the card's nodes: without memory for its name, the kernel leaves a node where it is.
+fn remove_nodes(ctx: &Context) {
+    let card = ctx.index;
+    let mut names = vec![format!("controlC{card}")];
+    for device in 0..2 {
+        names.extend(["p", "c"].map(|dir| format!("pcmC{card}D{device}{dir}")));
+    }
+    for name in names {
+        // That it is not there is as it should be.
+        let _ = fs::remove_file(format!("/dev/snd/{name}"));
+    }
+}
+
 fn unbind(ctx: &Context) -> Outcome {
     let ctx = &now(ctx)?;
     let (driver, name) = platform(ctx)?;
@@ -450,6 +463,7 @@ fn unbind(ctx: &Context) -> Outcome {
         || write_to(&unbind, &name),
         |unbound| {
             if unbound.is_some() {
+                remove_nodes(ctx);
                 is_gone(ctx)?;
                 write_to(&bind, &name)?;
             }
