@@ -336,7 +336,9 @@ fn slope(ctx: &Context, rate: u32, shift: i64) -> Outcome {
             ..USUAL
         };
         let rec = running(ctx, Dir::Capture, &cfg)?;
-        let points = observe(&rec, 8.0)?;
+        // The longer a frame, the longer it takes until its rounding averages out.
+        let seconds = 8.0 * (48000.0 / f64::from(rate)).max(1.0);
+        let points = observe(&rec, seconds)?;
         let (got, span) = fit(&points);
         let want = f64::from(rate) * 100_000.0 / shift as f64;
         let ppm = (got / want - 1.0) * 1e6;
