@@ -392,10 +392,16 @@ impl<T: Ops> Glue<T> {
             // state in which it is triggered.
             let triggering =
                 unsafe { Triggering::new(this, &open.timer, Self::trigger_time(&open, command)) };
-            if command.starts() {
-                open.enter_port()?;
+            let result = if command.starts() {
+                open.enter_port()
+            } else {
+                Ok(())
+            };
+            let result = result.and_then(|()| T::trigger(&open.data, &triggering, command));
+            if command == Trigger::Stop || result.is_err() {
+                // A start that is tried again, without another PREPARE, is not of that time.
+                open.triggered.store(0, Relaxed);
             }
-            let result = T::trigger(&open.data, &triggering, command);
             if command.stops() || command.starts() && result.is_err() {
                 open.leave_port();
                 open.timer.try_cancel();
