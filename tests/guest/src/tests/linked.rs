@@ -10,12 +10,15 @@ use crate::check_eq;
 use crate::config::state_name;
 use crate::config::Config;
 use crate::config::Dir;
+use crate::config::RUNNING;
 use crate::config::SETUP;
 use crate::kernel::now_ns;
+use crate::ktap::expect_error;
 use crate::ktap::Context;
 use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
+use crate::pcm::poll;
 use crate::pcm::Pcm;
 use crate::signal::compare;
 use crate::signal::Audio;
@@ -42,7 +45,48 @@ pub fn tests() -> Vec<Test> {
             one_ends_first,
         )
         .c_defect("17.2"),
+        Test::new(
+            "flow",
+            "6.4 6.11 linked streams whose START was refused start at the time of the next",
+            |ctx| {
+                started_again(ctx, false)?;
+                started_again(ctx, true)
+            },
+        ),
     ]
+}
+
+/// A recorder that does not match its player is refused, and with it those that it is linked with.
+fn started_again(ctx: &Context, player_first: bool) -> Outcome {
+    let other = Config {
+        rate: 44100,
+        ..LONG
+    };
+    let mut play = cable(0).player(ctx)?;
+    let mut rec = cable(1).recorder(ctx)?;
+    let mut misfit = cable(1).player(ctx)?;
+    play.configure(&LONG)?;
+    rec.setup(&LONG)?;
+    misfit.setup(&other)?;
+    rec.prepare()?;
+    misfit.prepare()?;
+    play.write(&LONG.silence(LONG.buffer()), 0, LONG.buffer())?;
+    // The core begins with the one that has been linked last.
+    match player_first {
+        true => rec.link(&play)?,
+        false => play.link(&rec)?,
+    }
+    expect_error("START", play.start(), libc::EIO)?;
+    drop(misfit);
+    // So long that a clock of the first START could not be missed.
+    poll(&mut [], 200);
+    play.start()?;
+    for pcm in [&play, &rec] {
+        let s = pcm.status()?;
+        check_eq!("state", s.state, RUNNING);
+        check!(s.hw_ptr < 4800, "{} frames at once", s.hw_ptr);
+    }
+    Ok(())
 }
 
 /// A substream of a group, each on a cable of its own.
