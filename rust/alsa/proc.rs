@@ -5,7 +5,7 @@
 //! C header: [`include/sound/info.h`](srctree/include/sound/info.h)
 
 use crate::bindings;
-use core::marker::PhantomData;
+use core::ptr::NonNull;
 use kernel::{
     error::to_result,
     prelude::*,
@@ -34,52 +34,73 @@ pub const LINE_MAX: usize = 63;
 
 /// Adds a text file to a card.
 ///
-/// The text is the card's, as a device of its own: the card frees its devices when the last reader
-/// has gone. An entry's `private_free` would be called too late, if ever: the core leaves the entries
-/// of a card that is gone to the module `snd`, which frees them when it is unloaded itself.
+/// The file is the card's, as a device of its own: the card frees its devices when the last reader
+/// has gone. The core would leave the entry of a card that is gone to the module `snd`, until that is
+/// unloaded itself.
 ///
 /// # Safety
 ///
 /// `card` must be a valid card that is not registered.
 pub(crate) unsafe fn add<T: Text>(card: *mut bindings::snd_card, name: &CStr, text: T) -> Result {
-    let text = KBox::new(text, GFP_KERNEL)?.into_foreign();
-    // SAFETY: `card` is valid, and the callback frees what `text` is.
-    let added = to_result(unsafe {
-        bindings::snd_device_new(
-            card,
-            bindings::snd_device_type_SNDRV_DEV_LOWLEVEL,
-            text,
-            Owner::<T>::ops(),
-        )
-    });
-    if let Err(err) = added {
-        // SAFETY: The core has not kept the pointer.
-        drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign(text) });
-        return Err(err);
-    }
     // SAFETY: `card` is valid and the name is copied.
     let entry = unsafe {
         bindings::snd_info_create_card_entry(card, name.as_char_ptr(), core::ptr::null_mut())
     };
-    if entry.is_null() {
-        return Err(ENOMEM);
+    // INVARIANT: The entry is new, and known to nobody else until the card is registered.
+    let entry = Entry(NonNull::new(entry).ok_or(ENOMEM)?);
+    let raw = entry.0.as_ptr();
+    let file = KBox::new(File { entry, text }, GFP_KERNEL)?.into_foreign();
+    // SAFETY: `card` is valid, and the callback frees what `file` is.
+    let added = to_result(unsafe {
+        bindings::snd_device_new(
+            card,
+            bindings::snd_device_type_SNDRV_DEV_LOWLEVEL,
+            file,
+            File::<T>::ops(),
+        )
+    });
+    if let Err(err) = added {
+        // SAFETY: The core has not kept the pointer.
+        drop(unsafe { <KBox<File<T>> as ForeignOwnable>::from_foreign(file) });
+        return Err(err);
     }
     // SAFETY: The entry is new, nobody uses it. Its content is text: `c.text` is the member in use.
     unsafe {
-        (*entry).private_data = text;
-        (*entry).c.text.read = Some(read::<T>);
+        (*raw).private_data = file;
+        (*raw).c.text.read = Some(read::<T>);
         if T::WRITABLE {
-            (*entry).mode |= 0o200;
-            (*entry).c.text.write = Some(write::<T>);
+            (*raw).mode |= 0o200;
+            (*raw).c.text.write = Some(write::<T>);
         }
     }
     Ok(())
 }
 
-/// The device of a card that owns a text.
-struct Owner<T: Text>(PhantomData<T>);
+/// An entry of a card's folder. Dropped, it is freed.
+///
+/// # Invariants
+///
+/// The pointer is a valid entry that nobody else frees: whoever would, finds it in its parent's list,
+/// from which the drop takes it.
+struct Entry(NonNull<bindings::snd_info_entry>);
 
-impl<T: Text> Owner<T> {
+impl Drop for Entry {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant. Its parent is valid: the card's folder, which is freed after
+        // the card's devices, if at all.
+        unsafe { bindings::snd_info_free_entry(self.0.as_ptr()) };
+    }
+}
+
+/// What a card owns of a file.
+struct File<T> {
+    // Declared first, as it is dropped first: it refers to the text.
+    #[expect(dead_code, reason = "kept for its drop")]
+    entry: Entry,
+    text: T,
+}
+
+impl<T: Text> File<T> {
     const OPS: bindings::snd_device_ops = bindings::snd_device_ops {
         dev_free: Some(Self::free),
         ..pin_init::zeroed()
@@ -95,7 +116,7 @@ impl<T: Text> Owner<T> {
     /// been removed and its readers have gone.
     unsafe extern "C" fn free(device: *mut bindings::snd_device) -> c_int {
         // SAFETY: `add` stored the pointer, and nobody borrows it any more.
-        drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign((*device).device_data) });
+        drop(unsafe { <KBox<Self> as ForeignOwnable>::from_foreign((*device).device_data) });
         0
     }
 }
@@ -110,10 +131,10 @@ unsafe extern "C" fn read<T: Text>(
 ) {
     // SAFETY: `add` stored the pointer of a box. The card, which owns it, removes the file and waits
     // for its readers before it frees the box.
-    let text = unsafe { <KBox<T> as ForeignOwnable>::borrow((*entry).private_data) };
+    let file = unsafe { <KBox<File<T>> as ForeignOwnable>::borrow((*entry).private_data) };
     // SAFETY: See `snd_iprintf()`: for a text file the buffer's pointer is a `seq_file`.
-    let file = unsafe { SeqFile::from_raw((*buffer).buffer.cast()) };
-    text.show(file);
+    let seq_file = unsafe { SeqFile::from_raw((*buffer).buffer.cast()) };
+    file.text.show(seq_file);
 }
 
 /// # Safety
@@ -125,7 +146,7 @@ unsafe extern "C" fn write<T: Text>(
     buffer: *mut bindings::snd_info_buffer,
 ) {
     // SAFETY: As in `read`: the file is closed before it has been removed.
-    let text = unsafe { <KBox<T> as ForeignOwnable>::borrow((*entry).private_data) };
+    let file = unsafe { <KBox<File<T>> as ForeignOwnable>::borrow((*entry).private_data) };
     let mut line = [0u8; LINE_MAX + 1];
     // SAFETY: The buffer is valid, and `line` has as much room as said. It ends with a zero after.
     let end = unsafe {
@@ -135,5 +156,5 @@ unsafe extern "C" fn write<T: Text>(
     if end != 0 {
         return;
     }
-    text.store(line.split(|&byte| byte == 0).next().unwrap_or(&[]));
+    file.text.store(line.split(|&byte| byte == 0).next().unwrap_or(&[]));
 }
