@@ -106,6 +106,8 @@ pub struct Context {
     pub module: String,
     /// What the tests that draw lots draw them from.
     pub seed: u64,
+    /// How long the ramps of `soak` last, in minutes.
+    pub minutes: u64,
     /// Id and number of the card that the probes compare with, if there is one.
     pub reference: Option<(String, u32)>,
 }

@@ -11,7 +11,7 @@
 //! the groups `races`, which want several processors, `power` and `probe`, which suspend the guest
 //! and take the card away (not every guest comes back; the probes compare with another card), and
 //! `faults`, which need a kernel whose allocations can be made to fail, and those of `waits` and `ends`,
-//! which need a card with `wait_for_peer` or `end_with_peer`.
+//! which need a card with `wait_for_peer` or `end_with_peer`, and those of `soak`, which take long.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -39,10 +39,11 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all but `timing`, `matrix`, `races`, `power`, `probe`, `faults`, `waits`
-                 and `ends`)
+                 (default: all but `timing`, `matrix`, `races`, `power`, `probe`, `faults`, `waits`,
+                 `ends` and `soak`)
   --skip NAME    leave this group out; may be given more than once
   --seed N       what `races` and `probe` draw their lots from (default: a number that they print)
+  --minutes N    how long each ramp of `soak` lasts, in the guest's time (default: 60)
   --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
   --help         print this text
@@ -55,6 +56,7 @@ struct Options {
     filter: Option<String>,
     list: bool,
     seed: u64,
+    minutes: u64,
     reference: Option<String>,
 }
 
@@ -66,6 +68,7 @@ fn parse() -> Result<Option<Options>, String> {
         filter: None,
         list: false,
         reference: None,
+        minutes: 60,
         seed: kernel::now_ns() as u64,
     };
     let mut args = std::env::args().skip(1);
@@ -79,6 +82,14 @@ fn parse() -> Result<Option<Options>, String> {
             "--seed" => {
                 let text = value()?;
                 options.seed = text.parse().map_err(|_| format!("no seed: {text}"))?;
+            }
+            "--minutes" => {
+                let text = value()?;
+                options.minutes = text
+                    .parse()
+                    .ok()
+                    .filter(|minutes| (1..=24 * 60).contains(minutes))
+                    .ok_or(format!("not 1 to 1440 minutes: {text}"))?;
             }
             "--list" => options.list = true,
             "--help" => return Ok(None),
@@ -117,6 +128,7 @@ fn find_card(options: &Options) -> Result<Context, String> {
         index,
         module,
         seed: options.seed,
+        minutes: options.minutes,
         reference,
     })
 }
@@ -134,7 +146,15 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
         [] if options.filter.is_none() => !matches!(
             t.group,
-            "timing" | "matrix" | "races" | "power" | "probe" | "faults" | "waits" | "ends"
+            "timing"
+                | "matrix"
+                | "races"
+                | "power"
+                | "probe"
+                | "faults"
+                | "waits"
+                | "ends"
+                | "soak"
         ),
         [] => true,
         groups => groups.iter().any(|g| g == t.group),

@@ -352,6 +352,7 @@ fn now(ctx: &Context) -> Result<Context, Fail> {
         index: number.ok_or_else(|| format!("no number in {}", link.display()))?,
         module: ctx.module.clone(),
         seed: ctx.seed,
+        minutes: ctx.minutes,
         reference: ctx.reference.clone(),
     })
 }

@@ -30,6 +30,7 @@ mod proc;
 mod races;
 mod rewind;
 mod secrets;
+mod soak;
 mod source;
 mod stalls;
 mod stamps;
@@ -92,6 +93,7 @@ pub fn all() -> Vec<Test> {
         probe::tests(),
         faults::tests(),
         peer::tests(),
+        soak::tests(),
     ]
     .into_iter()
     .flatten()

@@ -336,6 +336,7 @@ pub fn other_cards(ctx: &Context) -> Result<Vec<Context>, Fail> {
             index,
             module: module.trim().into(),
             seed: ctx.seed,
+            minutes: ctx.minutes,
             reference: None,
         })
     };

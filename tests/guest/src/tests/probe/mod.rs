@@ -44,6 +44,7 @@ impl Both {
             index,
             module: module.into(),
             seed: ctx.seed,
+            minutes: ctx.minutes,
             reference: None,
         };
         Ok(Both {
