@@ -38,6 +38,9 @@
 //!
 //! [*withdraw*]: bindings::snd_pcm_withdraw
 
+mod limits;
+mod stamps;
+
 use super::{
     hub::Running,
     ring::{
@@ -50,11 +53,9 @@ use super::{
     },
     timer::PeriodTimer,
     Action,
-    AudioClock,
     Expired,
     HwParams,
     Info,
-    Limits,
     Opening,
     Ops,
     Preparing,
@@ -66,20 +67,15 @@ use super::{
 use crate::{
     bindings,
     lock::SpinLockIrqSave,
-    new_spinlock_irqsave,
-    time::Ktime, //
+    new_spinlock_irqsave, //
 };
 use core::{
     marker::PhantomData,
-    ops::RangeInclusive,
     ptr::NonNull, //
 };
 use kernel::{
     container_of,
-    error::{
-        from_result,
-        to_result, //
-    },
+    error::from_result,
     new_mutex,
     prelude::*,
     sync::{
@@ -147,20 +143,6 @@ impl<T: Ops> Open<T> {
         let mut ring = self.ring.lock();
         *ring = None;
         self.leave_port();
-    }
-}
-
-/// Reports that an audio timestamp is the position itself, of unknown accuracy.
-///
-/// # Safety
-///
-/// `report` must be valid, and nobody else use it.
-unsafe fn report_no_clock(report: *mut bindings::snd_pcm_audio_tstamp_report) {
-    // SAFETY: By the caller's promise.
-    unsafe {
-        (*report).set_actual_type(bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT);
-        (*report).set_accuracy_report(0);
-        (*report).accuracy = 0;
     }
 }
 
@@ -250,25 +232,8 @@ impl<T: Ops> Glue<T> {
                 GFP_KERNEL,
             )?;
 
-            if T::HAS_LIMITS {
-                for var in [
-                    bindings::SNDRV_PCM_HW_PARAM_FORMAT,
-                    bindings::SNDRV_PCM_HW_PARAM_RATE,
-                    bindings::SNDRV_PCM_HW_PARAM_CHANNELS,
-                    bindings::SNDRV_PCM_HW_PARAM_PERIOD_BYTES,
-                ] {
-                    // SAFETY: The runtime is valid, and the rule goes with it. The rule's function
-                    // gets the substream, which is there as long as the runtime is.
-                    to_result(unsafe {
-                        bindings::snd_pcm_hw_rule_add_one(
-                            runtime,
-                            var as c_int,
-                            Some(Self::rule),
-                            substream.cast(),
-                        )
-                    })?;
-                }
-            }
+            // SAFETY: The runtime is new, and `open` stores what the rules need before they are applied.
+            unsafe { Self::add_rules(substream)? };
 
             // SAFETY: Nobody else uses the runtime yet; `private_free` takes the box back.
             unsafe {
@@ -414,71 +379,6 @@ impl<T: Ops> Glue<T> {
         })
     }
 
-    /// Tells the core when the stream began to run: at the time that the driver knows, and not a little
-    /// later. Or that the core shall look for itself, as it does when the stream stops.
-    ///
-    /// # Safety
-    ///
-    /// The stream lock must be held.
-    unsafe fn latch_time(triggering: &Triggering<'_>, runs: bool) {
-        let time = triggering.timestamp(triggering.time()).filter(|_| runs);
-        // SAFETY: The runtime is valid, and the stream lock protects the fields.
-        unsafe {
-            let runtime = triggering.runtime();
-            (*runtime).trigger_tstamp_latched = time.is_some();
-            if let Some(time) = time {
-                (*runtime).trigger_tstamp = time;
-            }
-        }
-    }
-
-    /// The time of a trigger: for those that linked substreams get one after the other, with interrupts
-    /// off, the time of the first.
-    ///
-    /// All of them pause, or go on after a pause, in the order in which they are linked. Not all need
-    /// start together: a drain starts only players that have something to play. But all have been
-    /// prepared together, so one that has been triggered since has been started just now.
-    ///
-    /// The core leaves out substreams that don't run when it stops, suspends or resumes linked ones: none
-    /// of them is sure to have been told of that trigger.
-    fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
-        let own = open.substream.as_ptr();
-        let time = match command {
-            // SAFETY: The substream is being triggered: the group that it belongs to is locked. The
-            // function is made for substreams with these callbacks, and called for no other.
-            Trigger::Start => unsafe { bindings::snd_pcm_max_linked(own, Some(Self::triggered)) },
-            Trigger::PausePush | Trigger::PauseRelease => {
-                // SAFETY: As above.
-                let first = unsafe { bindings::snd_pcm_first_linked(own) };
-                if first == own {
-                    0
-                } else {
-                    // SAFETY: It has the same callbacks and is linked.
-                    unsafe { Self::triggered(first) }
-                }
-            }
-            _ => 0,
-        };
-        if time != 0 {
-            open.triggered.store(time, Relaxed);
-            return Ktime::from_nanos(time);
-        }
-        let now = Ktime::now();
-        open.triggered.store(now.as_nanos(), Relaxed);
-        now
-    }
-
-    /// When a substream was last triggered since it was prepared, in nanoseconds; or 0.
-    ///
-    /// # Safety
-    ///
-    /// `substream` must have these callbacks and be linked with one that is being triggered.
-    unsafe extern "C" fn triggered(substream: *mut bindings::snd_pcm_substream) -> u64 {
-        // SAFETY: It has been opened with these callbacks; its runtime is not freed before it is
-        // unlinked, for which the group must not be locked.
-        unsafe { Self::opened(substream) }.triggered.load(Relaxed)
-    }
-
     /// # Safety
     ///
     /// Called only by the core, with an open substream and no lock that a timer's callback takes.
@@ -509,19 +409,8 @@ impl<T: Ops> Glue<T> {
         let open = unsafe { Self::opened(substream) };
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
-        if T::HAS_AUDIO_TIME {
-            // The core does not call `get_time_info` for the position itself. It then looks at the report
-            // all the same, which may still be about another clock.
-            // SAFETY: The runtime is valid, and the stream lock protects the fields.
-            unsafe {
-                let runtime = this.runtime();
-                if (*runtime).audio_tstamp_config.type_requested()
-                    == bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT
-                {
-                    report_no_clock(&raw mut (*runtime).audio_tstamp_report);
-                }
-            }
-        }
+        // SAFETY: The stream lock is held.
+        unsafe { Self::renew_report(&this) };
         // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
         let querying = unsafe { Querying::new(this) };
         let position = T::pointer(&open.data, &querying);
@@ -532,51 +421,6 @@ impl<T: Ops> Glue<T> {
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
         }
-    }
-
-    /// # Safety
-    ///
-    /// Called only by the core, right after `pointer`, with an open substream that runs, the stream lock
-    /// held, and times, a configuration and a report that are its own.
-    unsafe extern "C" fn get_time_info(
-        substream: *mut bindings::snd_pcm_substream,
-        system: *mut bindings::timespec64,
-        audio: *mut bindings::timespec64,
-        config: *mut bindings::snd_pcm_audio_tstamp_config,
-        report: *mut bindings::snd_pcm_audio_tstamp_report,
-    ) -> c_int {
-        // SAFETY: `open` has succeeded.
-        let open = unsafe { Self::opened(substream) };
-        // SAFETY: The substream is valid and has a runtime.
-        let this = unsafe { Substream::from_raw(substream) };
-        // SAFETY: As in `pointer`.
-        let querying = unsafe { Querying::new(this) };
-        // SAFETY: The core passed a valid configuration.
-        let clock = AudioClock::from_raw(unsafe { (*config).type_requested() });
-
-        let time = clock.and_then(|clock| {
-            let time = T::audio_time(&open.data, &querying, clock)?;
-            // A time that is not the very one at which the clock was read will not do for each.
-            let stamp = this
-                .timestamp(time.system)
-                .or_else(|| (clock != AudioClock::LinkSynchronized).then(Ktime::raw_timespec))?;
-            Some((clock, stamp, time))
-        });
-        // SAFETY: The core passed a valid report, and times that may be written.
-        unsafe {
-            match time {
-                Some((clock, stamp, time)) => {
-                    *system = stamp;
-                    *audio = Ktime::from_nanos(time.audio).to_timespec();
-                    (*report).set_actual_type(clock.to_raw());
-                    (*report).set_accuracy_report(1);
-                    (*report).accuracy = time.accuracy;
-                }
-                // The core then takes the position, and the time by itself.
-                None => report_no_clock(report),
-            }
-        }
-        0
     }
 
     /// # Safety
@@ -595,50 +439,6 @@ impl<T: Ops> Glue<T> {
         // SAFETY: As in `pointer`.
         T::acknowledge(&open.data, &unsafe { Querying::new(this) });
         0
-    }
-
-    /// # Safety
-    ///
-    /// Called only by the core, with valid parameters and a rule that `open` has added.
-    unsafe extern "C" fn rule(
-        params: *mut bindings::snd_pcm_hw_params,
-        rule: *mut bindings::snd_pcm_hw_rule,
-    ) -> c_int {
-        // SAFETY: The rule is valid.
-        let (var, substream) = unsafe { ((*rule).var, (*rule).private.cast()) };
-        // SAFETY: The core applies rules once `open` has succeeded, and to open substreams.
-        let open = unsafe { Self::opened(substream) };
-        let Limits {
-            formats,
-            rate,
-            channels,
-            period_bytes,
-        } = T::limits(&open.data);
-        // The core applies the hardware's limits only to what a request names as changed, and its rules
-        // would take the rest for boundless.
-        let within = |range: (u32, u32), hardware: &RangeInclusive<u32>| {
-            (range.0.max(*hardware.start()), range.1.min(*hardware.end()))
-        };
-        let range = match var as c_uint {
-            bindings::SNDRV_PCM_HW_PARAM_FORMAT => {
-                let formats = formats.bits() & T::HARDWARE.formats.bits();
-                // SAFETY: The parameters are valid.
-                return unsafe { bindings::params_refine_formats(params, formats) };
-            }
-            bindings::SNDRV_PCM_HW_PARAM_RATE => within(rate, &T::HARDWARE.rates),
-            bindings::SNDRV_PCM_HW_PARAM_CHANNELS => within(channels, &T::HARDWARE.channels),
-            _ if period_bytes == Limits::NONE.period_bytes => return 0,
-            _ => period_bytes,
-        };
-        // SAFETY: The parameters are valid, and `var` is one of the intervals among them.
-        unsafe {
-            bindings::params_refine_range(
-                params,
-                var as bindings::snd_pcm_hw_param_t,
-                range.0,
-                range.1,
-            )
-        }
     }
 
     /// # Safety
