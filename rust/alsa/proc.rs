@@ -156,5 +156,6 @@ unsafe extern "C" fn write<T: Text>(
     if end != 0 {
         return;
     }
-    file.text.store(line.split(|&byte| byte == 0).next().unwrap_or(&[]));
+    file.text
+        .store(line.split(|&byte| byte == 0).next().unwrap_or(&[]));
 }

@@ -410,7 +410,7 @@ impl<T: Ops> Glue<T> {
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
         // SAFETY: The stream lock is held.
-        unsafe { Self::renew_report(&this) };
+        unsafe { Self::renew_report(this) };
         // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
         let querying = unsafe { Querying::new(this) };
         let position = T::pointer(&open.data, &querying);

@@ -16,6 +16,7 @@ mod flow;
 mod follower;
 mod format;
 mod geometry;
+mod hostile;
 mod limits;
 mod linked;
 mod motion;
@@ -87,6 +88,7 @@ pub fn all() -> Vec<Test> {
         stalls::tests(),
         errors::tests(),
         secrets::tests(),
+        hostile::tests(),
         power::tests(),
         data::matrix(),
         races::tests(),
