@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 RELEASE ?= $(shell uname -r)
 MO := $(CURDIR)/build/host
 
-.PHONY: all module stock kdir install demo test test-clients bench fmt check doc shell clean distclean help
+.PHONY: all module stock kdir install demo test test-clients soak bench fmt check doc shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -41,6 +41,10 @@ bench:
 test-clients:
 	@tests/run clients clients-long
 
+# MINUTES=N: how long each ramp lasts (60).
+soak:
+	@MINUTES=$(or $(MINUTES),60) tests/run soak
+
 fmt:
 	@scripts/check-static fmt
 
@@ -71,6 +75,7 @@ help:
 	@echo '  make bench      measure the C driver and ours in one boot: tables and plots in build/bench'
 	@echo '                  (QUICK=1: for a moment only; tests/bench/publish: into the documents)'
 	@echo '  make test-clients  all tests with the programs that people use, the long ones too'
+	@echo '  make soak       hours of sound, thousands of opens and loads (MINUTES=60: of each ramp)'
 	@echo '  make check      the static checks only: rustfmt, clippy, shellcheck'
 	@echo '  make shell      a shell in the stock kernel, with the modules at hand'
 	@echo '                  (qemu/run --help: any command, and what else it can do)'
