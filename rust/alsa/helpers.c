@@ -11,6 +11,7 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
+#include <linux/lockdep.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
@@ -169,6 +170,25 @@ u64 rust_helper_snd_pcm_max_linked(struct snd_pcm_substream *substream,
 			greatest = max(greatest, value(s));
 	}
 	return greatest;
+}
+
+/*
+ * Gives the locks of the streams a lockdep class of their own. The core has one for them and for the
+ * locks of groups of linked streams; where it finds that of a group taken, it waits for it and takes
+ * that of the stream inside (snd_pcm_stream_group_ref()), and lockdep reports a recursion that there
+ * is not. To be called before the device is registered.
+ */
+void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm);
+void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm)
+{
+	static struct lock_class_key key;
+	struct snd_pcm_substream *substream;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pcm->streams); i++)
+		for (substream = pcm->streams[i].substream; substream; substream = substream->next)
+			lockdep_set_class_and_name(&substream->self_group.lock, &key,
+						   "snd_pcm_substream::self_group");
 }
 
 /* Those who wait in a drain or a poll look anew, and wait again. */

@@ -393,6 +393,7 @@ pub(crate) unsafe fn add<T: Ops>(
         core::ptr::copy_nonoverlapping(id.as_ptr(), name.cast(), id.len());
         (*pcm).private_data = data.into_foreign();
         (*pcm).private_free = Some(private_free::<T>);
+        bindings::snd_pcm_classify_locks(pcm);
     }
 
     for direction in [
