@@ -168,7 +168,7 @@ pub fn run_all(ctx: &Context, tests: &[Test]) -> usize {
     println!("1..{}", tests.len());
     if tests
         .iter()
-        .any(|test| matches!(test.group, "races" | "probe"))
+        .any(|test| matches!(test.group, "races" | "regressions" | "probe"))
     {
         println!("# seed: {} (again: --seed {})", ctx.seed, ctx.seed);
     }

@@ -11,8 +11,9 @@
 //! the groups `races`, which want several processors, `power` and `probe`, which suspend the guest
 //! and take the card away (not every guest comes back; the probes compare with another card), and
 //! `faults`, which need a kernel whose allocations can be made to fail, and those of `waits` and `ends`,
-//! which need a card with `wait_for_peer` or `end_with_peer`, and those of `soak`, which take long,
-//! and of `hostile`, which the C driver does not survive.
+//! which need a card with `wait_for_peer` or `end_with_peer`, those of `soak`, which take long, those of
+//! `regressions`, which want several processors and suspend the guest, and those of `hostile`, which
+//! the C driver does not survive.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -40,10 +41,11 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all but `timing`, `matrix`, `races`, `power`, `probe`, `faults`, `waits`,
-                 `ends`, `soak` and `hostile`)
+                 (default: all but `timing`, `matrix`, `races`, `regressions`, `power`, `probe`,
+                 `faults`, `waits`, `ends`, `soak` and `hostile`)
   --skip NAME    leave this group out; may be given more than once
-  --seed N       what `races` and `probe` draw their lots from (default: a number that they print)
+  --seed N       what `races`, `regressions` and `probe` draw their lots from
+                 (default: a number that they print)
   --minutes N    how long each ramp of `soak` lasts, in the guest's time (default: 60)
   --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
@@ -150,6 +152,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
             "timing"
                 | "matrix"
                 | "races"
+                | "regressions"
                 | "power"
                 | "probe"
                 | "faults"

@@ -22,6 +22,8 @@ struct Map {
 
 // SAFETY: The mapping belongs to the process, not to a thread.
 unsafe impl Send for Map {}
+// SAFETY: Its memory is touched only through `&mut Pcm`.
+unsafe impl Sync for Map {}
 
 impl Drop for Map {
     fn drop(&mut self) {
@@ -307,6 +309,11 @@ impl Pcm {
 
     pub fn resume(&self) -> Result<(), Errno> {
         self.plain("RESUME", k::RESUME)
+    }
+
+    /// Stops the stream as if it had run over or dry.
+    pub fn xrun(&self) -> Result<(), Errno> {
+        self.plain("XRUN", k::XRUN)
     }
 
     pub fn hwsync(&self) -> Result<(), Errno> {

@@ -29,6 +29,7 @@ mod power;
 mod probe;
 mod proc;
 mod races;
+mod regressions;
 mod rewind;
 mod secrets;
 mod soak;
@@ -92,6 +93,7 @@ pub fn all() -> Vec<Test> {
         power::tests(),
         data::matrix(),
         races::tests(),
+        regressions::tests(),
         probe::tests(),
         faults::tests(),
         peer::tests(),

@@ -56,7 +56,7 @@ const MAPPED: Config = Config {
 };
 
 /// A mapping of a stream's memory.
-struct View {
+pub struct View {
     at: *mut u8,
     bytes: usize,
 }
@@ -92,16 +92,26 @@ impl View {
         })
     }
 
-    fn ring(pcm: &Pcm, cfg: &Config) -> Result<Self, Fail> {
+    pub fn ring(pcm: &Pcm, cfg: &Config) -> Result<Self, Fail> {
         let bytes = (cfg.buffer() * cfg.frame_bytes()).next_multiple_of(4096);
         Ok(View::new(pcm, bytes, 0, libc::PROT_READ)?)
     }
 
+    /// The length, in whole pages.
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// One byte.
+    pub fn byte(&self, at: usize) -> u8 {
+        assert!(at < self.bytes);
+        // SAFETY: The byte is in the mapping. The kernel may change it meanwhile: it is read once.
+        unsafe { self.at.add(at).read_volatile() }
+    }
+
     /// The first byte that is not zero.
     fn dirt(&self) -> Option<usize> {
-        // SAFETY: The mapping has this length. The kernel may change it meanwhile: each byte is read
-        // once, as it is at that moment.
-        (0..self.bytes).find(|&i| unsafe { self.at.add(i).read_volatile() } != 0)
+        (0..self.bytes).find(|&i| self.byte(i) != 0)
     }
 
     fn is_clean(&self, what: &str) -> Outcome {

@@ -84,21 +84,21 @@ impl Random {
 }
 
 /// What a thread of a race has.
-struct Worker {
-    random: Random,
+pub struct Worker {
+    pub random: Random,
     until: Instant,
     /// Calls that went through.
     done: u64,
 }
 
 impl Worker {
-    fn goes_on(&self) -> bool {
+    pub fn goes_on(&self) -> bool {
         Instant::now() < self.until
     }
 
     /// Counts a call that went through. One that came at the wrong moment has an error that says so:
     /// false. Every other error fails the race.
-    fn tried<T>(&mut self, result: Result<T, Errno>) -> Result<bool, Fail> {
+    pub fn tried<T>(&mut self, result: Result<T, Errno>) -> Result<bool, Fail> {
         match result {
             Ok(_) => {
                 self.done += 1;
@@ -120,7 +120,7 @@ fn at_a_bad_moment(e: Errno) -> Outcome {
 }
 
 /// A thread's work: rounds, for as long as the worker goes on.
-type Work<'a> = (
+pub type Work<'a> = (
     &'static str,
     Box<dyn FnOnce(&mut Worker) -> Outcome + Send + 'a>,
 );
@@ -132,13 +132,18 @@ type Work<'a> = (
 /// An error of a thread, a thread that does not come back, or one whose calls never went through:
 /// it has tested nothing.
 fn race(ctx: &Context, works: Vec<Work<'static>>) -> Outcome {
+    race_for(ctx, RACE, works)
+}
+
+/// As [`race`], for as long as `length`.
+pub fn race_for(ctx: &Context, length: Duration, works: Vec<Work<'static>>) -> Outcome {
     if ctx.is_c_driver() {
         return Err(Fail::Skip("the C driver may crash the kernel".into()));
     }
     // SAFETY: A plain question.
     let cpus = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     check!(cpus >= 2, "a race needs two processors, and there is one");
-    let until = Instant::now() + RACE;
+    let until = Instant::now() + length;
     let (sender, receiver) = mpsc::channel();
     let mut running: Vec<&'static str> = Vec::new();
     for (number, (name, work)) in works.into_iter().enumerate() {
@@ -178,7 +183,7 @@ fn race(ctx: &Context, works: Vec<Work<'static>>) -> Outcome {
 }
 
 /// Afterwards each of `cables` is in order.
-fn all_work(ctx: &Context, cables: &[Cable]) -> Outcome {
+pub fn all_work(ctx: &Context, cables: &[Cable]) -> Outcome {
     for &cable in cables {
         unless_stalled(|| cable_works(ctx, cable))?;
     }

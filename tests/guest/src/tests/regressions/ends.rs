@@ -1,0 +1,433 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The two ends of a cable: one is opened or set up while the other is.
+
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::thread;
+
+use crate::cable::Cable;
+use crate::cable::Session;
+use crate::check;
+use crate::check_eq;
+use crate::config::state_name;
+use crate::config::Access;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::config::DRAINING;
+use crate::config::OPEN;
+use crate::config::PAUSED;
+use crate::config::PREPARED;
+use crate::config::RUNNING;
+use crate::config::SETUP;
+use crate::config::SUSPENDED;
+use crate::config::XRUN;
+use crate::control::Control;
+use crate::kernel as k;
+use crate::ktap::expect_error;
+use crate::ktap::note;
+use crate::ktap::unless_stalled;
+use crate::ktap::Context;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::signal;
+use crate::signal::Expect;
+use crate::tests::cable_works;
+use crate::tests::controls::Controls;
+use crate::tests::controls::ACTIVE;
+use crate::tests::controls::NAMES;
+use crate::tests::format::everything;
+use crate::tests::format::left;
+use crate::tests::power::suspend;
+use crate::tests::CABLE;
+use crate::tests::LONG;
+use crate::tests::USUAL;
+
+use super::test;
+use super::Meeting;
+
+pub fn tests() -> Vec<Test> {
+    vec![
+        test(
+            "8e6b1a72a75b a player starts while its recorder is being opened",
+            |ctx| started_while_opened(ctx, Dir::Playback),
+        ),
+        test(
+            "8e6b1a72a75b a recorder starts while its player is being opened",
+            |ctx| started_while_opened(ctx, Dir::Capture),
+        ),
+        test(
+            "898dfe4687f4 HW_PARAMS and PREPARE of both ends at once",
+            both_set_up,
+        ),
+        test(
+            "168632a495f4 the number in an event is the element's, on each cable",
+            numbers_in_events,
+        ),
+        test(
+            "a04707b50020dd3fe3f7 events of a player that starts and stops, and listeners that come and go",
+            listeners,
+        ),
+        test(
+            "3e48940abee8 no hole in a recording while many ask for its position",
+            many_ask,
+        ),
+        test(
+            "edac894389f2 306a4f3ca7f3 a suspend with streams in every state",
+            suspended,
+        ),
+        test("17.1 the check is made at RESUME too", resume),
+    ]
+}
+
+fn started_while_opened(ctx: &Context, dir: Dir) -> Outcome {
+    let (starts, opens) = match dir {
+        Dir::Playback => (Dir::Playback, CABLE.end(ctx, Dir::Capture)),
+        Dir::Capture => (Dir::Capture, CABLE.end(ctx, Dir::Playback)),
+    };
+    let mut pcm = Pcm::open(CABLE.end(ctx, starts))?;
+    pcm.configure(&LONG)?;
+    pcm.sw_params(u64::MAX)?;
+    let silence = LONG.silence(480);
+    let mut meeting = Meeting::new(ctx)?;
+    let mut starts_meanwhile = 0;
+    while meeting.goes_on() {
+        let is_open = AtomicBool::new(false);
+        // The first substream: no other is taken.
+        let (started, opened) = meeting.round_at_once(
+            || {
+                let mut starts = 0;
+                while starts == 0 || !is_open.load(Ordering::Relaxed) {
+                    pcm.stop()?;
+                    pcm.prepare()?;
+                    if pcm.dir == Dir::Playback {
+                        pcm.write(&silence, 0, 480)?;
+                    }
+                    pcm.start()?;
+                    starts += 1;
+                }
+                Ok::<_, k::Errno>(starts)
+            },
+            || {
+                let opened = Pcm::open_any(opens.card, opens.device, opens.dir, libc::O_NONBLOCK);
+                is_open.store(true, Ordering::Relaxed);
+                opened
+            },
+        )?;
+        starts_meanwhile += started? - 1;
+        let mut other = opened?;
+        check_eq!("substream", other.info()?.subdevice, 0);
+        other.configure(&LONG)?;
+        drop(other);
+        check_eq!("state", state_name(pcm.state()?), state_name(RUNNING));
+    }
+    note(&format!(
+        "{starts_meanwhile} times it started before the other was open"
+    ));
+    check!(starts_meanwhile > 10, "it hardly ever started meanwhile");
+    meeting.report()?;
+    drop(pcm);
+    cable_works(ctx, CABLE)
+}
+
+/// Whatever comes first, one end at least gets what it wants, and is what the other then has to match.
+fn both_set_up(ctx: &Context) -> Outcome {
+    let misfit = Config {
+        format: signal::S24_3LE,
+        rate: 44100,
+        channels: 6,
+        ..LONG
+    };
+    let wanted = |cfg: &Config| {
+        (
+            1u64 << cfg.format.number,
+            format!("[{0} {0}]", cfg.rate),
+            format!("[{0} {0}]", cfg.channels),
+        )
+    };
+    let mut meeting = Meeting::new(ctx)?;
+    let (mut both, mut one) = (0, 0);
+    while meeting.goes_on() {
+        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let same = meeting.random.once_in(3);
+        let cfg = if same { LONG } else { misfit };
+        let results = meeting.round(|| play.configure(&LONG), || rec.configure(&cfg))?;
+        // The limits that the other end then has.
+        let got = (left(&rec)?, left(&play)?);
+        match results {
+            (Ok(()), Ok(())) => {
+                both += 1;
+                check_eq!("left to the two", got, (wanted(&LONG), wanted(&cfg)));
+                match same {
+                    true => rec.start()?,
+                    false => expect_error("START", rec.start(), libc::EIO)?,
+                }
+            }
+            (Ok(()), Err(e)) if !same && e.code == libc::EINVAL => {
+                one += 1;
+                check_eq!("left to the two", got, (wanted(&LONG), everything()));
+            }
+            (Err(e), Ok(())) if !same && e.code == libc::EINVAL => {
+                one += 1;
+                check_eq!("left to the two", got, (everything(), wanted(&cfg)));
+            }
+            (a, b) => {
+                let text =
+                    |r: Result<(), k::Errno>| r.map_or_else(|e| e.to_string(), |()| "set".into());
+                check!(false, "player: {}, recorder: {}", text(a), text(b));
+            }
+        }
+    }
+    note(&format!("both were set {both} times, one {one} times"));
+    meeting.report()?;
+    cable_works(ctx, CABLE)
+}
+
+/// An element's number is by its place; its name, device and substream say what it is about.
+fn numbers_in_events(ctx: &Context) -> Outcome {
+    let other = Config {
+        access: Access::RwNoninterleaved,
+        format: signal::S32_LE,
+        rate: 44100,
+        channels: 3,
+        ..LONG
+    };
+    let control = Control::open(ctx.index)?;
+    for number in 0..16 {
+        let cable = Cable {
+            device: number / 8,
+            subdevice: number % 8,
+        };
+        for cfg in [other, LONG] {
+            let mut play = cable.player(ctx)?;
+            play.configure(&cfg)?;
+            // It must not run dry before its events are read.
+            play.sw_params(u64::MAX)?;
+            play.write(&cfg.silence(480), 0, 480)?;
+            control.subscribe()?;
+            control.events()?;
+            play.start()?;
+            let mut names = Vec::new();
+            for (numid, _) in control.events()? {
+                let element = control.element(numid)?;
+                check_eq!(
+                    format!("device and substream of the event's element {numid}"),
+                    (element.device, element.subdevice),
+                    (cable.device ^ 1, cable.subdevice)
+                );
+                names.push(element.name);
+            }
+            if cfg.rate == LONG.rate {
+                check_eq!(
+                    format!("events of the START on cable {number}"),
+                    names,
+                    [3, 4, 5, 6, ACTIVE].map(|which| NAMES[which])
+                );
+            }
+        }
+    }
+    Ok(())
+}
+
+/// A trigger sends events with the stream lock held and interrupts off.
+fn listeners(ctx: &Context) -> Outcome {
+    let mut meeting = Meeting::new(ctx)?;
+    let c = Controls::of(ctx, CABLE)?;
+    c.control.subscribe()?;
+    let (mut rounds, mut events) = (0u64, 0);
+    while meeting.goes_on() {
+        let cfg = Config {
+            rate: if rounds % 2 == 0 { 44100 } else { 48000 },
+            ..LONG
+        };
+        let mut play = CABLE.player(ctx)?;
+        play.configure(&cfg)?;
+        play.write(&cfg.silence(480), 0, 480)?;
+        let index = ctx.index;
+        let (played, listened) = meeting.round(
+            || play.start().and_then(|()| play.stop()),
+            || {
+                let control = Control::open(index)?;
+                control.subscribe()?;
+                control.events().map(drop)
+            },
+        )?;
+        played?;
+        listened?;
+        rounds += 1;
+        let heard = c.events()?;
+        check!(
+            heard.contains(&NAMES[ACTIVE]) && (rounds == 1 || heard.contains(&"PCM Slave Rate")),
+            "round {rounds}: events {heard:?}"
+        );
+        events += heard.len();
+    }
+    note(&format!("{events} events"));
+    meeting.report()
+}
+
+/// Each question brings the cable up to date: at the same time as others, and as its timers.
+fn many_ask(ctx: &Context) -> Outcome {
+    for period in [16, 480] {
+        let cfg = Config {
+            period,
+            periods: 15360 / period,
+            ..USUAL
+        };
+        unless_stalled(|| {
+            let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(96_000, 0x3e48))?;
+            let ends = [session.play.share()?, session.rec.share()?];
+            let over = AtomicBool::new(false);
+            let asked = AtomicU64::new(0);
+            thread::scope(|scope| -> Outcome {
+                let (over, asked) = (&over, &asked);
+                let ask = move |pcm: &Pcm| {
+                    while !over.load(Ordering::Relaxed) {
+                        // Each may come when the stream does not run.
+                        let _ = pcm.hwsync();
+                        let _ = pcm.status();
+                        let _ = pcm.delay();
+                        asked.fetch_add(3, Ordering::Relaxed);
+                        // The other processor has a stream to serve.
+                        thread::yield_now();
+                    }
+                };
+                for pcm in &ends {
+                    scope.spawn(move || ask(pcm));
+                }
+                let result = session.run();
+                over.store(true, Ordering::Relaxed);
+                result
+            })?;
+            let asked = asked.into_inner();
+            note(&format!("periods of {period} frames: {asked} questions"));
+            check!(asked > 1000, "{asked} questions only");
+            session.verify(Expect::Whole)
+        })?;
+    }
+    Ok(())
+}
+
+/// A stream in each state, at either end, each on a cable of its own.
+fn suspended(ctx: &Context) -> Outcome {
+    const STATES: [i32; 7] = [OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED];
+    let cfg = Config {
+        periods: 100,
+        ..LONG
+    };
+    let mut pcms = Vec::new();
+    for (number, state) in (0..).zip(STATES) {
+        for dir in Dir::BOTH {
+            let cable = Cable {
+                device: dir as u32,
+                subdevice: number,
+            };
+            let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+            if state != OPEN {
+                pcm.setup(&cfg)?;
+            }
+            if ![OPEN, SETUP].contains(&state) {
+                pcm.prepare()?;
+            }
+            if ![OPEN, SETUP, PREPARED].contains(&state) {
+                if dir == Dir::Playback {
+                    pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+                }
+                pcm.start()?;
+            }
+            match state {
+                XRUN => pcm.xrun()?,
+                PAUSED => pcm.pause(true)?,
+                DRAINING => {
+                    if dir == Dir::Capture {
+                        check!(pcm.poll(1000).is_some(), "no wake-up for 1 s");
+                    }
+                    match pcm.drain() {
+                        Err(e) if e.code != libc::EAGAIN => return Err(e.into()),
+                        _ => {}
+                    }
+                }
+                _ => {}
+            }
+            check_eq!("state before", state_name(pcm.state()?), state_name(state));
+            pcms.push((state, cable, dir, pcm));
+        }
+    }
+    suspend()?;
+    for (state, cable, dir, pcm) in &pcms {
+        let what = format!("{dir:?} that was {}", state_name(*state));
+        let now = pcm.state()?;
+        let stays = [OPEN, SETUP].contains(state);
+        let want = if stays { *state } else { SUSPENDED };
+        check_eq!(what, state_name(now), state_name(want));
+        if *dir == Dir::Playback {
+            let active = Controls::of(ctx, *cable)?.get(ACTIVE)?;
+            check_eq!(format!("Slave Active of a {what}"), active, 0);
+        }
+        if stays {
+            expect_error(&what, pcm.resume(), libc::EBADFD)?;
+            continue;
+        }
+        pcm.resume()?;
+        check_eq!(
+            format!("{what}, after RESUME"),
+            state_name(pcm.state()?),
+            state_name(*state)
+        );
+        if *dir == Dir::Playback {
+            let active = Controls::of(ctx, *cable)?.get(ACTIVE)?;
+            let want = i64::from([RUNNING, DRAINING].contains(state));
+            check_eq!(
+                format!("Slave Active of a {what}, after RESUME"),
+                active,
+                want
+            );
+        }
+    }
+    drop(pcms);
+    for device in 0..2 {
+        for subdevice in 0..7 {
+            cable_works(ctx, Cable { device, subdevice })?;
+        }
+    }
+    Ok(())
+}
+
+/// A recorder that was running when the system was suspended, and a player that has come since.
+fn resume(ctx: &Context) -> Outcome {
+    for misfit in [
+        Config {
+            channels: 1,
+            ..LONG
+        },
+        Config {
+            access: Access::RwNoninterleaved,
+            ..LONG
+        },
+        Config {
+            rate: 44100,
+            ..LONG
+        },
+    ] {
+        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        play.setup(&misfit)?;
+        rec.configure(&LONG)?;
+        rec.start()?;
+        suspend()?;
+        check_eq!(
+            "the recorder",
+            state_name(rec.state()?),
+            state_name(SUSPENDED)
+        );
+        play.prepare()?;
+        play.write(&misfit.signal(4800, 0x171), 0, 4800)?;
+        play.start()?;
+        expect_error("RESUME", rec.resume(), libc::EIO)?;
+        check_eq!("the player", state_name(play.state()?), state_name(RUNNING));
+        check!(rec.state()? != RUNNING, "the recorder runs");
+        rec.stop()?;
+    }
+    cable_works(ctx, CABLE)
+}
