@@ -12,6 +12,8 @@ use crate::config::Access;
 use crate::config::Config;
 use crate::config::SETUP;
 use crate::config::XRUN;
+use crate::control::Control;
+use crate::kernel::Errno;
 use crate::ktap::expect_error;
 use crate::ktap::Context;
 use crate::ktap::Fail;
@@ -254,8 +256,18 @@ fn no_real_change(ctx: &Context) -> Outcome {
 }
 
 /// Whoever reads at once after an event gets the new value. One thread plays, the other reads.
+///
+/// Listeners are told in the order in which they have come. With so many behind the reader, it gets
+/// its event long before the last one.
 fn stored_before(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
+    let crowd = (0..200)
+        .map(|_| {
+            let listener = Control::open(ctx.index)?;
+            listener.subscribe()?;
+            Ok(listener)
+        })
+        .collect::<Result<Vec<Control>, Errno>>()?;
     played(ctx, &LONG)?;
     let other = Config {
         rate: 44100,
@@ -289,5 +301,6 @@ fn stored_before(ctx: &Context) -> Outcome {
             i64::from(new.rate)
         );
     }
+    drop(crowd);
     Ok(())
 }

@@ -316,6 +316,21 @@ fn silent_size(ctx: &Context) -> Outcome {
         value(ctx, Dir::Capture, "silent_size:")?,
         ring
     );
+    // A recording that begins anew does so with a silent ring.
+    play.pause(false)?;
+    wait_for_position(&play, 4000, Duration::from_secs(1))?;
+    rec.stop()?;
+    let size = value(ctx, Dir::Capture, "silent_size:")?;
+    check!(
+        size < ring,
+        "{size} bytes of {ring} are silent after the second sound"
+    );
+    rec.prepare()?;
+    check_eq!(
+        "silent_size after another PREPARE",
+        value(ctx, Dir::Capture, "silent_size:")?,
+        ring
+    );
     Ok(())
 }
 

@@ -216,15 +216,21 @@ fn positions(play: &Pcm, rec: &Pcm) -> Result<[u64; 2], Fail> {
     Ok([play.status()?.hw_ptr, rec.status()?.hw_ptr])
 }
 
-/// Whether somebody has the system timer running.
-fn is_ticking() -> Result<bool, Fail> {
+/// Those who have the system timer open, with what it does for them.
+fn clients() -> Result<Vec<String>, Fail> {
     let text = fs::read_to_string("/proc/asound/timers")?;
     Ok(text
         .lines()
         .skip_while(|l| !l.starts_with("G0:"))
         .skip(1)
         .take_while(|l| l.starts_with("  Client"))
-        .any(|l| l.ends_with(": running")))
+        .map(str::to_string)
+        .collect())
+}
+
+/// Whether somebody has the system timer running.
+fn is_ticking() -> Result<bool, Fail> {
+    Ok(clients()?.iter().any(|l| l.ends_with(": running")))
 }
 
 fn timer_runs(ctx: &Context) -> Outcome {
@@ -249,7 +255,12 @@ fn timer_runs(ctx: &Context) -> Outcome {
     play.pause(false)?;
     is("after the release", true)?;
     drop(play);
-    is("after the close", false)
+    is("after the close", false)?;
+    check_eq!("clients with an end open", clients()?.len(), 1);
+    drop(rec);
+    let none: [String; 0] = [];
+    check_eq!("clients after the last close", clients()?, none);
+    Ok(())
 }
 
 fn too_fast(ctx: &Context) -> Outcome {

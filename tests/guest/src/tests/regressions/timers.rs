@@ -4,6 +4,7 @@
 
 use std::fs::File;
 use std::fs::OpenOptions;
+use std::io::Read;
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use crate::config::SETUP;
 use crate::config::XRUN;
 use crate::kernel as k;
 use crate::kernel::Errno;
+use crate::ktap::note;
 use crate::ktap::Context;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
@@ -50,6 +52,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "561a74f84100162990b2 streams linked with the one whose timer they run by",
             linked_with_master,
+        ),
+        test(
+            "17.13 a late timer does not move the periods that follow",
+            periods_stay,
         ),
     ]
 }
@@ -112,6 +118,12 @@ impl UserTimer {
             more: [0; 60],
         };
         self.call("TIMER_PARAMS", PARAMS, &mut params).map(drop)
+    }
+
+    /// Waits for a tick.
+    fn wait(&mut self) -> std::io::Result<()> {
+        // `struct snd_timer_read`: resolution and ticks.
+        self.0.read_exact(&mut [0; 8])
     }
 }
 
@@ -250,4 +262,42 @@ fn linked_with_master(ctx: &Context) -> Outcome {
     }
     drop((clock, source));
     cable_works(ctx, CABLE)
+}
+
+/// Who has a stream's sound timer is told of each period, whatever he reads. A timer is a little late each
+/// time; that must not add up.
+fn periods_stay(ctx: &Context) -> Outcome {
+    // Periods of 5 ms, of so many frames that some microseconds are several.
+    let cfg = Config {
+        rate: 768_000,
+        channels: 1,
+        period: 3840,
+        periods: 8,
+        ..LONG
+    };
+    let at = CABLE.end(ctx, Dir::Capture);
+    let mut rec = Pcm::open(at)?;
+    rec.configure(&cfg)?;
+    rec.sw_params(u64::MAX)?;
+    let mut timer = UserTimer::open()?;
+    timer.select(at.card, at.device, at.subdevice * 2 + 1)?;
+    timer.call("TIMER_START", START, &mut 0u8)?;
+    rec.start()?;
+    let mut late = Vec::new();
+    for _ in 0..600 {
+        timer.wait()?;
+        late.push(rec.status()?.hw_ptr % u64::from(cfg.period));
+    }
+    late.sort_unstable();
+    let median = late[late.len() / 2];
+    note(&format!(
+        "{median} frames late in the middle, {} at most",
+        late[late.len() - 1]
+    ));
+    check!(
+        median < u64::from(cfg.period) / 4,
+        "{median} frames after the end of a period of {}",
+        cfg.period
+    );
+    Ok(())
 }
