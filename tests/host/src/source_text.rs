@@ -53,6 +53,65 @@ fn kstrtoint(text: &[u8]) -> Result<i32, Error> {
     i32::try_from(sign * value).map_err(|_| Error::Range)
 }
 
+/// What a text says, read from the manual: split into words first, which are read one after the other.
+fn by_the_manual(text: &[u8]) -> Result<Source, Error> {
+    if [&b""[..], b"hrtimer"].contains(&text) {
+        return Ok(Source::System);
+    }
+    let mut pieces = text.split(|&byte| byte == b':');
+    let first = pieces.next().unwrap();
+    // All behind the first colon, with the others in it.
+    let rest: Vec<&[u8]> = pieces.collect();
+    let rest = if rest.is_empty() {
+        first.to_vec()
+    } else {
+        rest.join(&b':')
+    };
+    let mut words: Vec<Vec<u8>> = vec![vec![]];
+    for byte in rest {
+        if (byte == b'.' || byte == b',') && words.len() < 3 {
+            words.push(vec![]);
+        } else {
+            words.last_mut().unwrap().push(byte);
+        }
+    }
+    let card = match kstrtoint(&words[0]) {
+        Err(Error::Invalid) => find(&words[0]).ok_or(Error::Invalid)?,
+        card => card?,
+    };
+    let mut others = [0; 2];
+    for (other, word) in others.iter_mut().zip(&words[1..]) {
+        *other = kstrtoint(word)?;
+    }
+    timer(card, others[0], others[1])
+}
+
+/// Texts of what is between words and in them.
+fn texts() -> impl Strategy<Value = Vec<u8>> {
+    let word = prop_oneof![
+        Just(&b"."[..]),
+        Just(&b","[..]),
+        Just(&b":"[..]),
+        Just(&b"Intel"[..]),
+        Just(&b"hrtimer"[..]),
+        Just(&b"hw"[..]),
+        Just(&b"0x"[..]),
+        Just(&b"0"[..]),
+        Just(&b"-1"[..]),
+        Just(&b"+"[..]),
+        Just(&b"9"[..]),
+        Just(&b"2147483647"[..]),
+        Just(&b"2147483648"[..]),
+        Just(&b"18446744073709551615"[..]),
+        Just(&b"f"[..]),
+        Just(&b" "[..]),
+        Just(&b"\n"[..]),
+        Just(&b"\0"[..]),
+        Just(&b"\xff"[..]),
+    ];
+    prop::collection::vec(word, 0..8).prop_map(|words| words.concat())
+}
+
 #[test]
 fn texts_of_the_manual() {
     for (text, want) in [
@@ -98,6 +157,31 @@ proptest! {
     #[test]
     fn any_bytes_are_read(text in prop::collection::vec(any::<u8>(), 0..=TEXT_MAX)) {
         let _ = Source::parse(&text, find);
+    }
+
+    /// Texts that nearly are some, and such that are, mean what the manual says.
+    #[test]
+    fn texts_mean_what_the_manual_says(text in texts()) {
+        prop_assert_eq!(Source::parse(&text, find), by_the_manual(&text));
+    }
+
+    /// Bytes that are anything, too.
+    #[test]
+    fn bytes_mean_what_the_manual_says(text in prop::collection::vec(any::<u8>(), 0..=TEXT_MAX)) {
+        prop_assert_eq!(Source::parse(&text, find), by_the_manual(&text));
+    }
+
+    /// What is written as a text is read again.
+    #[test]
+    fn numbers_come_back(
+        card in any::<i32>(), device in any::<i32>(), subdevice in any::<i32>(), hex in any::<bool>(),
+    ) {
+        let written = |number: i32| match (hex, number) {
+            (true, 0..) => format!("{number:#x}"),
+            _ => number.to_string(),
+        };
+        let text = format!("hw:{},{}.{}", written(card), written(device), written(subdevice));
+        prop_assert_eq!(Source::parse(text.as_bytes(), find), timer(card, device, subdevice));
     }
 
     /// Each of the three numbers is read as the kernel reads it.
