@@ -7,7 +7,7 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 RELEASE ?= $(shell uname -r)
 MO := $(CURDIR)/build/host
 
-.PHONY: all module stock kdir install demo test test-clients soak bench fmt check doc shell clean distclean help
+.PHONY: all module stock kdir install demo test test-clients soak fuzz bench fmt check doc shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -45,6 +45,11 @@ test-clients:
 soak:
 	@MINUTES=$(or $(MINUTES),60) tests/run soak
 
+# SECONDS=N: how long (until interrupted), SEED=N: the same choices again, MERGE=1: into the tree's corpus.
+fuzz:
+	@tests/fuzz/run $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(MERGE),--merge)
+
 fmt:
 	@scripts/check-static fmt
 
@@ -76,6 +81,9 @@ help:
 	@echo '                  (QUICK=1: for a moment only; tests/bench/publish: into the documents)'
 	@echo '  make test-clients  all tests with the programs that people use, the long ones too'
 	@echo '  make soak       hours of sound, thousands of opens and loads (MINUTES=60: of each ramp)'
+	@echo '  make fuzz       calls that are made up, in a kernel that checks itself, until interrupted'
+	@echo '                  (SECONDS=N: so long; SEED=N: the same choices again; MERGE=1: what is new'
+	@echo '                  into the corpus; tests/fuzz/run --help: to carry out an input again)'
 	@echo '  make check      the static checks only: rustfmt, clippy, shellcheck'
 	@echo '  make shell      a shell in the stock kernel, with the modules at hand'
 	@echo '                  (qemu/run --help: any command, and what else it can do)'

@@ -1,0 +1,431 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The control device of a card.
+
+use crate::calls::answer;
+use crate::calls::bounded;
+use crate::calls::ioctl;
+use crate::calls::ioctl_bytes;
+use crate::calls::open;
+use crate::calls::request;
+use crate::calls::Answer;
+use crate::calls::Fd;
+use crate::calls::GARBAGE;
+use crate::calls::READ;
+use crate::calls::WRITE;
+use crate::input::Record;
+use crate::kernel;
+use crate::values::number;
+use crate::values::Noise;
+
+const fn control(dir: u64, nr: u64, size: usize) -> u64 {
+    request(dir, b'U', nr, size)
+}
+
+#[repr(C)]
+#[derive(Clone, Copy)]
+struct Id {
+    numid: u32,
+    iface: i32,
+    device: u32,
+    subdevice: u32,
+    name: [u8; 44],
+    index: u32,
+}
+
+const NO_ID: Id = Id {
+    numid: 0,
+    iface: 0,
+    device: 0,
+    subdevice: 0,
+    name: [0; 44],
+    index: 0,
+};
+
+#[repr(C)]
+struct List {
+    offset: u32,
+    space: u32,
+    used: u32,
+    count: u32,
+    ids: *mut Id,
+    reserved: [u8; 50],
+}
+
+#[repr(C)]
+struct Info {
+    id: Id,
+    kind: i32,
+    access: u32,
+    count: u32,
+    owner: i32,
+    value: [i64; 16],
+    reserved: [u8; 64],
+}
+
+#[repr(C)]
+struct Value {
+    id: Id,
+    indirect: u64,
+    value: [i64; 128],
+    reserved: [u8; 128],
+}
+
+#[repr(C)]
+struct Tlv {
+    numid: u32,
+    length: u32,
+    data: [u32; 64],
+}
+
+const _: () = {
+    assert!(size_of::<Id>() == 64);
+    assert!(size_of::<List>() == 80);
+    assert!(size_of::<Info>() == 272);
+    assert!(size_of::<Value>() == 1224);
+};
+
+const LIST: u64 = control(READ | WRITE, 0x10, 80);
+const INFO: u64 = control(READ | WRITE, 0x11, 272);
+const ELEM_READ: u64 = control(READ | WRITE, 0x12, 1224);
+const ELEM_WRITE: u64 = control(READ | WRITE, 0x13, 1224);
+const LOCK: u64 = control(WRITE, 0x14, 64);
+const UNLOCK: u64 = control(WRITE, 0x15, 64);
+const SUBSCRIBE: u64 = control(READ | WRITE, 0x16, 4);
+const TLV: [u64; 3] = [
+    control(READ | WRITE, 0x1a, 8),
+    control(READ | WRITE, 0x1b, 8),
+    control(READ | WRITE, 0x1c, 8),
+];
+const CARD_INFO: u64 = control(READ, 0x01, 376);
+
+const ACCESS_WRITE: u32 = 2;
+const TYPE_INTEGER: i32 = 2;
+
+struct Element {
+    id: Id,
+    writable: bool,
+    /// The range of an integer.
+    range: Option<[i64; 2]>,
+    /// The value that it had at first.
+    value: i64,
+}
+
+/// A card's control device and what it lists.
+pub struct Card {
+    fd: Fd,
+    elements: Vec<Element>,
+    /// Some control may have another value than at first.
+    written: bool,
+}
+
+fn path(card: usize) -> String {
+    format!("/dev/snd/controlC{card}")
+}
+
+impl Card {
+    pub fn open(card: usize) -> Result<Self, String> {
+        let path = path(card);
+        let fail = |what: &str, errno: i32| {
+            format!(
+                "{path}: {what}: {}",
+                std::io::Error::from_raw_os_error(errno)
+            )
+        };
+        let fd = open(&path, libc::O_RDWR | libc::O_NONBLOCK).map_err(|e| fail("open", e))?;
+        let mut ids = vec![NO_ID; 1024];
+        let mut list = List {
+            offset: 0,
+            space: ids.len() as u32,
+            used: 0,
+            count: 0,
+            ids: ids.as_mut_ptr(),
+            reserved: [0; 50],
+        };
+        ioctl(fd.0, LIST, &mut list).map_err(|e| fail("ELEM_LIST", e))?;
+        let mut elements = Vec::new();
+        for id in &ids[..list.used as usize] {
+            let mut info = new_info(*id);
+            ioctl(fd.0, INFO, &mut info).map_err(|e| fail("ELEM_INFO", e))?;
+            let mut value = new_value(*id);
+            ioctl(fd.0, ELEM_READ, &mut value).map_err(|e| fail("ELEM_READ", e))?;
+            elements.push(Element {
+                id: *id,
+                writable: info.access & ACCESS_WRITE != 0,
+                range: (info.kind == TYPE_INTEGER).then_some([info.value[0], info.value[1]]),
+                value: value.value[0],
+            });
+        }
+        if elements.is_empty() {
+            return Err(format!("{path} has no controls"));
+        }
+        Ok(Card {
+            fd,
+            elements,
+            written: false,
+        })
+    }
+
+    /// An element, half of the time one that can be written: there are few of these.
+    fn element(&self, which: u8) -> &Element {
+        let written = || self.elements.iter().filter(|element| element.writable);
+        let count = written().count();
+        let which = usize::from(which);
+        if which < 128 && count > 0 {
+            written().nth(which % count).unwrap_or(&self.elements[0])
+        } else {
+            &self.elements[which % self.elements.len()]
+        }
+    }
+
+    /// The next open is to get this substream.
+    pub fn prefer(&self, subdevice: u32) -> Answer {
+        ioctl(
+            self.fd.0,
+            kernel::CTL_PCM_PREFER_SUBDEVICE,
+            &mut (subdevice as i32),
+        )
+    }
+
+    /// Gives the controls their first values.
+    pub fn reset(&mut self) {
+        if !self.written {
+            return;
+        }
+        self.written = false;
+        for element in self.elements.iter().filter(|element| element.writable) {
+            let mut value = new_value(element.id);
+            value.value[0] = element.value;
+            if let Err(errno) = ioctl(self.fd.0, ELEM_WRITE, &mut value) {
+                crate::found(&format!(
+                    "control {} can't be set back: error {errno}",
+                    element.id.numid
+                ));
+            }
+        }
+    }
+}
+
+fn new_info(id: Id) -> Info {
+    Info {
+        id,
+        kind: 0,
+        access: 0,
+        count: 0,
+        owner: 0,
+        value: [0; 16],
+        reserved: [0; 64],
+    }
+}
+
+fn new_value(id: Id) -> Value {
+    Value {
+        id,
+        indirect: 0,
+        value: [0; 128],
+        reserved: [0; 128],
+    }
+}
+
+/// A program's own descriptor of a control device.
+#[derive(Default)]
+pub struct Control(Option<Fd>);
+
+impl Control {
+    fn fd(&mut self, card: usize) -> Result<i32, i32> {
+        if self.0.is_none() {
+            self.0 = Some(open(&path(card), libc::O_RDWR | libc::O_NONBLOCK)?);
+        }
+        self.0.as_ref().map(|fd| fd.0).ok_or(libc::EBADF)
+    }
+
+    /// An element's name in one of its ways: by number, by all else, or wrong.
+    fn id(card: &Card, record: &Record) -> Id {
+        let [which, how, garble, ..] = record.bytes;
+        let mut id = card.element(which).id;
+        match how % 8 {
+            6 => id.numid = 0,
+            7 => {
+                let value = number(garble, record.wide, &[0, 1, 2, u64::MAX]) as u32;
+                match garble % 5 {
+                    0 => id.numid = value,
+                    1 => {
+                        id.numid = 0;
+                        id.iface = value as i32;
+                    }
+                    2 => {
+                        id.numid = 0;
+                        id.device = value;
+                    }
+                    3 => {
+                        id.numid = 0;
+                        Noise::new(record.wide).fill(&mut id.name);
+                    }
+                    _ => id.index = value,
+                }
+            }
+            _ => {}
+        }
+        id
+    }
+
+    pub fn list(&mut self, number_of_card: usize, record: &Record) -> Answer {
+        let fd = self.fd(number_of_card)?;
+        let [offset, space, ..] = record.bytes;
+        let mut ids = [NO_ID; 64];
+        let mut list = List {
+            offset: number(offset, record.wide, &[0, 1, 30]) as u32,
+            space: number(space, record.wide >> 8, &[64, 1, 10]).min(64) as u32,
+            used: 0,
+            count: 0,
+            ids: ids.as_mut_ptr(),
+            reserved: [0; 50],
+        };
+        ioctl(fd, LIST, &mut list)
+    }
+
+    pub fn info(&mut self, number: usize, card: &Card, record: &Record) -> Answer {
+        let mut info = new_info(Self::id(card, record));
+        info.value[0] = record.wide as i64;
+        ioctl(self.fd(number)?, INFO, &mut info)
+    }
+
+    pub fn read(&mut self, number: usize, card: &Card, record: &Record) -> Answer {
+        let id = Self::id(card, record);
+        let mut value = new_value(id);
+        let got = ioctl(self.fd(number)?, ELEM_READ, &mut value)?;
+        let element = card.elements.iter().find(|e| e.id.numid == value.id.numid);
+        if let Some([min, max]) = element.and_then(|element| element.range) {
+            // What has never been played has the format and rate 0.
+            let read = value.value[0];
+            if read != 0 && !(min..=max).contains(&read) {
+                crate::found(&format!(
+                    "control {} is {read}, not in {min}..={max}",
+                    value.id.numid
+                ));
+            }
+        }
+        Ok(got)
+    }
+
+    pub fn write(&mut self, number_of_card: usize, card: &mut Card, record: &Record) -> Answer {
+        let fd = self.fd(number_of_card)?;
+        let [which, _, _, how, rest, _] = record.bytes;
+        let mut value = new_value(Self::id(card, record));
+        let element = card.element(which);
+        let [min, max] = element.range.unwrap_or([0, 1]);
+        let near = [1, element.value, min, max, 100_001, 99_999, 0].map(|value| value as u64);
+        if rest >= 0xf0 {
+            let mut bytes = [0; 1024];
+            Noise::new(record.wide).fill(&mut bytes);
+            for (to, from) in value.value.iter_mut().zip(bytes.chunks_exact(8)) {
+                *to = i64::from_le_bytes(from.try_into().expect("8 bytes"));
+            }
+        }
+        value.value[0] = number(how, record.wide, &near) as i64;
+        card.written = true;
+        ioctl(fd, ELEM_WRITE, &mut value)
+    }
+
+    pub fn tlv(&mut self, number_of_card: usize, card: &Card, record: &Record) -> Answer {
+        let [_, _, _, how, length, _] = record.bytes;
+        let mut tlv = Tlv {
+            numid: Self::id(card, record).numid,
+            length: number(length, record.wide, &[64, 8, 4, 256]).min(256) as u32,
+            data: [0; 64],
+        };
+        ioctl(
+            self.fd(number_of_card)?,
+            TLV[usize::from(how) % 3],
+            &mut tlv,
+        )
+    }
+
+    /// A lock goes with the descriptor that made it.
+    pub fn lock(&mut self, number: usize, card: &Card, record: &Record) -> Answer {
+        let request = if record.bytes[3] % 2 == 0 {
+            LOCK
+        } else {
+            UNLOCK
+        };
+        ioctl(self.fd(number)?, request, &mut Self::id(card, record))
+    }
+
+    pub fn subscribe(&mut self, number_of_card: usize, record: &Record) -> Answer {
+        let mut value = number(record.bytes[0], record.wide, &[1, 0, u64::MAX]) as i32;
+        ioctl(self.fd(number_of_card)?, SUBSCRIBE, &mut value)
+    }
+
+    pub fn events(&mut self, number_of_card: usize, record: &Record) -> Answer {
+        let fd = self.fd(number_of_card)?;
+        let mut buffer = [0u8; 72 * 16];
+        let size = number(record.bytes[0], record.wide, &[72, 71, 720, 1]).min(72 * 16) as usize;
+        // SAFETY: The buffer is as long as said.
+        bounded(|| answer(unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), size) } as i64))
+    }
+
+    /// The calls about the card.
+    pub fn card(&mut self, number_of_card: usize, record: &Record) -> Answer {
+        let fd = self.fd(number_of_card)?;
+        let [which, how, ..] = record.bytes;
+        let mut value = number(how, record.wide, &[0, 1, u64::MAX]) as i32;
+        match which % 6 {
+            0 => ioctl(fd, CARD_INFO, &mut [0u8; 376]),
+            1 => ioctl(fd, kernel::CTL_PCM_NEXT_DEVICE, &mut value),
+            2 => {
+                // device, subdevice and stream come first.
+                let mut info = [0u32; 72];
+                info[0] = u32::from(how % 2);
+                info[1] = u32::from(how >> 1 & 1);
+                info[2] = u32::from(how >> 2 & 1);
+                if how >= 0xc0 {
+                    info[usize::from(how) % 3] = record.wide as u32;
+                }
+                ioctl(fd, kernel::CTL_PCM_INFO, &mut info)
+            }
+            3 => {
+                let answer = ioctl(fd, kernel::CTL_PCM_PREFER_SUBDEVICE, &mut value);
+                // It holds for the whole process: the next open shall get what is asked for.
+                ioctl(fd, kernel::CTL_PCM_PREFER_SUBDEVICE, &mut -1).and(answer)
+            }
+            4 => ioctl(fd, control(READ, 0xd1, 4), &mut value),
+            _ => ioctl(fd, control(READ, 0x00, 4), &mut value),
+        }
+    }
+
+    /// Any request at all, on garbage.
+    pub fn raw(&mut self, number_of_card: usize, card: &mut Card, record: &Record) -> Answer {
+        // ELEM_ADD and ELEM_REPLACE are left out: they make controls of the program's own, which are the
+        // core's alone, and which would outlive the input. So is PREFER_SUBDEVICE: see `card`.
+        const KNOWN: [(u64, usize); 16] = [
+            (0x00, 4),
+            (0x01, 376),
+            (0x10, 80),
+            (0x11, 272),
+            (0x12, 1224),
+            (0x13, 1224),
+            (0x14, 64),
+            (0x15, 64),
+            (0x16, 4),
+            (0x19, 64),
+            (0x1a, 8),
+            (0x1b, 8),
+            (0x1c, 8),
+            (0x30, 4),
+            (0x31, 288),
+            (0xd0, 4),
+        ];
+        let fd = self.fd(number_of_card)?;
+        let [which, dir, size, ..] = record.bytes;
+        let (nr, len) = KNOWN[usize::from(which) % KNOWN.len()];
+        let size = number(size & 15, record.wide, &[len as u64]) as usize & 0x3fff;
+        let dir = match dir % 4 {
+            0 => READ | WRITE,
+            dir => u64::from(dir),
+        };
+        let mut garbage = [0; GARBAGE];
+        Noise::new(record.wide).fill(&mut garbage[..2048]);
+        card.written = true;
+        ioctl_bytes(fd, control(dir, nr, size), &mut garbage)
+    }
+}
