@@ -436,6 +436,11 @@ impl State {
         let lost = end.has_lost_a_ring();
         let port = ports.get(port(direction));
         let played_out = end.has_played_out(port.as_ref());
+        if lost && !played_out && stops_at_its_end(port.as_ref()?, end.setup.as_ref()?) {
+            // The core is told no position, and stops the stream. Until then it has still lost a ring:
+            // nothing of that is to be heard.
+            return None;
+        }
         let before = end.reported;
         end.reported = end.position;
         end.asked_at = now.as_nanos();
@@ -458,8 +463,6 @@ impl State {
                 frames,
                 lost: false,
             });
-        } else if lost && stops_at_its_end(&port?, end.setup.as_ref()?) {
-            return None;
         }
         let frames = end.ring_position();
         Some(Report { frames, lost })
