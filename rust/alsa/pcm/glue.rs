@@ -371,6 +371,12 @@ impl<T: Ops> Glue<T> {
                 open.leave_port();
                 open.timer.try_cancel();
             }
+            if command == Trigger::PauseRelease && result.is_ok() {
+                // The core has set the time of the last position back by 1000 s, and would count as many
+                // rings for a stream without period wake-ups that then misses one.
+                // SAFETY: The substream has a runtime, and the stream lock is held.
+                unsafe { bindings::snd_pcm_trust_position(substream, false) };
+            }
             if command != Trigger::Drain {
                 // SAFETY: The stream lock is held.
                 unsafe { Self::latch_time(&triggering, command.starts() && result.is_ok()) };
