@@ -5,6 +5,7 @@
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
 
+load
 the_card_is_listed() {
 	load
 	aplay -l | tee list
@@ -32,6 +33,25 @@ the_other_way() {
 	exact audio.wav recorded.wav
 }
 example the_other_way "aplay -D hw:C,1,2 is heard by arecord -D hw:C,0,2"
+
+by_mmap() {
+	arecord -M -D hw:Loopback,1,5 -f S16_LE -c 2 -r 48000 recorded.wav &
+	capturing 1 5
+	[[ $(param c 1 5 access) == MMAP_INTERLEAVED ]]
+	aplay -M -D hw:Loopback,0,5 audio.wav
+	stop_recorder $! 1 5
+	exact audio.wav recorded.wav
+}
+example by_mmap "aplay -M, arecord -M: by mmap"
+
+mmap_beside_write() {
+	arecord -D hw:Loopback,1,5 -f S16_LE -c 2 -r 48000 recorded.wav &
+	capturing 1 5
+	aplay -M -D hw:Loopback,0,5 audio.wav
+	stop_recorder $! 1 5
+	exact audio.wav recorded.wav
+}
+example mmap_beside_write "aplay -M, arecord without"
 
 by_number() {
 	arecord -D hw:0,1,0 -f S16_LE -c 2 -r 48000 recorded.wav &

@@ -91,6 +91,42 @@ serial_open() {
 }
 example serial_open "-w serialopen -T 1"
 
+control_devices() {
+	through Loopback,1,0 Second,0,0 -X hw:Second -Y hw:Loopback
+	exact audio.wav recorded.wav
+}
+example control_devices "-X hw:Second -Y hw:Loopback: the control devices by name"
+
+# alsaloop 1.2.14 takes -s, but goes on after it, with any card.
+seconds() {
+	through Loopback,1,0 Second,0,0 -s 2
+	exact audio.wav recorded.wav
+}
+example seconds "-s 2: a duration, which alsaloop itself doesn't keep"
+
+# A mixer control of the playing card appears on the recorded card too, and each follows the other. The
+# playing card is not a loopback card: see Documentation/clients.rst.
+volume="name='Master Volume'"
+volume_is() { amixer -c "$1" cget "$volume" | grep ": values=$2\$"; }
+mixer() {
+	modprobe snd-dummy
+	amixer -q -c Dummy cset "$volume" 10,10
+	alsaloop -C hw:Loopback,1,0 -P hw:Dummy -a off -t 50000 -m "$volume" &
+	loop=$!
+	wait_until volume_is Loopback 10,10
+	capturing 1 0
+	amixer -q -c Dummy cset "$volume" 20,30
+	wait_until volume_is Loopback 20,30
+	amixer -q -c Loopback cset "$volume" 70,60
+	wait_until volume_is Dummy 70,60
+	kill -0 $loop || fail "alsaloop has ended"
+	end_of $loop
+	# It takes its control along.
+	not amixer -c Loopback cget "$volume"
+	modprobe -r snd-dummy
+}
+example mixer "-m: a mixer control of the playing card, on the recorded one"
+
 # A config file has a job in each line, a thread to each.
 jobs() {
 	cat >jobs.conf <<-END

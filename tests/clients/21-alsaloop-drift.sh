@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # alsaloop between two cards whose clocks disagree by 200 ppm, for ten minutes: it holds its latency by
 # the control "PCM Rate Shift 100000" of the one or of the other, and not a frame is lost.
-# Guest: --deterministic --memory 2048 (ten minutes of audio take a minute)
+# Guest: --deterministic --memory 2048 --timeout 1700 (ten minutes of audio take one or two)
 # Long: ten minutes of audio, five times
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"

@@ -154,6 +154,39 @@ softvol() {
 }
 example softvol "softvol: 20 dB less"
 
+# One player, two cables (or a cable and the loudspeakers).
+two_at_once() {
+	cat >~/.asoundrc <<-END
+		pcm.both {
+			type plug
+			slave.pcm {
+				type multi
+				slaves.a { pcm "hw:Loopback,0,5" channels 2 }
+				slaves.b { pcm "hw:Loopback,0,6" channels 2 }
+				bindings [
+					{ slave a channel 0 }
+					{ slave a channel 1 }
+					{ slave b channel 0 }
+					{ slave b channel 1 }
+				]
+			}
+			ttable.0 { 0 1 2 1 }
+			ttable.1 { 1 1 3 1 }
+		}
+	END
+	for n in 5 6; do
+		arecord -q -D hw:Loopback,1,$n -f S16_LE -c 2 -r 48000 recorded$n.wav &
+		recorders[n]=$!
+		capturing 1 $n
+	done
+	aplay -q -D both audio.wav
+	for n in 5 6; do
+		stop_recorder "${recorders[n]}" 1 $n
+		exact audio.wav recorded$n.wav
+	done
+}
+example two_at_once "multi, route: what is played is heard from two cables"
+
 front() {
 	arecord -q -D hw:Loopback,1,0 -f S16_LE -c 2 -r 48000 recorded.wav &
 	capturing 1 0

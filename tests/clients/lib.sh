@@ -65,6 +65,9 @@ example() { # FUNCTION WHAT
 	else
 		failed=$((failed + 1))
 		sed 's/^/# /' /tmp/example.log
+		# What the programs had to say.
+		find "$folder" -maxdepth 1 \( -name '*.log' -o -name '*.jackd' \) -exec tail -vn 20 {} + 2>&1 |
+			sed 's/^/# /'
 		echo "not ok $number - $what"
 	fi
 	rm -rf "$folder"
