@@ -133,16 +133,16 @@ alsabat_tone() {
 }
 example alsabat_tone "alsabat -P hw:Loopback,0,5 -C hw:Loopback,1,5"
 
-alsabat_delay() {
-	alsabat -P hw:Loopback,0,5 -C hw:Loopback,1,5 -f S16_LE -c 1 -r 48000 --roundtriplatency | tee said
-	grep -i 'round.trip latency' said
-}
-example alsabat_delay "alsabat --roundtriplatency"
-
 python() { heard_by 6 "$CLIENTS/record.py" hw:Loopback,1,6 recorded.wav; }
 example python "Python records with pyalsaaudio"
 python_out() { played_by 6 "$CLIENTS/play.py" hw:Loopback,0,6 audio.wav; }
 example python_out "Python plays with pyalsaaudio"
+
+# PortAudio takes the first substream that is free.
+portaudio_out() { played_by 0 "$CLIENTS/portaudio.py" play "Loopback: PCM (hw:0,0)" audio.wav; }
+portaudio_in() { heard_by 0 "$CLIENTS/portaudio.py" record "Loopback: PCM (hw:0,1)" recorded.wav; }
+example portaudio_out "PortAudio (PyAudio) plays"
+example portaudio_in "PortAudio (PyAudio) records"
 
 snapcast() {
 	# The server reads the one cable, the client plays into another.

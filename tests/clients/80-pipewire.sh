@@ -87,6 +87,56 @@ parecord_source() {
 }
 example parecord_source "parecord, by pipewire-pulse"
 
+# --- With Documentation/wireplumber.conf the card runs interleaved, and both ends fit as they are.
+
+interleaved() {
+	mkdir -p ~/.config/wireplumber/wireplumber.conf.d
+	cp "$WITH/Documentation/wireplumber.conf" ~/.config/wireplumber/wireplumber.conf.d/loopback.conf
+}
+to_arecord() {
+	interleaved
+	session
+	arecord -q -D hw:Loopback,1,0 -f S16_LE -c 2 -r 48000 recorded.wav &
+	recorder=$!
+	capturing 1 0
+	pw-play audio.wav
+	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr) + 48000))
+	end_of $recorder
+	exact audio.wav recorded.wav
+}
+example to_arecord "wireplumber.conf: pw-play, recorded by arecord"
+
+from_aplay() {
+	interleaved
+	session
+	pw-record --target "$SOURCE" --format s16 --rate 48000 --channels 2 recorded.wav &
+	recorder=$!
+	capturing 0 0
+	wait_until has_read 0 0 48000
+	aplay -q -D hw:Loopback,1,0 audio.wav
+	wait_until has_read 0 0 $(($(field c 0 0 hw_ptr) + 48000))
+	end_of $recorder
+	exact audio.wav recorded.wav
+}
+example from_aplay "wireplumber.conf: aplay, recorded by pw-record"
+
+to_jack() {
+	interleaved
+	# jack_out, at the other end of PipeWire's cable
+	sed 's/hw:Loopback,1,3/hw:Loopback,1,0/' "$WITH/Documentation/asound.conf" >/etc/asound.conf
+	session
+	JACK_NO_AUDIO_RESERVATION=1 jackd -n two -R -d alsa -C jack_out -r 48000 -p 256 -n 3 >two.jackd 2>&1 &
+	wait_until jack_lsp -s two
+	JACK_DEFAULT_SERVER=two jack_rec -f recorded.wav -d 8 -b 16 system:capture_1 system:capture_2 &
+	recorder=$!
+	wait_until says jackrec jack_lsp -s two
+	pw-play audio.wav
+	wait $recorder
+	alike --correlation 0.999 --gain 0.99:1.01 audio.wav recorded.wav
+}
+example to_jack "wireplumber.conf: pw-play, heard by jackd -d alsa -C jack_out"
+rm -rf ~/.config/wireplumber
+
 # The source, all the time, into the sink: what is played at the one cable is heard at the other.
 loopback() {
 	session

@@ -85,19 +85,28 @@ fail() {
 	echo "$*"
 	exit 1
 }
-# Ends what an example left behind: this shell's children, and all who use a sound device.
+# Ends what an example left behind: servers, and all who use a sound device. Who was told to end takes its
+# time, and a server that is there still keeps the next of its name from starting: so they are waited for.
+SERVERS='pipewire|wireplumber|pipewire-pulse|jackd|snapserver|snapclient|mpd'
 clear_away() {
 	local round
-	for round in TERM TERM TERM KILL KILL; do
-		fuser -s /dev/snd/* /dev/dsp* /dev/adsp* /dev/audio* /dev/mixer* 2>/dev/null || break
-		fuser -k "-$round" -s /dev/snd/* /dev/dsp* /dev/adsp* /dev/audio* /dev/mixer* 2>/dev/null
-		nap 0.2
+	for round in TERM KILL; do
+		pkill "-$round" -x "$SERVERS"
+		gone pgrep -x "$SERVERS" && break
 	done
-	for round in TERM TERM TERM TERM KILL; do
-		pkill "-$round" -x 'pipewire|wireplumber|pipewire-pulse|jackd|snapserver|snapclient|mpd' || break
-		nap 0.5
+	for round in TERM TERM KILL; do
+		fuser -k "-$round" -s /dev/snd/* /dev/dsp* /dev/adsp* /dev/audio* /dev/mixer* 2>/dev/null || break
+		gone fuser -s /dev/snd/* /dev/dsp* /dev/adsp* /dev/audio* /dev/mixer* && break
 	done
 	rm -f /root/.asoundrc /etc/asound.conf
+}
+# gone COMMAND...: waits until it fails, 5 s at most
+gone() {
+	local end=$((SECONDS + 6))
+	while "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || return 1
+		nap 0.1
+	done
 }
 
 # --- the card
