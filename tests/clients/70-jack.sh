@@ -57,7 +57,7 @@ recorder_end() {
 example recorder_end "jackd -d alsa -C hw:Loopback,1,1: what aplay -I plays, JACK records"
 
 both_ends() {
-	server one -R -d alsa -P hw:Loopback,0,2 -r 48000 -p 128 -n 2
+	server one -R -d alsa -P hw:Loopback,0,2 -o 2 -r 48000 -p 128 -n 2
 	server two -R -d alsa -C hw:Loopback,1,2 -i 2 -r 48000 -p 128 -n 2
 	record_from two 7 recorded.wav system:capture_1 system:capture_2 &
 	recorder=$!
@@ -81,6 +81,90 @@ duplex() {
 	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
 }
 example duplex "jackd -P hw:Loopback,0,3 -C hw:Loopback,1,3: one server, duplex, 64 frames"
+
+# With Documentation/asound.conf, the card runs interleaved under JACK.
+to_arecord() {
+	cp "$WITH/Documentation/asound.conf" /etc/asound.conf
+	server one -R -d alsa -P jack_in -r 48000 -p 256 -n 3
+	playing 0 3
+	arecord -q -D hw:Loopback,1,3 -f S16_LE -c 2 -r 48000 recorded.wav &
+	recorder=$!
+	capturing 1 3
+	play_into one audio.wav
+	stop_recorder $recorder 1 3
+	no_xrun one.jackd
+	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
+}
+example to_arecord "asound.conf: jackd -d alsa -P jack_in is recorded by arecord"
+
+from_aplay() {
+	cp "$WITH/Documentation/asound.conf" /etc/asound.conf
+	server two -R -d alsa -C jack_out -r 48000 -p 256 -n 3
+	capturing 1 3
+	record_from two 6 recorded.wav system:capture_1 system:capture_2 &
+	recorder=$!
+	wait_until says jackrec jack_lsp -s two
+	aplay -q -D hw:Loopback,0,3 audio.wav
+	wait $recorder
+	no_xrun two.jackd
+	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
+}
+example from_aplay "asound.conf: jackd -d alsa -C jack_out hears what aplay plays"
+
+# The order of things matters here: the other end is there first, and decides the format.
+plughw() {
+	arecord -q -D hw:Loopback,1,6 -f S16_LE -c 2 -r 48000 recorded.wav &
+	recorder=$!
+	capturing 1 6
+	server one -R -d alsa -P plughw:Loopback,0,6 -r 48000 -p 256 -n 3
+	playing 0 6
+	play_into one audio.wav
+	stop_recorder $recorder 1 6
+	no_xrun one.jackd
+	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
+}
+example plughw "jackd -d alsa -P plughw:Loopback,0,6, once arecord is there"
+
+# JACK's own bridges, which resample, run the card interleaved.
+by_alsa_out() {
+	server one -R -d dummy -r 48000 -p 256
+	JACK_DEFAULT_SERVER=one alsa_out -j bridge -d hw:Loopback,0,7 -c 2 -r 48000 -q 1 >bridge.log 2>&1 &
+	wait_until says bridge:playback_2 jack_lsp -s one
+	playing 0 7
+	arecord -q -D hw:Loopback,1,7 -f "$(param p 0 7 format)" -c 2 -r 48000 recorded32.wav &
+	recorder=$!
+	capturing 1 7
+	wait_until has_read 1 7 480000
+	JACK_DEFAULT_SERVER=one gst-launch-1.0 -q filesrc location=audio.wav ! wavparse ! audioconvert ! \
+		jackaudiosink connect=auto-forced port-pattern=bridge
+	wait_until has_read 1 7 $(($(field c 1 7 hw_ptr) + 24000))
+	end_of $recorder
+	sox -D recorded32.wav -b 16 recorded.wav
+	tail -n 2 bridge.log
+	alike --correlation 0.98 --wander 30 audio.wav recorded.wav
+}
+example by_alsa_out "alsa_out: JACK into a cable, recorded by arecord"
+
+by_alsa_in() {
+	server one -R -d dummy -r 48000 -p 256
+	aplay -q -D hw:Loopback,0,7 -f S16_LE -c 2 -r 48000 /dev/zero &
+	zero=$!
+	playing 0 7
+	JACK_DEFAULT_SERVER=one alsa_in -j bridge -d hw:Loopback,1,7 -c 2 -r 48000 -q 1 >bridge.log 2>&1 &
+	wait_until says bridge:capture_2 jack_lsp -s one
+	capturing 1 7
+	end_of $zero
+	# In step, after some seconds.
+	aplay -q -D hw:Loopback,0,7 -d 10 -f S16_LE -c 2 -r 48000 /dev/zero
+	record_from one 8 recorded.wav bridge:capture_1 bridge:capture_2 &
+	recorder=$!
+	wait_until says jackrec jack_lsp -s one
+	aplay -q -D hw:Loopback,0,7 audio.wav
+	wait $recorder
+	tail -n 2 bridge.log
+	alike --correlation 0.98 --wander 30 audio.wav recorded.wav
+}
+example by_alsa_in "alsa_in: what aplay plays, into JACK"
 
 # The bridge resamples. It says when it has lost step and begins anew: that may happen once.
 bridge_in() { # RATE-SHIFT SPEED
