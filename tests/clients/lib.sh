@@ -72,8 +72,8 @@ example() { # FUNCTION WHAT
 	fi
 	rm -rf "$folder"
 }
-# Milliseconds, since the start, in which the processors had work.
-busy() { awk -v cpus="$(nproc)" '{ print int(($1 * cpus - $2) * 1000) }' /proc/uptime; }
+# Milliseconds, since the start, in which the processors had work; by the tick, so roughly.
+busy() { awk '/^cpu / { print ($2 + $3 + $4 + $7 + $8) * 10 }' /proc/stat; }
 report() {
 	((number)) || failed=1
 	echo "1..$number"
@@ -134,14 +134,15 @@ says() { "${@:2}" 2>&1 | grep -q -- "$1"; }
 field() { value "/proc/asound/${5:-Loopback}/pcm$2$1/sub$3/status" "$4"; }
 # param C|P DEVICE SUBSTREAM NAME [CARD]: format, rate, channels, ... that the substream runs with
 param() { value "/proc/asound/${5:-Loopback}/pcm$2$1/sub$3/hw_params" "$4"; }
-# value FILE NAME: the first word after "NAME:"
+# value FILE NAME: the first word after "NAME:". The file is read at once: to read on, line by line, would
+# meet another text, in which a number may have got longer.
 value() {
 	local name word rest
 	while read -r name word rest; do
 		# Some names stand apart from their colons.
 		[[ $word != : ]] || word=${rest%% *}
 		[[ ${name%:} != "$2" ]] || printf '%s\n' "$word"
-	done <"$1"
+	done <<<"$(<"$1")"
 }
 is_state() { [[ $(field "$1" "$2" "$3" state "${5:-}") == "$4" ]]; }
 isnt() { ! "$@"; }
