@@ -177,6 +177,10 @@ u64 rust_helper_snd_pcm_max_linked(struct snd_pcm_substream *substream,
  * locks of groups of linked streams; where it finds that of a group taken, it waits for it and takes
  * that of the stream inside (snd_pcm_stream_group_ref()), and lockdep reports a recursion that there
  * is not. To be called before the device is registered.
+ *
+ * The price: streams of other drivers keep the core's class. Their lock held while one of ours is waited
+ * for looks like a group's, and is not reported by itself. No driver on these abstractions takes a
+ * stream's lock.
  */
 void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm);
 void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm)
@@ -217,6 +221,19 @@ void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool free
 	if (freed)
 		runtime->silence_size = 0;
 	snd_pcm_stream_unlock_irqrestore(substream, flags);
+}
+
+/* Does the stream run, or play the rest of a drain? Not to be called with the stream lock held. */
+bool rust_helper_snd_pcm_runs(struct snd_pcm_substream *substream);
+bool rust_helper_snd_pcm_runs(struct snd_pcm_substream *substream)
+{
+	unsigned long flags;
+	bool runs;
+
+	snd_pcm_stream_lock_irqsave(substream, flags);
+	runs = snd_pcm_running(substream);
+	snd_pcm_stream_unlock_irqrestore(substream, flags);
+	return runs;
 }
 
 /*

@@ -371,9 +371,10 @@ impl<T: Ops> Glue<T> {
                 open.leave_port();
                 open.timer.try_cancel();
             }
-            if command == Trigger::PauseRelease && result.is_ok() {
-                // The core has set the time of the last position back by 1000 s, and would count as many
-                // rings for a stream without period wake-ups that then misses one.
+            if matches!(command, Trigger::PauseRelease | Trigger::Resume) && result.is_ok() {
+                // The core has set the time of the last position back by 1000 s (at a RESUME, it is that
+                // of the suspend), and would count as many rings for a stream without period wake-ups
+                // that then misses one.
                 // SAFETY: The substream has a runtime, and the stream lock is held.
                 unsafe { bindings::snd_pcm_trust_position(substream, false) };
             }
@@ -397,8 +398,13 @@ impl<T: Ops> Glue<T> {
             // SAFETY: As above, and no lock is held.
             unsafe { bindings::snd_pcm_withdraw(substream, false) };
         }
-        open.leave_port();
-        open.timer.cancel_sync();
+        // At a system suspend, the core asks this of streams that it could not suspend too, for example
+        // because one that is linked with them has been drained already. These run on.
+        // SAFETY: The substream has a runtime, and no lock is held.
+        if !unsafe { bindings::snd_pcm_runs(substream) } {
+            open.leave_port();
+            open.timer.cancel_sync();
+        }
         // The core has cleared it before the call.
         // SAFETY: The substream has a runtime; the field is set and cleared by callers of this only.
         unsafe { (*(*substream).runtime).stop_operating = true };

@@ -14,10 +14,12 @@ use std::time::Instant;
 
 use crate::cable::serve_all;
 use crate::cable::wait_for_position;
+use crate::cable::wait_for_state;
 use crate::cable::Cable;
 use crate::cable::Session;
 use crate::check;
 use crate::check_eq;
+use crate::config::Config;
 use crate::config::Dir;
 use crate::config::DRAINING;
 use crate::config::PREPARED;
@@ -31,6 +33,7 @@ use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::open_control;
 use crate::pcm::Pcm;
+use crate::signal::Audio;
 use crate::signal::Expect;
 use crate::tests::cable_works;
 use crate::tests::controls::Controls;
@@ -65,6 +68,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "12.3 RESUME of a player that drains without wake-ups: it ends",
             |ctx| resumed_drain(ctx, false),
+        ),
+        test(
+            "12.1 a drain of linked players goes on that the core cannot suspend",
+            linked_drain,
         ),
         test("12.5 a hibernation is like a suspend", hibernated),
         test("12.4 PREPARE in place of RESUME", prepared_again),
@@ -136,6 +143,53 @@ fn suspended_states(ctx: &Context) -> Outcome {
         "the prepared player after RESUME",
         prepared.state()?,
         PREPARED
+    );
+    Ok(())
+}
+
+/// The core suspends linked streams only if each of them can be: not if one has been drained already.
+fn linked_drain(ctx: &Context) -> Outcome {
+    // Long enough to outlast the suspend.
+    let cfg = Config {
+        periods: 200,
+        ..LONG
+    };
+    let source = cfg.signal(cfg.buffer(), 122);
+    let (mut long, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
+    let mut short = Cable {
+        device: 0,
+        subdevice: 5,
+    }
+    .player(ctx)?;
+    short.configure(&cfg)?;
+    long.write(&source, 0, source.len())?;
+    short.write(&source, 0, 480)?;
+    long.link(&short)?;
+    rec.start()?;
+    long.start()?;
+    expect_error("DRAIN", long.drain(), libc::EAGAIN)?;
+    wait_for_state(&short, SETUP, Duration::from_secs(1))?;
+    suspend()?;
+    check_eq!("the recorder", rec.state()?, SUSPENDED);
+    check_eq!("the long player", long.state()?, DRAINING);
+    rec.resume()?;
+    let mut heard = cfg.nothing();
+    let until = Instant::now() + Duration::from_secs(5);
+    while long.state()? == DRAINING && Instant::now() < until {
+        rec.read(&mut heard, cfg.buffer())?;
+        rec.poll(100);
+    }
+    check_eq!("the long player at last", long.state()?, SETUP);
+    rec.read(&mut heard, cfg.buffer())?;
+    let last = heard
+        .last_sound()
+        .ok_or("nothing is heard after the suspend".to_string())?;
+    let frame =
+        |audio: &Audio, at: usize| audio.planes[0][at * audio.unit..][..audio.unit].to_vec();
+    check_eq!(
+        "the last frame heard",
+        frame(&heard, last),
+        frame(&source, source.len() - 1)
     );
     Ok(())
 }
