@@ -108,6 +108,8 @@ pub struct Context {
     pub seed: u64,
     /// How long the ramps of `soak` last, in minutes.
     pub minutes: u64,
+    /// At how many allocations one fails where the group `faults` makes cards.
+    pub step: u32,
     /// Id and number of the card that the probes compare with, if there is one.
     pub reference: Option<(String, u32)>,
 }
@@ -168,7 +170,7 @@ pub fn run_all(ctx: &Context, tests: &[Test]) -> usize {
     println!("1..{}", tests.len());
     if tests
         .iter()
-        .any(|test| matches!(test.group, "races" | "regressions" | "probe"))
+        .any(|test| matches!(test.group, "races" | "regressions" | "probe" | "faults"))
     {
         println!("# seed: {} (again: --seed {})", ctx.seed, ctx.seed);
     }

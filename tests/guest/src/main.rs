@@ -7,13 +7,17 @@
 //!
 //! The tests of the group `timing` judge microseconds. They mean something only where the clock
 //! is counted and not the host's (`qemu/run --deterministic`), and run only when asked for. So do
-//! those of the group `matrix`, every format at every rate, because of their number, and those of
-//! the groups `races`, which want several processors, `power` and `probe`, which suspend the guest
-//! and take the card away (not every guest comes back; the probes compare with another card), and
-//! `faults`, which need a kernel whose allocations can be made to fail, and those of `waits` and `ends`,
-//! which need a card with `wait_for_peer` or `end_with_peer`, those of `soak`, which take long, those of
-//! `regressions`, which want several processors and suspend the guest, and those of `hostile`, which
-//! the C driver does not survive.
+//! those of the groups
+//!
+//! - `matrix`, every format at every rate, because of their number;
+//! - `races`, which want several processors, and `interrupts`, which want quick ones besides;
+//! - `regressions`, which want several processors and suspend the guest;
+//! - `power` and `probe`, which suspend the guest and take the card away (not every guest comes back;
+//!   the probes compare with another card);
+//! - `faults`, which need a kernel whose allocations can be made to fail;
+//! - `waits` and `ends`, which need a card with `wait_for_peer` or `end_with_peer`;
+//! - `soak`, which take long;
+//! - `hostile`, which the C driver does not survive.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
@@ -41,12 +45,14 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all but `timing`, `matrix`, `races`, `regressions`, `power`, `probe`,
+                 (default: all but `timing`, `matrix`, `races`, `interrupts`, `regressions`, `power`, `probe`,
                  `faults`, `waits`, `ends`, `soak` and `hostile`)
   --skip NAME    leave this group out; may be given more than once
   --seed N       what `races`, `regressions` and `probe` draw their lots from
                  (default: a number that they print)
   --minutes N    how long each ramp of `soak` lasts, in the guest's time (default: 60)
+  --step N       where `faults` makes cards and loads the module, only each Nth allocation fails
+                 (default: 1; `--seed` says which)
   --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
   --help         print this text
@@ -60,6 +66,7 @@ struct Options {
     list: bool,
     seed: u64,
     minutes: u64,
+    step: u32,
     reference: Option<String>,
 }
 
@@ -72,6 +79,7 @@ fn parse() -> Result<Option<Options>, String> {
         list: false,
         reference: None,
         minutes: 60,
+        step: 1,
         seed: kernel::now_ns() as u64,
     };
     let mut args = std::env::args().skip(1);
@@ -93,6 +101,14 @@ fn parse() -> Result<Option<Options>, String> {
                     .ok()
                     .filter(|minutes| (1..=24 * 60).contains(minutes))
                     .ok_or(format!("not 1 to 1440 minutes: {text}"))?;
+            }
+            "--step" => {
+                let text = value()?;
+                options.step = text
+                    .parse()
+                    .ok()
+                    .filter(|step| (1..=1000).contains(step))
+                    .ok_or(format!("not 1 to 1000 allocations: {text}"))?;
             }
             "--list" => options.list = true,
             "--help" => return Ok(None),
@@ -132,6 +148,7 @@ fn find_card(options: &Options) -> Result<Context, String> {
         module,
         seed: options.seed,
         minutes: options.minutes,
+        step: options.step,
         reference,
     })
 }
@@ -152,6 +169,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
             "timing"
                 | "matrix"
                 | "races"
+                | "interrupts"
                 | "regressions"
                 | "power"
                 | "probe"

@@ -348,6 +348,7 @@ pub fn other_cards(ctx: &Context) -> Result<Vec<Context>, Fail> {
             module: module.trim().into(),
             seed: ctx.seed,
             minutes: ctx.minutes,
+            step: ctx.step,
             reference: None,
         })
     };

@@ -57,7 +57,7 @@ pub fn tests() -> Vec<Test> {
         .c_defect("4.4"),
         // It needs two processors, as `races` do.
         Test::new(
-            "races",
+            "interrupts",
             "8.1 both ends of a cable wake up by one interrupt",
             one_interrupt,
         )

@@ -45,6 +45,7 @@ impl Both {
             module: module.into(),
             seed: ctx.seed,
             minutes: ctx.minutes,
+            step: ctx.step,
             reference: None,
         };
         Ok(Both {
