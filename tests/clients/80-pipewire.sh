@@ -3,6 +3,10 @@
 # PipeWire with WirePlumber, as a desktop has them: the card is found by udev, and is a sink and a
 # source.
 # Guest: --deterministic (a busy host makes no overruns)
+# Long: now and then WirePlumber starts and shows no card, for a reason that isn't known
+# (Two in some thirty sessions, after different examples, with a log as far as others'. Sessions started one
+# after the other, with little or nothing played, all had the card. So it is not among what has to pass each
+# time. A session that fails says what the servers and the card were like.)
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
 
@@ -21,6 +25,24 @@ dbus-daemon --session --address="$DBUS_SESSION_BUS_ADDRESS" --fork
 SINK=alsa_output.platform-snd_aloop.0.analog-stereo
 SOURCE=alsa_input.platform-snd_aloop.0.analog-stereo
 
+# What the servers and the card are like, for the report of a session that doesn't come up.
+state() {
+	local file
+	wpctl status
+	pactl list short cards
+	pw-cli ls Device
+	for file in /proc/asound/card*/pcm*/sub*/status; do
+		grep -q closed "$file" || tail -v "$file"
+	done
+	fuser -v /dev/snd/*
+	dbus-send --session --print-reply --dest=org.freedesktop.DBus / \
+		org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.ReserveDevice1.Audio0
+	pgrep -a "$SERVERS"
+}
+# shown TEXT WHAT: waits until the list of the sinks or sources has it. The start of a session takes 2 s of
+# the guest's time, whatever the host does.
+shown() { (wait_until says "$1" pactl list short "$2") || { state 2>&1 || true; return 1; }; }
+
 # session: starts the session's servers, which find the card's device 0: a sink, that is heard at
 # hw:Loopback,1,0, and a source, that hears what is played at hw:Loopback,1,0.
 # (PipeWire does not look at a card while its first subdevices are in use.)
@@ -31,8 +53,8 @@ session() {
 	wireplumber >wireplumber.log 2>&1 &
 	pipewire-pulse >pulse.log 2>&1 &
 	wait_until [ -S "$XDG_RUNTIME_DIR/pulse/native" ]
-	wait_until says "$SINK" pactl list short sinks
-	wait_until says "$SOURCE" pactl list short sources
+	shown "$SINK" sinks
+	shown "$SOURCE" sources
 	# A volume that is not 1 isn't exact.
 	pactl set-sink-volume "$SINK" 100%
 	pactl set-source-volume "$SOURCE" 100%
