@@ -79,6 +79,8 @@ const MISFIT: Config = Config {
 fn mismatched(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
     play.setup(&MISFIT)?;
+    // However long the guest stands still, it is not stopped for that.
+    play.sw_params(u64::MAX)?;
     rec.configure(&LONG)?;
     rec.start()?;
     play.prepare()?;
