@@ -6,6 +6,7 @@
 //! have, after a pause, or where a ring is shorter than a jiffy, for which it counts for ever. It has to
 //! be told better.
 
+use crate::cable::record;
 use crate::check;
 use crate::check_eq;
 use crate::config::state_name;
@@ -21,6 +22,7 @@ use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::poll;
 use crate::pcm::Pcm;
+use crate::signal;
 use crate::stamp::Kind;
 use crate::tests::wakeups::CABLE;
 use crate::tests::wakeups::SECOND;
@@ -38,6 +40,15 @@ pub fn tests() -> Vec<Test> {
             "7.3 7.4 a pause is no xrun, without period wake-ups",
             paused,
         ),
+        test(
+            "7.4 a ring that is lost after a pause is one ring, without period wake-ups",
+            lost_after_pause,
+        ),
+        test(
+            "5.8 nothing is heard between a lost ring and the stop for it",
+            heard_before_the_stop,
+        )
+        .c_defect("3.9"),
     ]
 }
 
@@ -171,6 +182,77 @@ fn paused(ctx: &Context) -> Outcome {
                 }
             }
         }
+    }
+    Ok(())
+}
+
+/// The core sets the time of the last position back by 1000 s when it pauses: as many rings may not be
+/// counted later.
+fn lost_after_pause(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        period: 1200,
+        periods: 4,
+        ..USUAL
+    };
+    let ring = cfg.buffer() as u64;
+    for dir in Dir::BOTH {
+        for lost_ms in [130, 250, 480] {
+            let pcm = started(ctx, dir, &cfg, u64::MAX)?;
+            poll(&mut [], 10);
+            let (before, pause) = Pause::of(&pcm, 20)?;
+            poll(&mut [], lost_ms);
+            let s = pcm.status()?;
+            let most = pause.most(48000) as u64;
+            let what = format!("{dir:?}, {lost_ms} ms after the release");
+            check_eq!(
+                format!("{what}: state"),
+                state_name(s.state),
+                state_name(RUNNING)
+            );
+            // The core rounds to rings, and measures in jiffies of 4 ms.
+            check!(
+                s.hw_ptr > before && s.hw_ptr <= before + most + ring,
+                "{what}: from {before} to {}, and there was time for {most} frames",
+                s.hw_ptr
+            );
+        }
+    }
+    Ok(())
+}
+
+/// A player plays its ring out unseen; the first question stops it. That takes the core a microsecond,
+/// in which a frame or two go by: these were played before.
+fn heard_before_the_stop(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        format: signal::S16_LE,
+        channels: 1,
+        rate: 768_000,
+        period: 1920,
+        periods: 4,
+        ..USUAL
+    };
+    let ring = cfg.buffer();
+    for round in 0..100 {
+        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        play.configure_unwoken(&cfg)?;
+        play.sw_params(ring as u64)?;
+        // Its ring is so large that it loses nothing meanwhile.
+        rec.configure(&Config { periods: 32, ..cfg })?;
+        rec.start()?;
+        play.write(&cfg.signal(ring, round), 0, ring)?;
+        play.start()?;
+        poll(&mut [], 13);
+        expect_error("HWSYNC after a lost ring", play.hwsync(), libc::EPIPE)?;
+        let heard = record(&mut rec, 3 * ring / 2)?;
+        let Some(begin) = heard.first_sound(0) else {
+            return Err(Fail::Wrong("nothing is heard".into()));
+        };
+        let sound = heard.first_sound(begin + ring);
+        check!(
+            sound.is_none(),
+            "round {round}: {ring} frames were played from {begin} on, and there is sound at {}",
+            sound.unwrap_or(0)
+        );
     }
     Ok(())
 }
