@@ -44,8 +44,26 @@ pub struct Element {
     pub access: String,
 }
 
+/// Lets alsa-lib say nothing of errors in the calling thread. They are returned, too.
+pub fn say_nothing() {
+    unsafe extern "C" fn nothing(
+        _: *const libc::c_char,
+        _: libc::c_int,
+        _: *const libc::c_char,
+        _: libc::c_int,
+        _: *const libc::c_char,
+        _: *mut sys::__va_list_tag,
+    ) {
+    }
+    // SAFETY: The handler ignores its arguments.
+    unsafe { sys::snd_lib_error_set_local(Some(nothing)) };
+}
+
 /// An open control device.
 pub struct Control(*mut sys::snd_ctl_t);
+
+// SAFETY: A handle belongs to whoever has it, not to a thread.
+unsafe impl Send for Control {}
 
 impl Drop for Control {
     fn drop(&mut self) {

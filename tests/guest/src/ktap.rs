@@ -5,6 +5,7 @@
 //! Each test runs in a process of its own. A panic, a crash or a hang is then that test's failure
 //! alone, and whatever the test had open is closed before the next one begins.
 
+use std::fs;
 use std::fs::File;
 use std::io::Read;
 use std::io::Write;
@@ -114,7 +115,45 @@ pub struct Context {
     pub reference: Option<(String, u32)>,
 }
 
+/// The number of the card with this id, from `/proc/asound`.
+fn number_of(id: &str) -> Result<u32, String> {
+    let link = fs::read_link(format!("/proc/asound/{id}"))
+        .map_err(|_| format!("no card with the id {id}: is its module loaded?"))?;
+    link.to_str()
+        .and_then(|l| l.strip_prefix("card"))
+        .and_then(|n| n.parse().ok())
+        .ok_or(format!("/proc/asound/{id} does not name a card"))
+}
+
 impl Context {
+    /// Looks for the card with the id `card`, and for that of the C driver with the id `reference`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence about the card that is not there.
+    pub fn find(card: &str, reference: Option<&str>, seed: u64) -> Result<Self, String> {
+        let index = number_of(card)?;
+        let modules = fs::read_to_string("/proc/asound/modules").unwrap_or_default();
+        let module = modules
+            .lines()
+            .filter_map(|line| line.trim().split_once(' '))
+            .find(|(number, _)| number.parse() == Ok(index))
+            .map_or(String::new(), |(_, name)| name.trim().to_string());
+        let reference = match reference {
+            Some(id) => Some((id.to_string(), number_of(id)?)),
+            None => None,
+        };
+        Ok(Context {
+            card: card.to_string(),
+            index,
+            module,
+            seed,
+            minutes: 60,
+            step: 1,
+            reference,
+        })
+    }
+
     /// The card was made by the C driver of the kernel.
     pub fn is_c_driver(&self) -> bool {
         self.module == "snd_aloop"

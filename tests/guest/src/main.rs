@@ -22,21 +22,12 @@
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
 
-mod cable;
-mod config;
-mod control;
-mod kernel;
-mod ktap;
-mod pcm;
-mod signal;
-mod stamp;
-mod tests;
-mod trace;
-
-use std::fs;
 use std::process::ExitCode;
 
-use ktap::Context;
+use aloop_test::kernel;
+use aloop_test::ktap;
+use aloop_test::ktap::Context;
+use aloop_test::tests;
 
 const USAGE: &str = "\
 Usage: aloop-test [OPTION]... [FILTER]
@@ -120,39 +111,6 @@ fn parse() -> Result<Option<Options>, String> {
     Ok(Some(options))
 }
 
-/// The number of the card with this id, from `/proc/asound`.
-fn number_of(id: &str) -> Result<u32, String> {
-    let link = fs::read_link(format!("/proc/asound/{id}"))
-        .map_err(|_| format!("no card with the id {id}: is its module loaded?"))?;
-    link.to_str()
-        .and_then(|l| l.strip_prefix("card"))
-        .and_then(|n| n.parse().ok())
-        .ok_or(format!("/proc/asound/{id} does not name a card"))
-}
-
-fn find_card(options: &Options) -> Result<Context, String> {
-    let index = number_of(&options.card)?;
-    let modules = fs::read_to_string("/proc/asound/modules").unwrap_or_default();
-    let module = modules
-        .lines()
-        .filter_map(|line| line.trim().split_once(' '))
-        .find(|(number, _)| number.parse() == Ok(index))
-        .map_or(String::new(), |(_, name)| name.trim().to_string());
-    let reference = match &options.reference {
-        Some(id) => Some((id.clone(), number_of(id)?)),
-        None => None,
-    };
-    Ok(Context {
-        card: options.card.clone(),
-        index,
-        module,
-        seed: options.seed,
-        minutes: options.minutes,
-        step: options.step,
-        reference,
-    })
-}
-
 fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     let all = tests::all();
     if let Some(group) = options
@@ -212,7 +170,9 @@ fn main() -> ExitCode {
             }
             return Ok(0);
         }
-        let ctx = find_card(&options)?;
+        let mut ctx = Context::find(&options.card, options.reference.as_deref(), options.seed)?;
+        ctx.minutes = options.minutes;
+        ctx.step = options.step;
         Ok(ktap::run_all(&ctx, &chosen))
     });
     match result {

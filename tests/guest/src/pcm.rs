@@ -190,6 +190,34 @@ impl Pcm {
         Ok(())
     }
 
+    /// HW_PARAMS alone, with `flags`. The ring is neither mapped nor unmapped.
+    pub fn set_params(&mut self, cfg: &Config, flags: u32) -> Result<(), Errno> {
+        let mut request = cfg.request();
+        request.flags |= flags;
+        self.hw_params(&request)?;
+        self.cfg = Some(*cfg);
+        Ok(())
+    }
+
+    /// Maps the ring, if it is not.
+    pub fn map(&mut self) -> Result<(), Errno> {
+        if self.map.is_none() {
+            let cfg = self.config();
+            let bytes = cfg.buffer() * cfg.frame_bytes();
+            self.map = Some(self.map_ring(bytes)?);
+        }
+        Ok(())
+    }
+
+    /// Unmaps the ring, if it is mapped.
+    pub fn unmap(&mut self) {
+        self.map = None;
+    }
+
+    pub fn is_mapped(&self) -> bool {
+        self.map.is_some()
+    }
+
     /// `setup` and PREPARE.
     pub fn configure(&mut self, cfg: &Config) -> Result<(), Errno> {
         self.setup(cfg)?;
@@ -332,6 +360,12 @@ impl Pcm {
             )
         }
         .map(|_| ())
+    }
+
+    pub fn forward(&self, frames: u64) -> Result<u64, Errno> {
+        let mut frames = frames;
+        self.call("FORWARD", k::FORWARD, &mut frames)?;
+        Ok(frames)
     }
 
     pub fn rewind(&self, frames: u64) -> Result<u64, Errno> {

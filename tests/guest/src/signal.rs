@@ -107,8 +107,18 @@ impl Audio {
         audio
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.planes[0].len() / self.unit
+    }
+
+    /// The sample of a channel in the frame `at`; each has so many `bytes`.
+    pub fn sample(&self, at: usize, channel: usize, bytes: usize) -> &[u8] {
+        let (plane, offset) = if self.planes.len() > 1 {
+            (channel, at * bytes)
+        } else {
+            (0, at * self.unit + channel * bytes)
+        };
+        &self.planes[plane][offset..offset + bytes]
     }
 
     fn frame_is_silent(&self, frame: usize) -> bool {

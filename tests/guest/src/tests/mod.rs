@@ -6,7 +6,7 @@ mod blocking;
 mod client;
 mod comparator;
 mod compat;
-mod controls;
+pub(crate) mod controls;
 mod data;
 mod drain;
 mod errors;
@@ -25,7 +25,7 @@ mod notify;
 mod pages;
 mod pause;
 mod peer;
-mod power;
+pub(crate) mod power;
 mod probe;
 mod proc;
 mod races;
@@ -126,7 +126,7 @@ const CABLE: Cable = Cable {
 };
 
 /// A cable is in order: a short stream goes through it whole.
-fn cable_works(ctx: &Context, cable: Cable) -> Outcome {
+pub(crate) fn cable_works(ctx: &Context, cable: Cable) -> Outcome {
     unless_stalled(|| {
         let mut session = Session::open(ctx, cable, &LONG, LONG.signal(9600, 0xc0de))?;
         session.run()?;

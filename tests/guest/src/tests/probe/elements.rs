@@ -21,9 +21,9 @@ use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::open_control;
 use crate::pcm::Pcm;
+use crate::random::Random;
 use crate::tests::controls::NAMES;
 use crate::tests::proc;
-use crate::tests::races::Random;
 use crate::tests::source::timer_line;
 use crate::tests::source::Source;
 

@@ -18,10 +18,10 @@ use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::Pcm;
+use crate::random::Random;
 use crate::signal::FORMATS;
 use crate::tests::controls::Controls;
 use crate::tests::controls::NOTIFY;
-use crate::tests::races::Random;
 
 const ROUNDS: u64 = 60;
 const REQUESTS: u64 = 40;

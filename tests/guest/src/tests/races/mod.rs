@@ -25,6 +25,7 @@ use crate::ktap::Context;
 use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
+use crate::random::Random;
 use crate::tests::cable_works;
 
 /// How long each race runs.
@@ -42,45 +43,6 @@ pub fn tests() -> Vec<Test> {
 
 fn test(name: &str, run: fn(&Context) -> Outcome) -> Test {
     Test::new("races", name, run).limit(60)
-}
-
-/// Pseudo-random numbers (splitmix64).
-pub struct Random(u64);
-
-impl Random {
-    pub fn of(seed: u64) -> Self {
-        Random(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    /// A number below `end`.
-    pub fn below(&mut self, end: u64) -> u64 {
-        self.next() % end
-    }
-
-    pub fn one_of<T: Copy>(&mut self, choice: &[T]) -> T {
-        choice[self.below(choice.len() as u64) as usize]
-    }
-
-    /// True once in `times`.
-    pub fn once_in(&mut self, times: u64) -> bool {
-        self.below(times) == 0
-    }
-
-    /// Spends a time that is mostly short, so that calls of two threads meet at any distance.
-    fn spin(&mut self) {
-        let most = 1 << self.below(16);
-        for _ in 0..self.below(most) {
-            std::hint::spin_loop();
-        }
-    }
 }
 
 /// What a thread of a race has.
@@ -152,7 +114,7 @@ pub fn race_for(ctx: &Context, length: Duration, works: Vec<Work<'static>>) -> O
         running.push(name);
         thread::spawn(move || {
             let mut worker = Worker {
-                random: Random(seed),
+                random: Random::of(seed),
                 until,
                 done: 0,
             };

@@ -25,7 +25,7 @@ use crate::ktap::Context;
 use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
-use crate::tests::races::Random;
+use crate::random::Random;
 
 /// How long two calls are made to meet, round after round.
 const LENGTH: Duration = Duration::from_secs(3);
