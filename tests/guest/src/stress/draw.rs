@@ -15,16 +15,11 @@ use super::world::PLAIN_MS;
 impl Stream {
     /// Parameters: those of the other end, mostly, but for sizes.
     pub fn draw_config(&mut self) -> Config {
-        let tame = self.world().tame;
         let other = *locked(&self.other_end().cfg);
         let mut drawn = draw_format(self.random());
-        if tame {
-            let seed = self.world().seed ^ ((self.line as u64) << 32);
-            drawn = draw_format(&mut Random::of(seed));
-        }
         let follow = !self.random().once_in(8);
         let swap = self.random().once_in(2);
-        if let Some(other) = other.filter(|_| follow && !tame) {
+        if let Some(other) = other.filter(|_| follow) {
             drawn = other;
         }
         if swap {

@@ -128,8 +128,6 @@ pub struct World {
     /// Cables that are used.
     pub lines: Vec<Line>,
     pub seed: u64,
-    /// Both ends of a cable always have the same format, rate, channels and layout.
-    pub tame: bool,
     pub stop: AtomicBool,
     /// Odd from before an unbind until after the bind.
     pub gone: AtomicU64,
@@ -155,7 +153,7 @@ const FAILURES_KEPT: usize = 8;
 const CALLS_KEPT: usize = 40;
 
 impl World {
-    pub fn new(ctx: Context, cables: usize, cpus: usize, tame: bool, names: Vec<String>) -> Self {
+    pub fn new(ctx: Context, cables: usize, cpus: usize, names: Vec<String>) -> Self {
         let desk = |name| Desk {
             name,
             journal: Mutex::default(),
@@ -164,7 +162,6 @@ impl World {
         World {
             seed: ctx.seed,
             lines: (0..cables).map(|_| Line::default()).collect(),
-            tame,
             stop: AtomicBool::new(false),
             gone: AtomicU64::new(0),
             suspends: AtomicU64::new(0),
