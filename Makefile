@@ -80,7 +80,7 @@ help:
 	@echo '  make bench      measure the C driver and ours in one boot: tables and plots in build/bench'
 	@echo '                  (QUICK=1: for a moment only; tests/bench/publish: into the documents)'
 	@echo '  make test-clients  all tests with the programs that people use, the long ones too'
-	@echo '  make soak       hours of sound, thousands of opens and loads (MINUTES=60: of each ramp)'
+	@echo '  make soak       hours of sound, thousands of opens, loads and faults (MINUTES=60: of each ramp)'
 	@echo '  make fuzz       calls that are made up, in a kernel that checks itself, until interrupted'
 	@echo '                  (SECONDS=N: so long; SEED=N: the same choices again; MERGE=1: what is new'
 	@echo '                  into the corpus; tests/fuzz/run --help: to carry out an input again)'

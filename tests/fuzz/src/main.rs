@@ -82,9 +82,9 @@ pub extern "C" fn LLVMFuzzerInitialize(_argc: *mut i32, _argv: *mut *mut *mut i8
 /// There are `size` bytes at `data`, which may be null if there are none.
 #[no_mangle]
 pub unsafe extern "C" fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) -> i32 {
-    // SAFETY: As the caller promises.
     let data = match size {
         0 => &[],
+        // SAFETY: As the caller promises.
         _ => unsafe { std::slice::from_raw_parts(data, size) },
     };
     let mut session = SESSION.lock().expect("no thread has panicked");

@@ -48,7 +48,7 @@ pub fn tests() -> Vec<Test> {
             "5.8 nothing is heard between a lost ring and the stop for it",
             heard_before_the_stop,
         )
-        .c_defect("3.9"),
+        .c_defect("17.8"),
     ]
 }
 
