@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The parsers of `timer_source` and of the other parameters.
+
+use kernel::prelude::*;
+
+#[kunit_tests(aloop_source)]
+mod tests {
+    use crate::source::{
+        Error,
+        Source, //
+    };
+
+    /// Of a system with one card, number 3, with the identifier PCH.
+    fn parse(text: &[u8]) -> Result<Source, Error> {
+        Source::parse(text, |id| (id == b"PCH").then_some(3))
+    }
+
+    fn timer(card: i32, device: i32, subdevice: i32) -> Result<Source, Error> {
+        Ok(Source::Timer {
+            card,
+            device,
+            subdevice,
+        })
+    }
+
+    #[test]
+    fn system_clock() {
+        assert!(parse(b"") == Ok(Source::System));
+        assert!(parse(b"hrtimer") == Ok(Source::System));
+    }
+
+    #[test]
+    fn timers() {
+        assert!(parse(b"1") == timer(1, 0, 0));
+        assert!(parse(b"-1.3") == timer(-1, 3, 0));
+        assert!(parse(b"0x1,010.+2\n") == timer(1, 8, 2));
+        assert!(parse(b"hw:PCH.0.1") == timer(3, 0, 1));
+        assert!(parse(b"-2147483648") == timer(i32::MIN, 0, 0));
+    }
+
+    #[test]
+    fn refused() {
+        for text in [
+            &b"hw:"[..],
+            b"hrtimer2",
+            b"hw:Intel",
+            b"0.x",
+            b"0.",
+            b"0.0.",
+            b"0.1.2.3",
+            b"0. 1",
+            b"0.1 ",
+            b"0.08",
+        ] {
+            assert!(parse(text) == Err(Error::Invalid));
+        }
+        for text in [
+            &b"2147483648"[..],
+            b"-2147483649",
+            b"99999999999999999999",
+            b"0.0x100000000",
+        ] {
+            assert!(parse(text) == Err(Error::Range));
+        }
+    }
+}
+
+#[kunit_tests(aloop_params)]
+mod params {
+    use crate::params;
+
+    /// Whatever the module was loaded with: a value for each slot, and none beyond.
+    #[test]
+    fn slots() {
+        for slot in 0..params::SLOTS {
+            assert!(params::index.get(slot).is_some());
+            assert!(params::enable.get(slot).is_some());
+            assert!(params::pcm_notify.get(slot).is_some());
+            assert!(params::pcm_substreams.get(slot).is_some());
+        }
+        for slot in [params::SLOTS, params::SLOTS + 1, usize::MAX] {
+            assert!(params::index.get(slot).is_none());
+            assert!(params::enable.get(slot).is_none());
+            assert!(params::id.get(slot).is_none());
+            assert!(params::timer_source.get(slot).is_none());
+            params::index.set(slot, 5);
+        }
+    }
+}
