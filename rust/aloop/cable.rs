@@ -118,8 +118,8 @@ enum Time {
 pub(crate) struct Report {
     /// The position in the ring, in frames.
     pub(crate) frames: u32,
-    /// Whether a ring or more has gone by since the last question.
-    pub(crate) lost: bool,
+    /// How many whole rings have gone by since the last question.
+    pub(crate) lost_rings: u64,
 }
 
 /// What the lock of a cable protects.
@@ -433,10 +433,10 @@ impl State {
         self.update(ports, now);
         let phase = self.phase();
         let end = self.end_mut(direction);
-        let lost = end.has_lost_a_ring();
+        let lost_rings = end.lost_rings();
         let port = ports.get(port(direction));
         let played_out = end.has_played_out(port.as_ref());
-        if lost && !played_out && stops_at_its_end(port.as_ref()?, end.setup.as_ref()?) {
+        if lost_rings > 0 && !played_out && stops_at_its_end(port.as_ref()?, end.setup.as_ref()?) {
             // The core is told no position, and stops the stream. Until then it has still lost a ring:
             // nothing of that is to be heard.
             return None;
@@ -461,11 +461,11 @@ impl State {
             let frames = end.reported.checked_rem(frames).unwrap_or(0) as u32;
             return Some(Report {
                 frames,
-                lost: false,
+                lost_rings: 0,
             });
         }
         let frames = end.ring_position();
-        Some(Report { frames, lost })
+        Some(Report { frames, lost_rings })
     }
 
     /// What the sample clock showed when the position of an end was last asked for; `None` if there is no

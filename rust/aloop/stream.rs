@@ -213,9 +213,7 @@ impl pcm::Ops for Stream {
         let mut guard = stream.line.cable.lock();
         let (state, ports) = guard.split();
         let report = state.report_position(stream.direction, &ports, Ktime::now())?;
-        if report.lost {
-            substream.note_lost_ring();
-        }
+        substream.note_lost_rings(report.lost_rings);
         Some(report.frames)
     }
 

@@ -195,14 +195,24 @@ impl End {
         })
     }
 
-    /// Whether a ring or more has gone by since the core was last told the position.
+    /// How many whole rings have gone by since the core was last told the position.
     ///
     /// The core knows positions modulo the ring, and would not notice.
-    pub(super) fn has_lost_a_ring(&self) -> bool {
-        self.setup.is_some_and(|setup| {
+    pub(super) fn lost_rings(&self) -> u64 {
+        self.setup.map_or(0, |setup| {
             let unseen = self.position.saturating_sub(self.reported);
-            unseen >= u64::from(setup.geometry.frames())
+            let frames = u64::from(setup.geometry.frames());
+            // Hardly ever: a division costs more than all the rest.
+            if unseen < frames {
+                return 0;
+            }
+            unseen.checked_div(frames).unwrap_or(0)
         })
+    }
+
+    /// Whether there are any such rings.
+    pub(super) fn has_lost_a_ring(&self) -> bool {
+        self.lost_rings() > 0
     }
 
     /// Whether it is a player whose last frames were playing out, and all of them have been played

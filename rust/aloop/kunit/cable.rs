@@ -240,7 +240,7 @@ mod tests {
             for ms in 1..200 {
                 let report = state.report_position(Capture, ports, at(ms));
                 assert!(report.is_some_and(|report| {
-                    u64::from(report.frames) == ms * 48 % 1920 && !report.lost
+                    u64::from(report.frames) == ms * 48 % 1920 && report.lost_rings == 0
                 }));
             }
             Ok(())

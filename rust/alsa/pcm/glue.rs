@@ -371,13 +371,6 @@ impl<T: Ops> Glue<T> {
                 open.leave_port();
                 open.timer.try_cancel();
             }
-            if matches!(command, Trigger::PauseRelease | Trigger::Resume) && result.is_ok() {
-                // The core has set the time of the last position back by 1000 s (at a RESUME, it is that
-                // of the suspend), and would count as many rings for a stream without period wake-ups
-                // that then misses one.
-                // SAFETY: The substream has a runtime, and the stream lock is held.
-                unsafe { bindings::snd_pcm_trust_position(substream, false) };
-            }
             if command != Trigger::Drain {
                 // SAFETY: The stream lock is held.
                 unsafe { Self::latch_time(&triggering, command.starts() && result.is_ok()) };
@@ -425,14 +418,14 @@ impl<T: Ops> Glue<T> {
         unsafe { Self::renew_report(this) };
         // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
         let querying = unsafe { Querying::new(this) };
-        let position = T::pointer(&open.data, &querying);
-        // SAFETY: The substream has a runtime, and the stream lock is held.
-        unsafe { bindings::snd_pcm_trust_position(substream, querying.has_lost_ring()) };
-        match position {
+        let position = match T::pointer(&open.data, &querying) {
             Some(frames) => frames as bindings::snd_pcm_uframes_t,
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
-        }
+        };
+        // SAFETY: The substream has a runtime with a ring, and the stream lock is held.
+        unsafe { bindings::snd_pcm_skip_rings(substream, querying.lost_rings(), position) };
+        position
     }
 
     /// # Safety

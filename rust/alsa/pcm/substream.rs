@@ -309,7 +309,7 @@ impl<'a> Triggering<'a> {
 /// A substream whose position is asked for. The stream lock is held, interrupts are off.
 pub struct Querying<'a> {
     substream: &'a Substream,
-    lost_ring: Cell<bool>,
+    lost_rings: Cell<u64>,
 }
 
 impl<'a> Querying<'a> {
@@ -319,7 +319,7 @@ impl<'a> Querying<'a> {
     pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
         Self {
             substream,
-            lost_ring: Cell::new(false),
+            lost_rings: Cell::new(0),
         }
     }
 
@@ -328,17 +328,18 @@ impl<'a> Querying<'a> {
         self.substream.params()
     }
 
-    /// Says in `pointer` that the ring has gone by once or more since the last `pointer`.
+    /// Says in `pointer` that so many whole rings have gone by since the last `pointer`: the position
+    /// has moved by `rings` times the ring's length, and by less than a ring beyond.
     ///
-    /// The core knows positions modulo the ring. In a stream without period wake-ups it guesses from the
-    /// time how many rings have gone by; that is right at the nominal speed and as long as the stream
-    /// moves all the time. It does so only if told.
-    pub fn note_lost_ring(&self) {
-        self.lost_ring.set(true);
+    /// The core knows positions modulo the ring. A stream without period wake-ups, which may sleep for
+    /// longer, counts what is said here; any other stream would have been woken meanwhile, and counts no
+    /// lost rings.
+    pub fn note_lost_rings(&self, rings: u64) {
+        self.lost_rings.set(rings);
     }
 
-    pub(crate) fn has_lost_ring(&self) -> bool {
-        self.lost_ring.get()
+    pub(crate) fn lost_rings(&self) -> u64 {
+        self.lost_rings.get()
     }
 }
 

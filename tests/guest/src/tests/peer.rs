@@ -26,6 +26,7 @@ use crate::pcm::Pcm;
 use crate::signal::compare;
 use crate::signal::Audio;
 use crate::signal::Expect;
+use crate::stamp::Kind;
 use crate::tests::LONG;
 use crate::tests::USUAL;
 
@@ -115,6 +116,18 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
         check_eq!("frames read", frames, 7200);
         let first = cfg.signal(frames, 0x3a17);
         compare(&first, &heard, Expect::Whole)?;
+        if stop == u64::MAX {
+            // Rings that it loses are counted from when it has moved.
+            poll(&mut [], 900);
+            let waited = if play.dir == dir { &play } else { &rec };
+            let s = waited.stamp(Kind::Link)?;
+            let frames = i128::from(s.audio) * i128::from(cfg.rate) / 1_000_000_000;
+            check!(
+                s.hw_ptr > 2 * cfg.buffer() as u64 && s.hw_ptr.abs_diff(frames as u64) <= 1,
+                "after lost rings it is at {}, by its audio time at {frames}",
+                s.hw_ptr
+            );
+        }
     }
     Ok(())
 }
