@@ -11,7 +11,8 @@
 //!
 //! - `matrix`, every format at every rate, because of their number;
 //! - `races`, which want several processors, and `interrupts`, which want quick ones besides;
-//! - `regressions`, which want several processors and suspend the guest;
+//! - `regressions`, which want several processors and suspend the guest, and `callbacks`, which want a
+//!   kernel with probes;
 //! - `power` and `probe`, which suspend the guest and take the card away (not every guest comes back;
 //!   the probes compare with another card);
 //! - `faults`, which need a kernel whose allocations can be made to fail;
@@ -36,10 +37,10 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all but `timing`, `matrix`, `races`, `interrupts`, `regressions`, `power`, `probe`,
-                 `faults`, `waits`, `ends`, `soak` and `hostile`)
+                 (default: all but `timing`, `matrix`, `races`, `interrupts`, `regressions`, `callbacks`,
+                 `power`, `probe`, `faults`, `waits`, `ends`, `soak` and `hostile`)
   --skip NAME    leave this group out; may be given more than once
-  --seed N       what `races`, `regressions` and `probe` draw their lots from
+  --seed N       what `races`, `regressions`, `callbacks` and `probe` draw their lots from
                  (default: a number that they print)
   --minutes N    how long each ramp of `soak` lasts, in the guest's time (default: 60)
   --step N       where `faults` makes cards and loads the module, only each Nth allocation fails
@@ -129,6 +130,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
                 | "races"
                 | "interrupts"
                 | "regressions"
+                | "callbacks"
                 | "power"
                 | "probe"
                 | "faults"

@@ -4,6 +4,8 @@
 
 use std::ffi::CString;
 use std::fs;
+use std::fs::OpenOptions;
+use std::io::Write;
 use std::path::Path;
 use std::ptr;
 
@@ -16,10 +18,21 @@ const DIR: &str = "/sys/kernel/tracing";
 #[derive(Debug)]
 pub struct Event {
     pub cpu: u32,
-    /// In seconds, since some time.
+    /// By CLOCK_MONOTONIC, in seconds, exact to a microsecond.
     pub time: f64,
     pub name: String,
     pub text: String,
+}
+
+fn mount() {
+    if !Path::new(DIR).join("trace").exists() {
+        let (what, to) = (
+            CString::new("tracefs").expect("no NUL"),
+            CString::new(DIR).expect("no NUL"),
+        );
+        // SAFETY: Valid strings; this file system takes no data.
+        unsafe { libc::mount(what.as_ptr(), to.as_ptr(), what.as_ptr(), 0, ptr::null()) };
+    }
 }
 
 /// A trace that is being written.
@@ -35,15 +48,9 @@ fn set(file: &str, value: &str) -> Result<(), Fail> {
 impl Trace {
     /// Begins to trace `events`, as in `timer/hrtimer_expire_entry`.
     pub fn begin(events: &[&'static str]) -> Result<Self, Fail> {
-        if !Path::new(DIR).join("trace").exists() {
-            let (what, to) = (
-                CString::new("tracefs").expect("no NUL"),
-                CString::new(DIR).expect("no NUL"),
-            );
-            // SAFETY: Valid strings; this file system takes no data.
-            unsafe { libc::mount(what.as_ptr(), to.as_ptr(), what.as_ptr(), 0, ptr::null()) };
-        }
+        mount();
         set("tracing_on", "0")?;
+        set("trace_clock", "mono")?;
         set("buffer_size_kb", "4096")?;
         set("trace", "")?;
         let trace = Trace {
@@ -76,6 +83,48 @@ impl Drop for Trace {
         let _ = set("tracing_on", "0");
         for event in &self.events {
             let _ = set(&format!("events/{event}/enable"), "0");
+        }
+    }
+}
+
+/// Probes at the return of a function of the kernel, each of which holds it up for some microseconds: by
+/// taking down who has called it.
+pub struct Probes(usize);
+
+impl Probes {
+    pub fn that_linger(function: &str, count: usize) -> Result<Self, Fail> {
+        mount();
+        let mut probes = Probes(0);
+        for number in 0..count {
+            Self::write(&format!("r:aloop/lingers{number} {function}"))?;
+            probes.0 = number + 1;
+            set(
+                &format!("events/aloop/lingers{number}/trigger"),
+                "stacktrace",
+            )?;
+        }
+        Ok(probes)
+    }
+
+    /// Adds a line to the probes there are.
+    fn write(line: &str) -> Result<(), Fail> {
+        let path = Path::new(DIR).join("kprobe_events");
+        OpenOptions::new()
+            .append(true)
+            .open(&path)
+            .and_then(|mut file| file.write_all(line.as_bytes()))
+            .map_err(|e| Fail::Wrong(format!("{}: {line}: {e}", path.display())))
+    }
+}
+
+impl Drop for Probes {
+    fn drop(&mut self) {
+        for number in 0..self.0 {
+            let _ = set(
+                &format!("events/aloop/lingers{number}/trigger"),
+                "!stacktrace",
+            );
+            let _ = Self::write(&format!("-:aloop/lingers{number}"));
         }
     }
 }

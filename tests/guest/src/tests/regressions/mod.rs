@@ -7,6 +7,7 @@
 //! They run only when asked for, on two processors or more, and never on the C driver, where some crash
 //! the kernel. In the checker kernel they find more: a lock order, a use after free.
 
+mod callbacks;
 mod ends;
 mod layout;
 mod stops;
@@ -36,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 
 pub fn tests() -> Vec<Test> {
     [
+        callbacks::tests(),
         ends::tests(),
         layout::tests(),
         stops::tests(),

@@ -1,0 +1,148 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The callback of a stream's timer, made so slow that a close or PREPARE is sure to fall into it.
+//!
+//! Between telling the core of a period's end and arming the timer anew the callback holds no lock. A
+//! probe of the kernel's tracing that waits there lets another processor do all of a close meanwhile, if
+//! that doesn't wait. It needs nothing but the trace to be seen, so any kernel with probes will do: the
+//! tests are a group of their own, `callbacks`.
+
+use std::sync::atomic::AtomicI64;
+use std::sync::atomic::Ordering;
+
+use super::spin;
+use super::Meeting;
+use super::MEETINGS;
+use crate::check;
+use crate::config::Config;
+use crate::config::Dir;
+use crate::kernel::now_ns;
+use crate::kernel::Errno;
+use crate::ktap::note;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+use crate::ktap::Outcome;
+use crate::ktap::Test;
+use crate::pcm::Pcm;
+use crate::tests::cable_works;
+use crate::tests::CABLE;
+use crate::tests::LONG;
+use crate::trace::Probes;
+use crate::trace::Trace;
+
+/// How a stream is ended: what is done, and how.
+type Way = (&'static str, fn(Pcm) -> Result<Option<Pcm>, Errno>);
+
+const WAYS: [Way; 3] = [
+    ("close", |pcm| {
+        drop(pcm);
+        Ok(None)
+    }),
+    ("HW_FREE", |mut pcm| {
+        pcm.stop()?;
+        pcm.hw_free()?;
+        Ok(Some(pcm))
+    }),
+    ("PREPARE", |pcm| {
+        pcm.stop()?;
+        pcm.prepare()?;
+        Ok(Some(pcm))
+    }),
+];
+
+pub fn tests() -> Vec<Test> {
+    WAYS.into_iter()
+        .map(|way| {
+            let name = format!("67a01afaf3d3 {} waits for the timer's callback", way.0);
+            Test::new("callbacks", name, move |ctx| waits(ctx, way)).limit(60)
+        })
+        .collect()
+}
+
+/// Periods of 10 ms: long enough for the callback to end before the next one.
+const CFG: Config = LONG;
+
+/// Between a period's end and the other processor's call, at most; the callback takes longer.
+const SPREAD: u64 = 200_000;
+
+fn waits(ctx: &Context, (name, end): Way) -> Outcome {
+    let mut meeting = Meeting::new(ctx)?;
+    let (mut fell_in, mut longest) = (0, 0);
+    // What the end of a period calls, with no lock held when it returns.
+    let _probes = Probes::that_linger("snd_pcm_period_elapsed", 40)?;
+    while meeting.goes_on_for(fell_in) {
+        let dir = Dir::BOTH[meeting.random.below(2) as usize];
+        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        pcm.configure(&CFG)?;
+        // What the stream writes is of no matter here.
+        pcm.sw_params(u64::MAX)?;
+        if dir == Dir::Playback {
+            pcm.write(&CFG.silence(CFG.buffer()), 0, CFG.buffer())?;
+        }
+        let shared = pcm.share()?;
+        let late = meeting.random.below(SPREAD) as i64;
+        let started = AtomicI64::new(0);
+        let trace = Trace::begin(&["timer/hrtimer_expire_entry", "timer/hrtimer_expire_exit"])?;
+        let (begun, ended) = meeting.round_at_once(
+            || {
+                let begun = shared.start().and_then(|()| shared.status());
+                // From now on the other thread's descriptor is the last one.
+                drop(shared);
+                let time = begun.as_ref().map_or(-1, |s| s.trigger_tstamp.ns());
+                started.store(time, Ordering::Release);
+                // Its timer interrupts the processor that has started it.
+                spin(CFG.period_ns() + 3_000_000);
+                begun.map(|_| ())
+            },
+            || {
+                let expires = loop {
+                    match started.load(Ordering::Acquire) {
+                        0 => std::hint::spin_loop(),
+                        time => break time + CFG.period_ns(),
+                    }
+                };
+                spin(expires + late - now_ns());
+                let begun = now_ns();
+                // What is still open is closed after the time is taken.
+                let pcm = end(pcm);
+                let ended = now_ns();
+                pcm.map(|pcm| (begun, ended, pcm))
+            },
+        )?;
+        begun?;
+        let (begun, ended, pcm) = ended?;
+        drop(pcm);
+        let events = trace.end()?;
+        for (at, entry) in events.iter().enumerate() {
+            if !entry.is_timer_of(ctx) {
+                continue;
+            }
+            // In nanoseconds, as exact as the trace has it.
+            let ns = |seconds: f64| (seconds * 1e9) as i64;
+            let exit = events[at..]
+                .iter()
+                .find(|e| e.cpu == entry.cpu && e.name == "hrtimer_expire_exit");
+            let Some(exit) = exit else {
+                return Err(Fail::Wrong("a callback has no end in the trace".into()));
+            };
+            let (entry, exit) = (ns(entry.time), ns(exit.time));
+            longest = longest.max(exit - entry);
+            if entry < begun && begun < exit {
+                fell_in += 1;
+            }
+            check!(
+                entry > ended || exit <= ended + 1000,
+                "{name} took {} us and returned {} us before the callback",
+                (ended - begun) / 1000,
+                (exit - ended) / 1000
+            );
+        }
+    }
+    note(&format!(
+        "{} rounds, in {fell_in} a callback was at work; the longest took {} us",
+        meeting.rounds,
+        longest / 1000
+    ));
+    check!(fell_in >= MEETINGS, "hardly ever during a callback");
+    cable_works(ctx, CABLE)
+}
