@@ -3,11 +3,6 @@
 # PipeWire with WirePlumber, as a desktop has them: the card is found by udev, and is a sink and a
 # source.
 # Guest: --deterministic (a busy host makes no overruns)
-# Long: now and then WirePlumber finds the card, but makes no sink and no source of it ("Dummy Output")
-# (Three in some forty sessions, after different examples. It has reserved the card, nobody uses a device, all
-# substreams are closed, no server complains; why it is so isn't known. Sessions started one after the other,
-# with little or nothing played, all had sinks. So it is not among what has to pass each time. A session that
-# fails says what the servers and the card were like.)
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
 
@@ -44,6 +39,16 @@ state() {
 # the guest's time, whatever the host does.
 shown() { (wait_until says "$1" pactl list short "$2") || { state 2>&1 || true; return 1; }; }
 
+# One session in some fifteen, WirePlumber 0.5.8 finds the card while it is still starting, and misses the
+# list of the card's profiles: it leaves the card off ("No profile found to set", in its log), and
+# pipewire-pulse, which asks it, complains that ports have profiles that it has not heard of. The card has
+# been opened and is closed by then. Documentation/clients.rst says what to do: start WirePlumber anew.
+profiles_missed() {
+	pactl list cards >/dev/null
+	grep 'profiles inconsistent (0 < ' pulse.log
+}
+start_wireplumber() { wireplumber >wireplumber.log 2>&1 & }
+
 # session: starts the session's servers, which find the card's device 0: a sink, that is heard at
 # hw:Loopback,1,0, and a source, that hears what is played at hw:Loopback,1,0.
 # (PipeWire does not look at a card while its first subdevices are in use.)
@@ -51,9 +56,14 @@ session() {
 	rm -rf ~/.local/state "$XDG_RUNTIME_DIR"/pipewire-* "$XDG_RUNTIME_DIR/pulse"
 	pipewire >pipewire.log 2>&1 &
 	wait_until [ -S "$XDG_RUNTIME_DIR/pipewire-0" ]
-	wireplumber >wireplumber.log 2>&1 &
+	start_wireplumber
 	pipewire-pulse >pulse.log 2>&1 &
 	wait_until [ -S "$XDG_RUNTIME_DIR/pulse/native" ]
+	if ! (wait_until says "$SINK" pactl list short sinks) && profiles_missed; then
+		pkill -x wireplumber
+		gone pgrep -x wireplumber
+		start_wireplumber
+	fi
 	shown "$SINK" sinks
 	shown "$SOURCE" sources
 	# A volume that is not 1 isn't exact.
