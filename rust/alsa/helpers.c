@@ -136,8 +136,9 @@ snd_pcm_uframes_t rust_helper_snd_pcm_wakeup_frames(struct snd_pcm_substream *su
 /*
  * In a stream without period wake-ups the core concludes from jiffies how many rings have gone by since
  * it last knew the position. That is wrong where frames and time part (a pause, another speed), and a
- * loop without end if a ring is shorter than a jiffy. The driver knows how many: the core is told that no
- * time has gone by, and the ring that it takes to be the present one is moved on, as it would do itself.
+ * loop without end if a ring is shorter than a jiffy. The driver knows how many. So the core is told that
+ * a ring lasts for ever, from which it concludes nothing, and the ring that it takes to be the present one
+ * is moved on as it would do itself.
  *
  * The caller is in the pointer callback of snd_pcm_update_hw_ptr0(), which looks at both afterwards, and
  * about to return @position. @rings: how many whole rings there are between the last position and this.
@@ -148,18 +149,26 @@ void rust_helper_snd_pcm_skip_rings(struct snd_pcm_substream *substream, u64 rin
 				    snd_pcm_uframes_t position)
 {
 	struct snd_pcm_runtime *runtime = substream->runtime;
+	unsigned long size = runtime->buffer_size, count, ring;
 
 	if (!runtime->no_period_wakeup)
 		return;
-	runtime->hw_ptr_jiffies = jiffies;
-	if (!rings)
+	runtime->hw_ptr_buffer_jiffies = LONG_MAX;
+	if (!rings || position >= size)
 		return;
-	/* The part of a ring beyond may lead into the next one: the core won't see it go back any more. */
+	/* The part of a ring beyond may lead into the next one. */
 	if (position < runtime->status->hw_ptr - runtime->hw_ptr_base)
 		rings++;
-	/* To go round the boundary (2^61 frames at least) is left to the core: a ring at a time. */
-	if (rings < (runtime->boundary - runtime->hw_ptr_base) / runtime->buffer_size)
-		runtime->hw_ptr_base += rings * runtime->buffer_size;
+	ring = runtime->hw_ptr_base / size + rings;
+	/*
+	 * Positions start anew at the boundary, for a 32-bit program after 2^30 frames. One that seems to lie
+	 * behind the last, the core takes to be in the next ring.
+	 */
+	count = runtime->boundary / size;
+	if (ring % count * size + position < runtime->status->hw_ptr)
+		ring--;
+	runtime->hw_ptr_base = ring % count * size;
+	runtime->hw_ptr_wrap += ring / count * runtime->boundary;
 }
 
 /* Is this a read or write that may wait? */

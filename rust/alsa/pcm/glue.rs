@@ -423,7 +423,8 @@ impl<T: Ops> Glue<T> {
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
         };
-        // SAFETY: The substream has a runtime with a ring, and the stream lock is held.
+        // SAFETY: The substream has a runtime with a ring, the stream lock is held, and the caller is
+        // `snd_pcm_update_hw_ptr0()`, as always.
         unsafe { bindings::snd_pcm_skip_rings(substream, querying.lost_rings(), position) };
         position
     }

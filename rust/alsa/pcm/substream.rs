@@ -328,12 +328,14 @@ impl<'a> Querying<'a> {
         self.substream.params()
     }
 
-    /// Says in `pointer` that so many whole rings have gone by since the last `pointer`: the position
-    /// has moved by `rings` times the ring's length, and by less than a ring beyond.
+    /// Says in `pointer`, beside the position that it returns, that so many whole rings have gone by since
+    /// the position that it last returned, or since `prepare`: the stream has moved by `rings` times the
+    /// ring's length, and by less than a ring beyond. Elsewhere it says nothing.
     ///
-    /// The core knows positions modulo the ring. A stream without period wake-ups, which may sleep for
-    /// longer, counts what is said here; any other stream would have been woken meanwhile, and counts no
-    /// lost rings.
+    /// The core knows positions modulo the ring. In a stream without period wake-ups, whose application may
+    /// sleep for longer, the rings said here are counted. In any other the end of each period tells the
+    /// core, and a ring that is lost nevertheless, because the system stood still, is not counted: return
+    /// `None` there, unless the application has asked never to be stopped.
     pub fn note_lost_rings(&self, rings: u64) {
         self.lost_rings.set(rings);
     }

@@ -335,6 +335,10 @@ impl Pcm {
         self.plain("DRAIN", k::DRAIN)
     }
 
+    pub fn reset(&self) -> Result<(), Errno> {
+        self.plain("RESET", k::RESET)
+    }
+
     pub fn resume(&self) -> Result<(), Errno> {
         self.plain("RESUME", k::RESUME)
     }

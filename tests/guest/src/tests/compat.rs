@@ -9,6 +9,7 @@ use crate::cable::wait_for_position;
 use crate::cable::Cable;
 use crate::check;
 use crate::check_eq;
+use crate::config::Config;
 use crate::config::PREPARED;
 use crate::config::RUNNING;
 use crate::kernel as k;
@@ -167,16 +168,25 @@ fn parameters(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+/// HW_PARAMS, SW_PARAMS and PREPARE. Positions start anew before 2^31.
+pub(super) fn configure_by_32_bits(pcm: &mut Pcm, cfg: &Config, flags: u32) -> Outcome {
+    let mut low = Low::new(4096)?;
+    let mut request = cfg.request();
+    request.flags |= flags;
+    low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&request)[..PARAMS_ALIKE]);
+    ioctl32(pcm.fd(), "HW_PARAMS", HW_PARAMS32, low.address())?;
+    pcm.cfg = Some(*cfg);
+    pcm.sw_params(cfg.buffer() as u64)?;
+    ioctl32(pcm.fd(), "PREPARE", PREPARE32, 0)?;
+    check_eq!("state", pcm.state()?, PREPARED);
+    Ok(())
+}
+
 fn stream(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
     let mut low = Low::new(1 << 20)?;
     for pcm in [&mut play, &mut rec] {
-        low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&LONG.request())[..PARAMS_ALIKE]);
-        ioctl32(pcm.fd(), "HW_PARAMS", HW_PARAMS32, low.address())?;
-        pcm.cfg = Some(LONG);
-        pcm.sw_params(LONG.buffer() as u64)?;
-        ioctl32(pcm.fd(), "PREPARE", PREPARE32, 0)?;
-        check_eq!("state", pcm.state()?, PREPARED);
+        configure_by_32_bits(pcm, &LONG, 0)?;
     }
     let mut source = LONG.signal(4800, 140);
     source.append(&LONG.silence(9600), 0..9600);

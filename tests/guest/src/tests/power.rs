@@ -32,15 +32,18 @@ use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::open_control;
+use crate::pcm::poll;
 use crate::pcm::Pcm;
 use crate::signal::Audio;
 use crate::signal::Expect;
+use crate::stamp::Kind;
 use crate::tests::cable_works;
 use crate::tests::controls::Controls;
 use crate::tests::controls::ACTIVE;
 use crate::tests::controls::NAMES;
 use crate::tests::proc;
 use crate::tests::LONG;
+use crate::tests::USUAL;
 use crate::trace::armed_timers;
 
 pub fn tests() -> Vec<Test> {
@@ -74,6 +77,11 @@ pub fn tests() -> Vec<Test> {
             linked_drain,
         )
         .c_defect("17.2"),
+        test(
+            "12.3 rings lost after RESUME are counted, without period wake-ups",
+            resumed_and_lost,
+        )
+        .c_defect("3.9"),
         test("12.5 a hibernation is like a suspend", hibernated),
         test("12.4 PREPARE in place of RESUME", prepared_again),
         test("13.2 unbind with open streams, and bind again", unbind),
@@ -267,6 +275,36 @@ fn resumed_drain(ctx: &Context, wakes: bool) -> Outcome {
     check!(play.poll(2000).is_some(), "no end of the drain for 2 s");
     check_eq!("state at its end", play.state()?, SETUP);
     check_eq!("timers armed", armed_timers(ctx)?, 0);
+    Ok(())
+}
+
+/// The core takes the time of the suspend for time in which rings went by.
+fn resumed_and_lost(ctx: &Context) -> Outcome {
+    let cfg = USUAL;
+    for dir in Dir::BOTH {
+        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        pcm.configure_unwoken(&cfg)?;
+        pcm.sw_params(u64::MAX)?;
+        if dir == Dir::Playback {
+            pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        }
+        pcm.start()?;
+        suspend()?;
+        check_eq!("state", pcm.state()?, SUSPENDED);
+        pcm.resume()?;
+        let resumed = pcm.stamp(Kind::Link)?;
+        for ms in [0, 330, 20] {
+            poll(&mut [], ms);
+            let s = pcm.stamp(Kind::Link)?;
+            let frames = (s.system - resumed.system) * i64::from(cfg.rate) / 1_000_000_000;
+            // The first one was in the midst of a frame.
+            check!(
+                (s.hw_ptr - resumed.hw_ptr).abs_diff(frames as u64) <= 1,
+                "{dir:?}: {} frames in the time of {frames}",
+                s.hw_ptr - resumed.hw_ptr
+            );
+        }
+    }
     Ok(())
 }
 

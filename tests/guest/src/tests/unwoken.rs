@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::config::Dir;
 use crate::config::RUNNING;
 use crate::config::XRUN;
+use crate::kernel as k;
 use crate::kernel::now_ns;
 use crate::ktap::expect_error;
 use crate::ktap::Context;
@@ -26,6 +27,7 @@ use crate::pcm::Pcm;
 use crate::signal;
 use crate::stamp::Kind;
 use crate::stamp::Stamp;
+use crate::tests::compat::configure_by_32_bits;
 use crate::tests::timing::with_shift;
 use crate::tests::wakeups::CABLE;
 use crate::tests::wakeups::SECOND;
@@ -54,6 +56,24 @@ pub fn tests() -> Vec<Test> {
             lost_at_another_speed,
         )
         .c_defect("3.9"),
+        test(
+            "7.3 a threshold of several rings stops a stream when they are lost, without period wake-ups",
+            lost_to_the_threshold,
+        )
+        .c_defect("3.9"),
+        test(
+            "7.1 lost rings are counted beside the core's silence, and over a RESET, without period wake-ups",
+            lost_and_silenced,
+        )
+        .c_defect("3.9"),
+        // The clock has to be a counted one: it stands idle for 50 minutes.
+        Test::new(
+            "timing",
+            "15.2 lost rings are counted where the positions of a 32-bit program start anew",
+            lost_over_the_boundary,
+        )
+        .c_defect("3.9")
+        .limit(3600),
         test(
             "5.8 nothing is heard between a lost ring and the stop for it",
             heard_before_the_stop,
@@ -250,6 +270,98 @@ fn lost_at_another_speed(ctx: &Context) -> Outcome {
             Ok(())
         })?;
     }
+    Ok(())
+}
+
+/// A ring of 40 ms, and a stream that has to be stopped when it is three rings behind.
+fn lost_to_the_threshold(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        periods: 4,
+        ..USUAL
+    };
+    let ring = cfg.buffer() as u64;
+    for dir in Dir::BOTH {
+        // A player begins with a ring that is full.
+        let pcm = started(ctx, CABLE, dir, &cfg, 3 * ring)?;
+        for ms in [60, 40] {
+            poll(&mut [], ms);
+            let what = format!("{dir:?}, {ms} ms later");
+            counts_all(&what, &pcm.stamp(Kind::Link)?, cfg.rate, 100_000)?;
+        }
+        poll(&mut [], 130);
+        expect_error("HWSYNC", pcm.hwsync(), libc::EPIPE)?;
+        check_eq!("state", state_name(pcm.state()?), state_name(XRUN));
+    }
+    Ok(())
+}
+
+fn lost_and_silenced(ctx: &Context) -> Outcome {
+    let cfg = USUAL;
+    let ring = cfg.buffer() as u64;
+    let frames = |ns: i64| ns as u64 * 48000 / 1_000_000_000;
+    for ms in [30, 90, 330, 1010] {
+        let mut play = CABLE.player(ctx)?;
+        play.configure_unwoken(&cfg)?;
+        play.sw_params_with_silence()?;
+        let before = now_ns();
+        play.start()?;
+        let started = now_ns();
+        poll(&mut [], ms);
+        let asked = now_ns();
+        let at = play.status()?.hw_ptr;
+        let (least, most) = (frames(asked - started), frames(now_ns() - before) + 1);
+        check!(
+            (least..=most).contains(&at),
+            "{ms} ms, with silence: at {at}, and there was time for {least} to {most} frames"
+        );
+        // Starts anew in the ring in which it is; the rest goes on.
+        poll(&mut [], ms);
+        let asked = now_ns();
+        play.reset()?;
+        let reset = now_ns();
+        let at = play.status()?.hw_ptr;
+        let most = frames(now_ns() - before) + 1;
+        let gone = frames(asked - started) / ring * ring;
+        let whole = frames(reset - before) / ring * ring;
+        check!(
+            gone != whole || at <= most - gone && at >= frames(asked - started) - gone,
+            "{ms} ms, RESET: at {at}, and {gone} frames in whole rings of {most}"
+        );
+        check!(at < 2 * ring, "RESET leaves the position at {at}");
+    }
+    Ok(())
+}
+
+/// The boundary is 2^30 frames: 23 minutes at 768 kHz.
+fn lost_over_the_boundary(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        format: signal::DSD_U8,
+        channels: 1,
+        rate: 768_000,
+        period: 1 << 18,
+        periods: 4,
+        ..USUAL
+    };
+    const BOUNDARY: i128 = 1 << 30;
+    let mut pcm = Pcm::open(CABLE.end(ctx, Dir::Capture))?;
+    configure_by_32_bits(&mut pcm, &cfg, k::HW_PARAMS_NO_PERIOD_WAKEUP)?;
+    pcm.sw_params(u64::MAX)?;
+    pcm.start()?;
+    let mut round = 0;
+    // Just before the first one, over it, far over the second one, and a ring or two more.
+    for seconds in [1390, 20, 1500, 3] {
+        poll(&mut [], seconds * 1000);
+        let s = pcm.stamp(Kind::Link)?;
+        check_eq!("state", state_name(s.state), state_name(RUNNING));
+        let frames = i128::from(s.system - s.trigger) * i128::from(cfg.rate) / 1_000_000_000;
+        round = frames / BOUNDARY;
+        check_eq!(
+            format!("position after {frames} frames"),
+            i128::from(s.hw_ptr),
+            frames % BOUNDARY
+        );
+    }
+    check_eq!("times that it started anew", round, 2);
     Ok(())
 }
 
