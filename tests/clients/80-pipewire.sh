@@ -6,17 +6,8 @@
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
 
-# What an init system does.
 load enable=1
-mkdir -p /run/udev /run/dbus
-dbus-uuidgen --ensure
-export SYSTEMD_IGNORE_CHROOT=1
-/usr/lib/systemd/systemd-udevd --daemon 2>/dev/null
-udevadm trigger --action=add
-udevadm settle
-dbus-daemon --system --fork
-export DBUS_SESSION_BUS_ADDRESS=unix:path=$XDG_RUNTIME_DIR/bus
-dbus-daemon --session --address="$DBUS_SESSION_BUS_ADDRESS" --fork
+. "$(dirname "$0")/desktop.sh"
 
 SINK=alsa_output.platform-snd_aloop.0.analog-stereo
 SOURCE=alsa_input.platform-snd_aloop.0.analog-stereo
