@@ -166,6 +166,12 @@ impl Card {
         })
     }
 
+    /// The descriptor, for a call that may change a control.
+    pub fn fd_to_write(&mut self) -> i32 {
+        self.written = true;
+        self.fd.0
+    }
+
     /// An element, half of the time one that can be written: there are few of these.
     fn element(&self, which: u8) -> &Element {
         let written = || self.elements.iter().filter(|element| element.writable);

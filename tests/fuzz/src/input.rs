@@ -136,6 +136,8 @@ kinds! {
     FileWrite = 1,
     /// Sound flows through a cable for some periods.
     Flow = 12,
+    /// A call as a program of 32 bits makes it.
+    Narrow = 6,
 }
 
 impl Record {

@@ -26,6 +26,7 @@ mod input;
 #[path = "../../guest/src/kernel.rs"]
 mod kernel;
 mod mutate;
+mod narrow;
 mod pcm;
 mod sound;
 mod tally;

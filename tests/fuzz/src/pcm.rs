@@ -90,7 +90,32 @@ impl Stream {
     }
 }
 
+/// The parameters that a record asks for, as far as they are the same for a program of 32 bits.
+pub fn hw_params_bytes(record: &Record) -> [u8; 536] {
+    let params = hw_params(record);
+    let mut bytes = [0; 536];
+    // SAFETY: A plain structure, without padding before the field `fifo_size`, which is there.
+    let all = unsafe { std::slice::from_raw_parts((&raw const params).cast::<u8>(), bytes.len()) };
+    bytes.copy_from_slice(all);
+    bytes
+}
+
 impl World<'_> {
+    /// A substream for a call of 32 bits, its frames in a period, and bytes in a frame. `configures`: what
+    /// is known of it will not be true any more.
+    pub fn narrow_stream(
+        &mut self,
+        record: &Record,
+        configures: bool,
+    ) -> Result<(i32, u64, u64), i32> {
+        let stream = self.stream(record)?;
+        let sizes = stream.sizes();
+        if configures {
+            stream.config = None;
+        }
+        Ok((stream.fd.0, sizes.period, sizes.frame_bytes.max(1)))
+    }
+
     /// The substream that a record names. If it is closed, it is opened first, and mostly got ready: calls
     /// that find nothing to work on are wasted.
     fn stream(&mut self, record: &Record) -> Result<&mut Stream, i32> {

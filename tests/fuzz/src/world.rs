@@ -18,6 +18,7 @@ use crate::found;
 use crate::input;
 use crate::input::Kind;
 use crate::input::Record;
+use crate::narrow::Low;
 use crate::pcm::Stream;
 use crate::sound::Buffer;
 use crate::sound::Sounds;
@@ -46,6 +47,8 @@ pub struct Session {
     pub buffer: Buffer,
     /// Where those of the background go.
     pub behind: Buffer,
+    /// For calls of 32 bits.
+    pub low: Low,
     pub worker: Worker,
     log: Log,
     trace: Trace,
@@ -77,6 +80,7 @@ impl Session {
             sounds: Sounds::new(),
             buffer: Buffer::new(0),
             behind: Buffer::new(0),
+            low: Low::new(),
             worker,
             log: Log::open()?,
             trace,
@@ -183,6 +187,7 @@ impl World<'_> {
             Kind::TimerAsk => self.timer.ask(card, record),
             Kind::TimerRead => self.timer.read(record),
             Kind::RawTimer => self.timer.raw(record),
+            Kind::Narrow => self.narrow(record),
             Kind::FileRead => files::read(card, record),
             Kind::Source => {
                 self.source_written = true;
