@@ -29,7 +29,7 @@ use crate::ktap::Test;
 use crate::random::Random;
 
 /// How long two calls are made to meet, round after round.
-const LENGTH: Duration = Duration::from_secs(3);
+const LENGTH: Duration = Duration::from_secs(2);
 
 /// How often they have to meet, and how much longer that may take.
 const MEETINGS: u64 = 20;
