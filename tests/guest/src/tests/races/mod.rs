@@ -29,7 +29,7 @@ use crate::random::Random;
 use crate::tests::cable_works;
 
 /// How long each race runs.
-const RACE: Duration = Duration::from_secs(9);
+const RACE: Duration = Duration::from_secs(6);
 
 /// How long a thread may take for its last round. A drain, the longest call, ends within a second.
 const GRACE: Duration = Duration::from_secs(10);
