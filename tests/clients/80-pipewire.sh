@@ -3,6 +3,7 @@
 # PipeWire with WirePlumber, as a desktop has them: the card is found by udev, and is a sink and a
 # source.
 # Guest: --deterministic (a busy host makes no overruns)
+# Long: with it, all the others together take more than ten minutes
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
 
