@@ -16,6 +16,8 @@
 #![allow(clippy::precedence)]
 
 mod background;
+#[path = "../../guest/src/bits32.rs"]
+mod bits32;
 mod calls;
 mod complaints;
 mod control;

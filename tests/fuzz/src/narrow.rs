@@ -2,8 +2,8 @@
 
 //! Calls as a program of 32 bits makes them: by their own way into the kernel, with their own structures.
 
-use std::arch::asm;
-
+use crate::bits32::ioctl32;
+use crate::bits32::Low;
 use crate::calls::bounded;
 use crate::calls::request;
 use crate::calls::Answer;
@@ -22,72 +22,9 @@ const BYTES: usize = 1 << 16;
 const PLANES: usize = 4096;
 const SOUND: usize = 8192;
 
-/// Memory that an address of 32 bits reaches. Nothing else of this process lies there.
-pub struct Low(*mut u8);
-
-// SAFETY: The memory is mapped until the process ends.
-unsafe impl Send for Low {}
-
-impl Low {
-    pub fn new() -> Self {
-        // SAFETY: A new mapping of our own.
-        let address = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                BYTES,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
-                -1,
-                0,
-            )
-        };
-        assert!(address != libc::MAP_FAILED, "no memory below 4 GiB");
-        Low(address.cast())
-    }
-
-    fn address(&self, offset: usize) -> u32 {
-        self.0 as usize as u32 + offset as u32
-    }
-
-    fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: The memory is there, and the kernel writes it during calls only.
-        unsafe { std::slice::from_raw_parts_mut(self.0, BYTES) }
-    }
-
-    fn set(&mut self, offset: usize, value: u32) {
-        self.bytes()[offset..offset + 4].copy_from_slice(&value.to_le_bytes());
-    }
-
-    fn get(&mut self, offset: usize) -> u32 {
-        let mut word = [0; 4];
-        word.copy_from_slice(&self.bytes()[offset..offset + 4]);
-        u32::from_le_bytes(word)
-    }
-}
-
-fn ioctl32(fd: i32, request: u64, argument: u32) -> Answer {
-    const IOCTL: u64 = 54;
-    let result: u64;
-    // SAFETY: The kernel keeps all registers but these. It writes at addresses of 32 bits only, where there
-    // is nothing but `Low`.
-    unsafe {
-        asm!(
-            "xchg rbx, {fd}",
-            "int 0x80",
-            "xchg rbx, {fd}",
-            fd = inout(reg) fd as u64 => _,
-            inlateout("rax") IOCTL => result,
-            in("rcx") request,
-            in("rdx") u64::from(argument),
-            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
-        );
-    }
-    let result = result as i32;
-    if result < 0 {
-        Err(-result)
-    } else {
-        Ok(result.into())
-    }
+/// A new piece of memory for all calls.
+pub fn low() -> Low {
+    Low::new(BYTES).expect("memory below 4 GiB")
 }
 
 /// Of the PCM devices: direction, number, size.
@@ -136,7 +73,7 @@ impl World<'_> {
         let (dir, nr, len) = PCM[usize::from(which) % PCM.len()];
         let (fd, period, frame_bytes) = self.narrow_stream(record, nr == 0x11)?;
         let size = number(how >> 4, record.wide, &[len as u64]) as usize & 0x3fff;
-        let argument = self.session.low.address(0);
+        let argument = self.session.low.address();
         let low = &mut self.session.low;
         let bytes = low.bytes();
         match nr {
@@ -149,29 +86,29 @@ impl World<'_> {
                 bytes[SOUND..].fill(fill);
                 let room = (BYTES - SOUND) as u64 / frame_bytes;
                 let frames = number(how, record.wide, &[period, 1, room]).min(room) as u32;
-                low.set(8, frames);
-                let (data, planes) = (low.address(SOUND), low.address(PLANES));
-                low.set(4, if nr < 0x52 { data } else { planes });
+                low.set_u32(8, frames);
+                let (data, planes) = (low.address() + SOUND as u32, low.address() + PLANES as u32);
+                low.set_u32(4, if nr < 0x52 { data } else { planes });
                 for channel in 0..32 {
-                    low.set(PLANES + 4 * channel, data);
+                    low.set_u32(PLANES + 4 * channel, data);
                 }
             }
             0x23 => {
-                low.set(0, u32::from(how & 7));
-                low.set(68, number(how, record.wide, &[period]) as u32);
-                low.set(72, number(how >> 4, record.wide >> 8, &[1, period]) as u32);
+                low.set_u32(0, u32::from(how & 7));
+                low.set_u32(68, number(how, record.wide, &[period]) as u32);
+                low.set_u32(72, number(how >> 4, record.wide >> 8, &[1, period]) as u32);
             }
-            0x46 | 0x49 => low.set(0, number(how, record.wide, &[period, 1]) as u32),
+            0x46 | 0x49 => low.set_u32(0, number(how, record.wide, &[period, 1]) as u32),
             _ => Noise::new(record.wide).fill(&mut bytes[..len]),
         }
-        let answer = bounded(|| ioctl32(fd, request(dir, b'A', nr, size), argument))?;
+        let answer = bounded(|| ioctl32(fd, request(dir, b'A', nr, size) as u32, argument))?;
         if nr == 0x51 && size == len {
             // All else that a program records is looked at too.
-            let frames = u64::from(self.session.low.get(0));
+            let frames = u64::from(self.session.low.u32_at(0));
             let end = SOUND + (frames * frame_bytes) as usize;
             sound::check(&self.session.low.bytes()[SOUND..end.min(BYTES)], sound);
         }
-        Ok(answer)
+        Ok(answer.into())
     }
 
     fn narrow_control(&mut self, record: &Record) -> Answer {
@@ -180,19 +117,20 @@ impl World<'_> {
         let size = number(how >> 4, record.wide, &[len as u64]) as usize & 0x3fff;
         let low = &mut self.session.low;
         if nr == 0x10 {
-            low.set(4, number(how, record.wide, &[100]) as u32);
-            let ids = low.address(SOUND);
-            low.set(16, ids);
+            low.set_u32(4, number(how, record.wide, &[100]) as u32);
+            let ids = low.address() + SOUND as u32;
+            low.set_u32(16, ids);
         } else {
             // Found by its number, or by a name that is not there.
-            low.set(0, number(how, record.wide, &[1, 2, 3, 8, 48, 49]) as u32);
-            low.set(
+            low.set_u32(0, number(how, record.wide, &[1, 2, 3, 8, 48, 49]) as u32);
+            low.set_u32(
                 68,
                 number(how >> 2, record.wide >> 8, &[0, 1, 100_000, 80_000]) as u32,
             );
         }
-        let argument = low.address(0);
+        let argument = low.address();
         let fd = self.session.cards[self.card].fd_to_write();
-        bounded(|| ioctl32(fd, request(READ | WRITE, b'U', nr, size), argument))
+        bounded(|| ioctl32(fd, request(READ | WRITE, b'U', nr, size) as u32, argument))
+            .map(i64::from)
     }
 }

@@ -7,6 +7,7 @@ use std::io::Write;
 use std::time::Instant;
 
 use crate::background::Worker;
+use crate::bits32::Low;
 use crate::calls::Answer;
 use crate::complaints::Log;
 use crate::control::Card;
@@ -18,7 +19,7 @@ use crate::found;
 use crate::input;
 use crate::input::Kind;
 use crate::input::Record;
-use crate::narrow::Low;
+use crate::narrow;
 use crate::pcm::Stream;
 use crate::sound::Buffer;
 use crate::sound::Sounds;
@@ -80,7 +81,7 @@ impl Session {
             sounds: Sounds::new(),
             buffer: Buffer::new(0),
             behind: Buffer::new(0),
-            low: Low::new(),
+            low: narrow::low(),
             worker,
             log: Log::open()?,
             trace,

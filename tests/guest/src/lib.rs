@@ -3,6 +3,7 @@
 //! What the programs that run in the guest share: `aloop-test`, which tests one rule of the card's
 //! behaviour after the other, and `aloop-stress`, which does everything at once.
 
+pub mod bits32;
 pub mod cable;
 pub mod config;
 pub mod control;

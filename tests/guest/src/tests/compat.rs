@@ -2,8 +2,8 @@
 
 //! Programs of 32 bits, 15.2: the same calls by their way into the kernel, with their structures.
 
-use std::arch::asm;
-
+use crate::bits32;
+use crate::bits32::Low;
 use crate::cable::record;
 use crate::cable::wait_for_position;
 use crate::cable::Cable;
@@ -54,90 +54,15 @@ const START32: u32 = 0x4142;
 /// Bytes of the parameters that have the same place for both, before `fifo_size`.
 const PARAMS_ALIKE: usize = 536;
 
-/// Memory that an address of 32 bits reaches.
-struct Low {
-    at: *mut u8,
-    bytes: usize,
+fn low(bytes: usize) -> Result<Low, Errno> {
+    Low::new(bytes).ok_or(Errno {
+        call: "mmap below 4 GiB",
+        code: libc::ENOMEM,
+    })
 }
 
-impl Low {
-    fn new(bytes: usize) -> Result<Self, Errno> {
-        // SAFETY: A new mapping.
-        let at = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_32BIT,
-                -1,
-                0,
-            )
-        };
-        if at == libc::MAP_FAILED {
-            return Err(Errno {
-                call: "mmap below 4 GiB",
-                code: libc::ENOMEM,
-            });
-        }
-        Ok(Low {
-            at: at.cast(),
-            bytes,
-        })
-    }
-
-    fn address(&self) -> u32 {
-        self.at as usize as u32
-    }
-
-    fn bytes(&mut self) -> &mut [u8] {
-        // SAFETY: Our own mapping, of this length.
-        unsafe { std::slice::from_raw_parts_mut(self.at, self.bytes) }
-    }
-
-    fn u32_at(&mut self, offset: usize) -> u32 {
-        let mut word = [0; 4];
-        word.copy_from_slice(&self.bytes()[offset..offset + 4]);
-        u32::from_ne_bytes(word)
-    }
-
-    fn set_u32(&mut self, offset: usize, value: u32) {
-        self.bytes()[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
-    }
-}
-
-impl Drop for Low {
-    fn drop(&mut self) {
-        // SAFETY: Mapped by us, and not used any more.
-        unsafe { libc::munmap(self.at.cast(), self.bytes) };
-    }
-}
-
-/// An ioctl as a program of 32 bits makes it.
 fn ioctl32(fd: i32, call: &'static str, request: u32, argument: u32) -> Result<i32, Errno> {
-    const IOCTL: u64 = 54;
-    let result: u64;
-    // SAFETY: The kernel keeps all registers but these; every caller's argument is the address of
-    // `Low` memory that is as large as the request says.
-    unsafe {
-        asm!(
-            "xchg rbx, {fd}",
-            "int 0x80",
-            "xchg rbx, {fd}",
-            fd = inout(reg) fd as u64 => _,
-            inlateout("rax") IOCTL => result,
-            in("rcx") u64::from(request),
-            in("rdx") u64::from(argument),
-            lateout("r8") _, lateout("r9") _, lateout("r10") _, lateout("r11") _,
-        );
-    }
-    let result = result as i32;
-    if result < 0 {
-        return Err(Errno {
-            call,
-            code: -result,
-        });
-    }
-    Ok(result)
+    bits32::ioctl32(fd, request, argument).map_err(|code| Errno { call, code })
 }
 
 fn bytes_of(params: &HwParams) -> &[u8] {
@@ -149,7 +74,7 @@ fn parameters(ctx: &Context) -> Outcome {
     for dir in crate::config::Dir::BOTH {
         let pcm = Pcm::open(CABLE.end(ctx, dir))?;
         for request in [HwParams::any(), LONG.request()] {
-            let mut low = Low::new(4096)?;
+            let mut low = low(4096)?;
             low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&request)[..PARAMS_ALIKE]);
             ioctl32(pcm.fd(), "HW_REFINE", HW_REFINE32, low.address())?;
             let native = pcm.hw_refine(&request)?;
@@ -159,7 +84,7 @@ fn parameters(ctx: &Context) -> Outcome {
             );
         }
         // Refused alike.
-        let mut low = Low::new(4096)?;
+        let mut low = low(4096)?;
         let bad = HwParams::any().exactly(k::RATE, 768_001);
         low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&bad)[..PARAMS_ALIKE]);
         let result = ioctl32(pcm.fd(), "HW_PARAMS", HW_PARAMS32, low.address());
@@ -170,7 +95,7 @@ fn parameters(ctx: &Context) -> Outcome {
 
 /// HW_PARAMS, SW_PARAMS and PREPARE. Positions start anew before 2^31.
 pub(super) fn configure_by_32_bits(pcm: &mut Pcm, cfg: &Config, flags: u32) -> Outcome {
-    let mut low = Low::new(4096)?;
+    let mut low = low(4096)?;
     let mut request = cfg.request();
     request.flags |= flags;
     low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&request)[..PARAMS_ALIKE]);
@@ -184,7 +109,7 @@ pub(super) fn configure_by_32_bits(pcm: &mut Pcm, cfg: &Config, flags: u32) -> O
 
 fn stream(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
-    let mut low = Low::new(1 << 20)?;
+    let mut low = low(1 << 20)?;
     for pcm in [&mut play, &mut rec] {
         configure_by_32_bits(pcm, &LONG, 0)?;
     }
@@ -226,7 +151,7 @@ fn control(ctx: &Context) -> Outcome {
     let numid = c.id(SHIFT);
     let fd = open_control(ctx.index)?;
     let fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
-    let mut low = Low::new(4096)?;
+    let mut low = low(4096)?;
     low.set_u32(0, numid);
     low.set_u32(68, 100_500);
     ioctl32(fd, "ELEM_WRITE", ELEM_WRITE32, low.address())?;
