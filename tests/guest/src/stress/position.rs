@@ -156,12 +156,11 @@ impl Stream {
                 ear.begin_gap(at);
             }
         }
+        // While it is paused or suspended, the core tells a position that it asked for earlier.
         let runs = self.known() == Model::Running;
-        if let Some(ear) = &mut self.ear {
+        if let (true, Some(ear)) = (runs, &mut self.ear) {
             ear.raise_floor(hw, floor);
-            if runs {
-                ear.end_gap(hw);
-            }
+            ear.end_gap(hw);
         }
         Some(hw)
     }
