@@ -12,6 +12,7 @@
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
+#include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
 #include <linux/sched.h>
@@ -140,6 +141,9 @@ snd_pcm_uframes_t rust_helper_snd_pcm_wakeup_frames(struct snd_pcm_substream *su
  * a ring lasts for ever, from which it concludes nothing, and the ring that it takes to be the present one
  * is moved on as it would do itself.
  *
+ * In a ring of one frame all positions are the same, with period wake-ups too: there the next frame is the
+ * next ring.
+ *
  * The caller is in the pointer callback of snd_pcm_update_hw_ptr0(), which looks at both afterwards, and
  * about to return @position. @rings: how many whole rings there are between the last position and this.
  */
@@ -151,9 +155,12 @@ void rust_helper_snd_pcm_skip_rings(struct snd_pcm_substream *substream, u64 rin
 	struct snd_pcm_runtime *runtime = substream->runtime;
 	unsigned long size = runtime->buffer_size, count, ring;
 
-	if (!runtime->no_period_wakeup)
+	if (runtime->no_period_wakeup)
+		runtime->hw_ptr_buffer_jiffies = LONG_MAX;
+	else if (size == 1)
+		rings = min(rings, 1); /* More at once, the core takes for a mistake. */
+	else
 		return;
-	runtime->hw_ptr_buffer_jiffies = LONG_MAX;
 	if (!rings || position >= size)
 		return;
 	/* The part of a ring beyond may lead into the next one. */
@@ -169,6 +176,29 @@ void rust_helper_snd_pcm_skip_rings(struct snd_pcm_substream *substream, u64 rin
 		ring--;
 	runtime->hw_ptr_base = ring % count * size;
 	runtime->hw_ptr_wrap += ring / count * runtime->boundary;
+}
+
+/*
+ * Is a playback among the streams that are linked with this one, or may there be one? With the stream lock
+ * held, which the core takes inside of that of the group: so this one must not wait for the latter.
+ */
+bool rust_helper_snd_pcm_linked_playback(struct snd_pcm_substream *substream);
+bool rust_helper_snd_pcm_linked_playback(struct snd_pcm_substream *substream)
+{
+	struct snd_pcm_group *group = substream->group;
+	struct snd_pcm_substream *s;
+	bool found = false;
+
+	if (!snd_pcm_stream_linked(substream))
+		return false;
+	if (!spin_trylock(&group->lock))
+		return true;
+	snd_pcm_group_for_each_entry(s, substream) {
+		if (s->stream == SNDRV_PCM_STREAM_PLAYBACK)
+			found = true;
+	}
+	spin_unlock(&group->lock);
+	return found;
 }
 
 /* Is this a read or write that may wait? */
@@ -277,11 +307,16 @@ struct snd_pcm_substream *rust_helper_snd_pcm_first_linked(struct snd_pcm_substr
 	return substream;
 }
 
-/* Are HW_PARAMS, HW_FREE or PREPARE at work on the buffer (`snd_pcm_buffer_access_lock()`)? */
+/*
+ * Are HW_PARAMS, HW_FREE, PREPARE or RESET at work on the buffer? They have called
+ * snd_pcm_buffer_access_lock(), or have the mutex of a stream that is linked with theirs.
+ */
 bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream);
 bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream)
 {
-	return atomic_read(&substream->runtime->buffer_accessing) < 0;
+	struct snd_pcm_runtime *runtime = substream->runtime;
+
+	return atomic_read(&runtime->buffer_accessing) < 0 || mutex_is_locked(&runtime->buffer_mutex);
 }
 
 snd_pcm_uframes_t rust_helper_snd_pcm_appl_ptr(struct snd_pcm_substream *substream);
@@ -295,6 +330,13 @@ snd_pcm_uframes_t rust_helper_snd_pcm_hw_ptr(struct snd_pcm_substream *substream
 snd_pcm_uframes_t rust_helper_snd_pcm_hw_ptr(struct snd_pcm_substream *substream)
 {
 	return READ_ONCE(substream->runtime->status->hw_ptr);
+}
+
+/* snd_pcm_ioctl_hw_params_compat() writes it without a lock, when the stream may already run. */
+snd_pcm_uframes_t rust_helper_snd_pcm_boundary(struct snd_pcm_substream *substream);
+snd_pcm_uframes_t rust_helper_snd_pcm_boundary(struct snd_pcm_substream *substream)
+{
+	return READ_ONCE(substream->runtime->boundary);
 }
 
 snd_pcm_state_t rust_helper_snd_pcm_state(struct snd_pcm_substream *substream);

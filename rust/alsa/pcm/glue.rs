@@ -23,6 +23,9 @@
 //!   running, is about to replace the buffer. HW_PARAMS first makes `buffer_accessing` negative, and
 //!   then looks at the state with the stream lock held. So a START that sees no negative count, with
 //!   that lock held, is seen by HW_PARAMS; and one that sees it is refused.
+//! - PREPARE of linked streams takes only the `buffer_mutex` of all but the one that it was asked of,
+//!   and that after having looked whether they run. So a START, a DRAIN's too, is refused while that is
+//!   taken; and what started just before is withdrawn by `sync_stop`, as below.
 //! - DRAIN starts a prepared stream too, and goes on as if it ran if the start is refused. And close
 //!   frees the buffer of a stream that linked ones may have prepared and started again since it was
 //!   dropped. So `sync_stop` and `hw_free`, one of which the core calls before it frees (for
@@ -437,12 +440,17 @@ impl<T: Ops> Glue<T> {
         let open = unsafe { Self::opened(substream) };
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
+        // SNDRV_PCM_IOCTL_SYNC_PTR leads here in all states, even while HW_PARAMS is at work.
+        // SAFETY: The substream has a runtime, and the stream lock is held.
+        if !unsafe { bindings::snd_pcm_running(substream) } {
+            return 0;
+        }
         // In a read or write that may wait, the core notes only after this what it waits for.
         // SAFETY: The substream has a runtime, and the stream lock is held.
         if unsafe { bindings::snd_pcm_may_wait(substream) } {
             return 0;
         }
-        // SAFETY: As in `pointer`.
+        // SAFETY: The stream lock is held, and the stream runs: as in `pointer`.
         T::acknowledge(&open.data, &unsafe { Querying::new(this) });
         0
     }

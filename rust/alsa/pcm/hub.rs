@@ -220,14 +220,14 @@ impl Port<'_> {
     pub fn pointers(&self) -> Pointers {
         let substream = self.running.substream.as_ptr();
         // SAFETY: By the type invariant the substream has a runtime, and with it a status and a
-        // control page. `boundary` is written by HW_PARAMS only, and by then the port is empty.
+        // control page.
         unsafe {
             Pointers {
                 // In this order: what the application has written is at least as much as it had
                 // written when the device was at `hw_ptr`, or before.
                 appl_ptr: bindings::snd_pcm_appl_ptr(substream) as u64,
                 hw_ptr: bindings::snd_pcm_hw_ptr(substream) as u64,
-                boundary: (*(*substream).runtime).boundary as u64,
+                boundary: bindings::snd_pcm_boundary(substream) as u64,
                 stop_threshold: bindings::snd_pcm_stop_threshold(substream) as u64,
             }
         }
@@ -241,7 +241,8 @@ pub struct Pointers {
     pub hw_ptr: u64,
     /// The position of the application. User space can write it: it may have *any* value.
     pub appl_ptr: u64,
-    /// Where the positions start anew: a multiple of the ring's length.
+    /// Where the positions start anew: a multiple of the ring's length. (That of a 32-bit program is set
+    /// after HW_PARAMS: should another thread start the stream before, it may change.)
     pub boundary: u64,
     /// How many frames the application must lag behind for the core to stop the stream; from
     /// `boundary` on it is never stopped.

@@ -335,7 +335,8 @@ impl<'a> Querying<'a> {
     /// The core knows positions modulo the ring. In a stream without period wake-ups, whose application may
     /// sleep for longer, the rings said here are counted. In any other the end of each period tells the
     /// core, and a ring that is lost nevertheless, because the system stood still, is not counted: return
-    /// `None` there, unless the application has asked never to be stopped.
+    /// `None` there, unless the application has asked never to be stopped. But in a ring of a single frame,
+    /// where all positions are one, one ring said here is counted in any stream: say it for the next frame.
     pub fn note_lost_rings(&self, rings: u64) {
         self.lost_rings.set(rings);
     }
@@ -397,8 +398,9 @@ pub enum StopState {
     Setup,
     /// As after an xrun.
     Xrun,
-    /// For a capture: no more will come. For a playback, the core takes it for one that still plays
-    /// what is left; use [`StopState::Setup`] there. A stop concerns all linked substreams alike.
+    /// For a capture: no more will come, and a reader that waits gets what there is. A playback in this
+    /// state would count as running, and a stop concerns all linked substreams alike: if one of them is a
+    /// playback, this is [`StopState::Setup`].
     Draining,
 }
 
@@ -408,10 +410,17 @@ pub enum StopState {
 ///
 /// `substream` must be valid, with a runtime, and its stream lock be held.
 pub(crate) unsafe fn stop_locked(substream: *mut bindings::snd_pcm_substream, state: StopState) {
+    let plays = || {
+        // SAFETY: By the caller's promise.
+        let direction = unsafe { (*substream).stream };
+        direction == bindings::SNDRV_PCM_STREAM_PLAYBACK as c_int
+            // SAFETY: By the caller's promise.
+            || unsafe { bindings::snd_pcm_linked_playback(substream) }
+    };
     let state = match state {
-        StopState::Setup => bindings::SNDRV_PCM_STATE_SETUP,
         StopState::Xrun => bindings::SNDRV_PCM_STATE_XRUN,
-        StopState::Draining => bindings::SNDRV_PCM_STATE_DRAINING,
+        StopState::Draining if !plays() => bindings::SNDRV_PCM_STATE_DRAINING,
+        StopState::Setup | StopState::Draining => bindings::SNDRV_PCM_STATE_SETUP,
     };
     // SAFETY: By the caller's promise.
     if unsafe { bindings::snd_pcm_running(substream) } {

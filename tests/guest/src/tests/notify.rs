@@ -9,9 +9,12 @@ use crate::cable::wait_for_position;
 use crate::cable::Cable;
 use crate::check;
 use crate::check_eq;
+use crate::config::state_name;
 use crate::config::Config;
+use crate::config::DRAINING;
 use crate::config::PREPARED;
 use crate::config::RUNNING;
+use crate::config::SETUP;
 use crate::kernel as k;
 use crate::kernel::HwParams;
 use crate::ktap::expect_error;
@@ -55,6 +58,15 @@ pub fn tests() -> Vec<Test> {
         test(
             "6.5 with Notify on a player's START stops the recorder and tells what is new",
             start_tells,
+        ),
+        test(
+            "6.5 with Notify on a recorder that is linked with a player stops with it",
+            linked_with_a_player,
+        )
+        .c_defect("6.5"),
+        test(
+            "6.5 with Notify on linked recorders stop as one does",
+            linked_with_a_recorder,
         ),
         test(
             "6.6 with Notify on the stopped recorder takes the new parameters",
@@ -196,6 +208,54 @@ fn start_tells(ctx: &Context) -> Outcome {
         check_eq!("Slave Active", c.get(ACTIVE)?, 1);
         let want = [FORMAT, RATE, CHANNELS, ACTIVE].map(|which| NAMES[which]);
         check_eq!("events", c.events()?, want);
+        Ok(())
+    })
+}
+
+/// Another cable.
+const ANOTHER: Cable = Cable {
+    device: 1,
+    subdevice: 6,
+};
+
+/// A client that has linked its recorder with its player, as jackd does.
+fn linked_with_a_player(ctx: &Context) -> Outcome {
+    notifying(ctx, |_| {
+        let (play, rec) = mismatched(ctx)?;
+        let mut own = ANOTHER.player(ctx)?;
+        own.configure(&LONG)?;
+        own.write(&LONG.silence(LONG.buffer()), 0, LONG.buffer())?;
+        own.start()?;
+        rec.link(&own)?;
+        play.start()?;
+        // Draining, its player would count as running for ever, where nothing moves.
+        for pcm in [&rec, &own] {
+            check_eq!(
+                format!("state of the {:?}", pcm.dir),
+                state_name(pcm.state()?),
+                state_name(SETUP)
+            );
+        }
+        own.prepare()?;
+        Ok(())
+    })
+}
+
+fn linked_with_a_recorder(ctx: &Context) -> Outcome {
+    notifying(ctx, |_| {
+        let (play, rec) = mismatched(ctx)?;
+        let mut own = ANOTHER.recorder(ctx)?;
+        own.configure(&LONG)?;
+        own.start()?;
+        rec.link(&own)?;
+        play.start()?;
+        for pcm in [&rec, &own] {
+            check_eq!(
+                "state of a recorder",
+                state_name(pcm.state()?),
+                state_name(DRAINING)
+            );
+        }
         Ok(())
     })
 }

@@ -5,21 +5,32 @@
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::sync::Arc;
+use std::thread;
+use std::time::Instant;
 
 use crate::cable::Cable;
 use crate::check;
 use crate::config::Config;
 use crate::config::Dir;
+use crate::config::PREPARED;
+use crate::kernel::now_ns;
+use crate::ktap::note;
 use crate::ktap::Context;
+use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
+use crate::pcm::poll;
 use crate::pcm::Pcm;
+use crate::random::Random;
+use crate::signal;
 use crate::tests::CABLE;
 use crate::tests::USUAL;
 
 use super::all_work;
+use super::at_a_bad_moment;
 use super::race;
 use super::test;
+use super::RACE;
 
 const OTHER: Cable = Cable {
     device: 1,
@@ -45,7 +56,98 @@ pub fn tests() -> Vec<Test> {
             "6.11 race: START of linked substreams against the close of one",
             linked,
         ),
+        test(
+            "7.1 7.8 race: PREPARE of linked substreams against a DRAIN of one",
+            prepared,
+        ),
     ]
+}
+
+/// The core finds out whether linked substreams run, and then prepares one after the other. Meanwhile a
+/// DRAIN must start none of them: it would run on as prepared, and what is written then be heard.
+fn prepared(ctx: &Context) -> Outcome {
+    if ctx.is_c_driver() {
+        return Err(Fail::Skip("it starts in C".into()));
+    }
+    let cfg = ring(480);
+    // Its PREPARE takes some time.
+    let large = Config {
+        format: signal::S32_LE,
+        channels: 32,
+        period: 8192,
+        periods: 2,
+        ..USUAL
+    };
+    let mut random = Random::of(ctx.seed);
+    let (mut met, mut rounds) = (0, 0);
+    for first in [false, true] {
+        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let mut slow = OTHER.recorder(ctx)?;
+        slow.configure(&large)?;
+        play.configure(&cfg)?;
+        rec.configure(&cfg)?;
+        rec.sw_params(u64::MAX)?;
+        rec.start()?;
+        // The core goes through them in the order in which they were linked, or the other way round.
+        if first {
+            play.link(&slow)?;
+        } else {
+            slow.link(&play)?;
+        }
+        let mut longest = 1;
+        let until = Instant::now() + RACE / 2;
+        while Instant::now() < until {
+            rounds += 1;
+            play.prepare()?;
+            play.write(&cfg.signal(960, 8), 0, 960)?;
+            let late = random.below(longest) as i64;
+            let ready = AtomicBool::new(false);
+            let draining = play.share()?;
+            thread::scope(|scope| -> Outcome {
+                let drain = scope.spawn(|| {
+                    while !ready.load(Ordering::Acquire) {
+                        std::hint::spin_loop();
+                    }
+                    let until = now_ns() + late;
+                    while now_ns() < until {}
+                    let begun = now_ns();
+                    let result = draining.drain();
+                    (begun, now_ns(), result)
+                });
+                ready.store(true, Ordering::Release);
+                let begun = now_ns();
+                let prepared = slow.prepare();
+                let ended = now_ns();
+                longest = (ended - begun).max(1) as u64;
+                let (drain_begun, drain_ended, drained) = drain
+                    .join()
+                    .map_err(|_| Fail::Wrong("the thread panicked".into()))?;
+                met += u64::from(drain_begun < ended && begun < drain_ended);
+                for result in [prepared, drained] {
+                    result.or_else(at_a_bad_moment)?;
+                }
+                Ok(())
+            })?;
+            if play.state()? == PREPARED {
+                // What the recorder has heard so far is of no matter.
+                rec.stop()?;
+                rec.prepare()?;
+                rec.start()?;
+                play.write(&cfg.signal(4800, 9), 0, 4800)?;
+                poll(&mut [], 10);
+                let mut heard = cfg.nothing();
+                rec.read(&mut heard, 4800)?;
+                check!(
+                    heard.first_sound(0).is_none(),
+                    "round {rounds}: a player that is PREPARED is heard"
+                );
+            }
+            play.stop()?;
+        }
+    }
+    note(&format!("{rounds} rounds, the calls met in {met}"));
+    check!(met >= 20, "the calls hardly ever met");
+    Ok(())
 }
 
 /// A DRAIN or START fills the ring with silence: the ring that HW_PARAMS has just taken away, if
