@@ -296,10 +296,13 @@ impl State {
         }
         self.playback.held = None;
         self.capture.held = None;
-        if direction == Direction::Playback {
-            // It is heard, even if the recording was to end.
-            self.capture.end = None;
-            self.capture.extended = false;
+        match direction {
+            Direction::Playback => {
+                // It is heard, even if the recording was to end.
+                self.capture.end = None;
+                self.capture.extended = false;
+            }
+            Direction::Capture => self.review_end(ports),
         }
         self.end_mut(direction).activity = Activity::Running;
         self.end_wait(direction.opposite());
@@ -448,20 +451,19 @@ impl State {
         end.held = None;
         if played_out {
             end.played_out = true;
-            // The core knows positions modulo the ring: a whole ring it is told in two steps.
+            // The core knows positions modulo the ring: a whole ring it is told in two steps. One of a
+            // single frame has no position between.
             let frames = u64::from(end.setup.as_ref()?.geometry.frames());
-            end.reported = min(
-                end.position,
-                before.saturating_add(frames.saturating_sub(1)),
-            );
-            if end.reported < end.position {
-                port?.expire_timer_now();
+            let step = max(1, frames.saturating_sub(1));
+            end.reported = min(end.position, before.saturating_add(step));
+            if end.is_behind() {
+                port?.arm_timer(wakeup::soon(now));
             }
             // A remainder of a 32-bit number.
-            let frames = end.reported.checked_rem(frames).unwrap_or(0) as u32;
+            let position = end.reported.checked_rem(frames).unwrap_or(0) as u32;
             return Some(Report {
-                frames,
-                lost_rings: 0,
+                frames: position,
+                lost_rings: u64::from(frames == 1 && end.reported > before),
             });
         }
         let frames = end.ring_position();

@@ -210,6 +210,11 @@ impl End {
         })
     }
 
+    /// Whether the core has been told of an earlier position than the present one.
+    pub(super) fn is_behind(&self) -> bool {
+        self.reported < self.position
+    }
+
     /// Whether there are any such rings.
     pub(super) fn has_lost_a_ring(&self) -> bool {
         self.lost_rings() > 0

@@ -73,6 +73,14 @@ impl State {
         }
     }
 
+    /// The capture starts, or goes on: only now it can be seen whether its end concerns it.
+    pub(super) fn review_end(&mut self, ports: &PortTable<'_, 2>) {
+        let capture = &mut self.capture;
+        if capture.end.is_some() && capture.is_never_stopped(ports.get(CAPTURE).as_ref()) {
+            capture.end = None;
+        }
+    }
+
     /// The player is being closed: sets an end to the recording of it.
     pub(super) fn end_capture(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
         self.update(ports, now);
@@ -81,12 +89,7 @@ impl State {
         if !self.habits.end_with_peer || !moves || !capture.has_heard {
             return;
         }
-        if ports
-            .get(CAPTURE)
-            .zip(capture.setup.as_ref())
-            .is_some_and(|(port, setup)| !stops_at_its_end(&port, setup))
-        {
-            // One that reads what it likes, as dsnoop does: it has asked never to be stopped.
+        if capture.is_never_stopped(ports.get(CAPTURE).as_ref()) {
             return;
         }
         if let Some(setup) = &capture.setup {
@@ -102,6 +105,13 @@ impl State {
 }
 
 impl End {
+    /// Whether it is one that reads what it likes, as dsnoop does: it has asked never to be stopped. `own`
+    /// is its port; nothing is known of a capture that is paused, which has none.
+    fn is_never_stopped(&self, own: Option<&Port<'_>>) -> bool {
+        own.zip(self.setup.as_ref())
+            .is_some_and(|(own, setup)| !stops_at_its_end(own, setup))
+    }
+
     /// What is to be done about a capture that is over. `own` is its port.
     pub(super) fn look_for_reader(&mut self, own: &Port<'_>, setup: &Setup) -> pcm::Action {
         let pointers = own.pointers();

@@ -146,8 +146,8 @@ impl State {
         let deferred = end.deferral(direction, &own, &setup);
         if deferred != end.deferred {
             end.deferred = deferred;
-            let earliest = end.expired_at.saturating_add(MIN_INTERVAL);
-            self.arm(direction, ports, Ktime::from_nanos(earliest));
+            let expired_at = Ktime::from_nanos(end.expired_at);
+            self.arm(direction, ports, soon(expired_at));
         }
     }
 
@@ -189,11 +189,12 @@ impl State {
             Activity::Running => {
                 if let Some(held) = end.held.filter(|_| end.is_held(expired_at)) {
                     own.arm_timer(Ktime::from_nanos(held.until));
+                } else if end.played_out && end.is_behind() {
+                    own.arm_timer(soon(expired_at));
                 } else if end.is_over() {
                     look_later(&own, expired_at);
                 } else {
-                    let earliest = end.expired_at.saturating_add(MIN_INTERVAL);
-                    self.arm(direction, ports, Ktime::from_nanos(earliest));
+                    self.arm(direction, ports, soon(expired_at));
                 }
             }
             // One that is prepared is just being started, maybe by a drain.
@@ -242,6 +243,11 @@ impl State {
             }
         }
     }
+}
+
+/// The earliest time at which a period timer may be called again.
+pub(super) fn soon(now: Ktime) -> Ktime {
+    Ktime::from_nanos(now.as_nanos().saturating_add(MIN_INTERVAL))
 }
 
 impl End {

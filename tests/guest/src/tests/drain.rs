@@ -18,6 +18,7 @@ use crate::config::SETUP;
 use crate::ktap::expect_error;
 use crate::ktap::unless_stalled;
 use crate::ktap::Context;
+use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::signal;
@@ -42,6 +43,7 @@ pub fn tests() -> Vec<Test> {
             short_ring,
         )
         .c_defect("17.2"),
+        test("7.8 DRAIN of a ring of a frame or two ends", tiny_ring).c_defect("8.8"),
         test("7.10 DRAIN of a recorder with frames in its ring", recorder),
         whole(
             "7.9 17.2 DRAIN: the whole stream, then silence",
@@ -102,7 +104,7 @@ fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
             session.verify(Expect::Whole)
         })
         .map_err(|e| match e {
-            crate::ktap::Fail::Wrong(text) => {
+            Fail::Wrong(text) => {
                 format!("{frames} frames, rings {play:?} and {rec:?}: {text}").into()
             }
             other => other,
@@ -178,6 +180,47 @@ fn short_ring(ctx: &Context) -> Outcome {
         let heard = record(&mut rec, 4096)?;
         compare(&source, &heard, Expect::Whole).map_err(|why| {
             format!("round {round}, two periods of {period} frames at {rate} Hz: {why}")
+        })?;
+    }
+    Ok(())
+}
+
+/// The core tells positions in a ring apart; in one of a single frame there is nothing to tell.
+fn tiny_ring(ctx: &Context) -> Outcome {
+    for (periods, rate, wakes) in [
+        (1, 48000, true),
+        (1, 768_000, true),
+        (1, 768_000, false),
+        (2, 768_000, true),
+        (2, 768_000, false),
+    ] {
+        let cfg = Config {
+            rate,
+            channels: 32,
+            period: 1,
+            periods,
+            ..LONG
+        };
+        let mut play = CABLE.player(ctx)?;
+        if wakes {
+            play.configure(&cfg)?;
+        } else {
+            play.configure_unwoken(&cfg)?;
+        }
+        // So that no write starts it.
+        play.set_thresholds(3, cfg.buffer() as u64, 1)?;
+        let frames = cfg.buffer();
+        check_eq!(
+            "frames written",
+            play.write(&cfg.signal(frames, 7), 0, frames)?,
+            frames
+        );
+        expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+        wait_for_state(&play, SETUP, Duration::from_secs(1)).map_err(|e| match e {
+            Fail::Wrong(why) => {
+                format!("{frames} frames at {rate} Hz, wake-ups {wakes}: {why}").into()
+            }
+            other => other,
         })?;
     }
     Ok(())

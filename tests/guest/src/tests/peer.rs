@@ -48,6 +48,11 @@ pub fn tests() -> Vec<Test> {
             tests.push(Test::new("ends", name, run).limit(60));
         }
     }
+    tests.push(Test::new(
+        "ends",
+        "end_with_peer: a paused recorder goes on that has asked never to be stopped",
+        |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| goes_on(ctx)),
+    ));
     tests
 }
 
@@ -151,6 +156,32 @@ fn play(ctx: &Context, source: &Audio) -> Outcome {
     );
     play.drain()?;
     check_eq!("state", play.state()?, SETUP);
+    Ok(())
+}
+
+/// The player goes while the recorder, which reads what it likes, is paused.
+fn goes_on(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    rec.configure(&RECORDED)?;
+    rec.sw_params(u64::MAX)?;
+    rec.start()?;
+    play.configure(&RECORDED)?;
+    play.write(&RECORDED.signal(4096, 0x90e5), 0, 4096)?;
+    play.start()?;
+    poll(&mut [], 20);
+    rec.pause(true)?;
+    drop(play);
+    rec.pause(false)?;
+    let before = rec.status()?.hw_ptr;
+    // Three periods.
+    poll(&mut [], 70);
+    let s = rec.status()?;
+    check_eq!("state", state_name(s.state), state_name(RUNNING));
+    check!(
+        s.hw_ptr >= before + 3 * 1024,
+        "it goes from {before} to {} within 70 ms",
+        s.hw_ptr
+    );
     Ok(())
 }
 
