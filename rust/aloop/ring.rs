@@ -150,7 +150,11 @@ pub(crate) struct Span {
 /// A stretch of bytes to copy from one ring buffer to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CopySpan {
-    /// The first byte to read, counted from the start of the source ring.
+    /// Whether to read in the destination ring, what has been copied there before: the source ring would
+    /// give the same again.
+    pub(crate) again: bool,
+    /// The first byte to read, counted from the start of the source ring, or of the destination ring if
+    /// `again`. The two stretches have no byte in common.
     pub(crate) from: usize,
     /// The first byte to write, counted from the start of the destination ring.
     pub(crate) to: usize,
@@ -175,10 +179,11 @@ pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Ite
 ///
 /// Only the last ringful of `to` is copied if there are more frames: what comes before it would be
 /// overwritten anyway. So each byte of `to` is written at most once, and the work is bounded even
-/// after the longest stall. A ring `from` that holds fewer frames than are copied is read over and
-/// over, as a device does that plays past its data. With planes, the number of spans is that of one
-/// plane times the channels; a plane takes at most `count / from.frames() + 3`, where `count` is
-/// the number of frames copied.
+/// after the longest stall. A ring `from` that holds fewer frames than are copied is played over and
+/// over, as by a device that plays past its data: what it gives again is copied from where it was
+/// copied to, twice as much each time, for a ring can be as short as a frame. The spans are to be
+/// copied in their order. With planes, the number of spans is that of one plane times the channels;
+/// a plane takes at most 3 for the first time and 3 for each time that what has been copied doubles.
 ///
 /// Returns nothing if the two differ in channels, sample width or interleaving: such frames can't
 /// be copied byte by byte.
@@ -209,7 +214,7 @@ pub(crate) fn copy_spans(
 }
 
 /// The iterator behind [`copy_spans`]: plane by plane, and within a plane from one wrap of either
-/// ring to the next.
+/// ring, or of what there is to copy from, to the next.
 ///
 /// # Invariants
 ///
@@ -244,18 +249,31 @@ impl Iterator for CopySpans {
             return None;
         }
 
-        let from_slot = self.from.slot(self.from_slot.into(), self.done.into());
+        // How often the whole source ring is there already; the first of these, as many as are a power
+        // of two, are copied next.
+        let times = (self.done / self.from.frames).checked_ilog2();
+        let (source, from_slot, begin, there) = match times {
+            None => (&self.from, self.from_slot, self.done, self.from.frames()),
+            Some(times) => {
+                // At most `done`, so nothing is shifted out.
+                let there = self.from.frames().wrapping_shl(times);
+                (&self.to, self.to_slot, self.done.wrapping_sub(there), there)
+            }
+        };
+        let from_slot = source.slot(from_slot.into(), begin.into());
         let to_slot = self.to.slot(self.to_slot.into(), self.done.into());
-        // A slot is below its ring's frames and `done` isn't `count`: nothing wraps, and each of
-        // the three is at least 1.
+        // `begin` is below `there`, a slot is below its ring's frames, and `done` isn't `count`:
+        // nothing wraps, and each of the four is at least 1.
         let run = (self.count.wrapping_sub(self.done))
-            .min(self.from.frames().wrapping_sub(from_slot))
+            .min(there.wrapping_sub(begin))
+            .min(source.frames().wrapping_sub(from_slot))
             .min(self.to.frames().wrapping_sub(to_slot));
 
         // INVARIANT: `run` is at most `count - done`.
         self.done = self.done.wrapping_add(run);
         Some(CopySpan {
-            from: self.from.offset(self.plane, from_slot),
+            again: times.is_some(),
+            from: source.offset(self.plane, from_slot),
             to: self.to.offset(self.plane, to_slot),
             // At most a plane, which fits into 32 bits.
             len: run.wrapping_mul(self.to.step()) as usize,

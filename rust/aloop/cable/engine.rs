@@ -71,10 +71,9 @@ impl State {
         let sound = min(frames, audible(&play, &self.playback, &from));
         let target = self.capture.position;
         for span in copy_spans(&from.geometry, position, &to.geometry, target, sound) {
+            let source = if span.again { capt.ring() } else { play.ring() };
             // The geometry is that of the rings, and no span leaves a ring: there is no error.
-            let _ = capt
-                .ring()
-                .copy_from(span.to, &play.ring(), span.from, span.len);
+            let _ = capt.ring().copy_from(span.to, &source, span.from, span.len);
         }
         if sound > 0 {
             self.silence.data(target.saturating_add(sound));

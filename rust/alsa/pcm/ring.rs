@@ -96,16 +96,18 @@ impl<'a> Ring<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if a span leaves its ring, or if both are the same ring; nothing is copied then.
+    /// `EINVAL` if a span leaves its ring, or if both are of the same ring and overlap; nothing is copied
+    /// then.
     #[inline]
     pub fn copy_from(&self, to: usize, source: &Ring<'_>, from: usize, len: usize) -> Result {
-        if self.raw.area == source.raw.area {
+        if self.raw.area == source.raw.area && to.abs_diff(from) < len {
             return Err(EINVAL);
         }
         let to = self.span(to, len).ok_or(EINVAL)?;
         let from = source.span(from, len).ok_or(EINVAL)?;
         // SAFETY: Both spans are inside of their buffers, which stay allocated by the invariant of
-        // `Ring`. The buffers of two substreams are two allocations, so the spans don't overlap.
+        // `Ring`. The buffers of two substreams are two allocations, and two spans of one buffer have just
+        // been found to be apart: so they don't overlap.
         unsafe { bindings::ring_copy(to.as_ptr().cast(), from.as_ptr().cast(), len) };
         Ok(())
     }
@@ -168,6 +170,19 @@ mod tests {
     }
 
     #[test]
+    fn copies_within_a_ring() -> Result {
+        let mut memory = KVec::from_elem(1u8, 8, GFP_KERNEL)?;
+        memory[0] = 7;
+        memory[1] = 8;
+        let whole = ring(&mut memory, Format::U8)?;
+        whole.copy_from(2, &whole, 0, 2)?;
+        whole.copy_from(4, &whole, 0, 4)?;
+        whole.copy_from(0, &whole, 1, 1)?;
+        assert!(memory[..] == [8, 8, 7, 8, 7, 8, 7, 8]);
+        Ok(())
+    }
+
+    #[test]
     fn refuses_what_leaves_a_ring() -> Result {
         let mut source = KVec::from_elem(7u8, 64, GFP_KERNEL)?;
         let mut target = KVec::from_elem(1u8, 32, GFP_KERNEL)?;
@@ -185,7 +200,9 @@ mod tests {
         ] {
             assert!(to.copy_from(at, &from, origin, len) == Err(EINVAL));
         }
-        assert!(to.copy_from(0, &to, 16, 4) == Err(EINVAL));
+        for (at, origin, len) in [(0, 0, 1), (0, 3, 4), (3, 0, 4), (8, 8, 24), (1, 0, 31)] {
+            assert!(to.copy_from(at, &to, origin, len) == Err(EINVAL));
+        }
         for (at, len) in [(0, 33), (32, 1), (33, 0), (usize::MAX, 1), (1, usize::MAX)] {
             assert!(to.silence(at, len) == Err(EINVAL));
         }

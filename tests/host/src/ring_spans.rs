@@ -107,7 +107,13 @@ proptest! {
         for span in copy_spans(&from, from_pos, &to, to_pos, frames) {
             prop_assert!(span.len > 0);
             // Slicing panics if the span leaves either ring.
-            copied[span.to..][..span.len].copy_from_slice(&source[span.from..][..span.len]);
+            let bytes = if span.again {
+                prop_assert!(span.from.abs_diff(span.to) >= span.len);
+                copied[span.from..][..span.len].to_vec()
+            } else {
+                source[span.from..][..span.len].to_vec()
+            };
+            copied[span.to..][..span.len].copy_from_slice(&bytes);
             for count in &mut writes[span.to..][..span.len] {
                 *count += 1;
                 prop_assert_eq!(*count, 1);
@@ -146,19 +152,22 @@ proptest! {
         to in large(), part in 1_u32..=u32::MAX, from_pos in wild(), to_pos in wild(),
         frames in wild(),
     ) {
-        // Not so small that it would be replayed a million times.
-        let size = to.frames().div_ceil(16).max(part % to.frames() + 1);
+        // Also one that is played over and over.
+        let size = if part % 2 == 0 { part % 16 + 1 } else { part % to.frames() + 1 };
+        let size = size.min(to.frames());
         let from = Geometry::new(size, to.channels(), to.sample_bytes(), to.interleaved()).unwrap();
         let planes = if to.interleaved() { 1 } else { to.channels() as usize };
         let count = frames.min(to.frames().into());
 
-        // One more for the start, one for either end.
-        let most = (count / u64::from(size) + 3) * planes as u64;
+        // What is there doubles each time, and either ring wraps once.
+        let times = (count / u64::from(size)).checked_ilog2().map_or(0, |n| n + 1);
+        let most = 3 * (1 + u64::from(times)) * planes as u64;
         let mut bytes = 0;
         for (number, span) in (1..).zip(copy_spans(&from, from_pos, &to, to_pos, frames)) {
             prop_assert!(number <= most);
             bytes += span.len as u64;
-            for (ring, first) in [(&from, span.from), (&to, span.to)] {
+            let source = if span.again { &to } else { &from };
+            for (ring, first) in [(source, span.from), (&to, span.to)] {
                 let plane = ring.bytes() / planes;
                 let last = first + span.len - 1;
                 prop_assert!(last < ring.bytes());
@@ -192,6 +201,8 @@ proptest! {
                 });
             }
             for span in copy_spans(&play, pos, &capture, start + pos, step) {
+                // No step is longer than the player's ring.
+                prop_assert!(!span.again);
                 capture_ring[span.to..][..span.len]
                     .copy_from_slice(&play_ring[span.from..][..span.len]);
             }

@@ -5,6 +5,7 @@
 use crate::cable::Cable;
 use crate::check;
 use crate::check_eq;
+use crate::config::Access;
 use crate::config::Config;
 use crate::config::Dir;
 use crate::config::RUNNING;
@@ -59,6 +60,10 @@ pub fn tests() -> Vec<Test> {
             questions,
         )
         .c_defect("8.4"),
+        test(
+            "8.4 a question takes no longer because the player's ring is short",
+            short_rings,
+        ),
     ]
 }
 
@@ -66,6 +71,49 @@ const CABLE: Cable = Cable {
     device: 0,
     subdevice: 2,
 };
+
+/// A player of a few frames, which plays them round and round: each channel's lie elsewhere.
+fn short_rings(ctx: &Context) -> Outcome {
+    let cfg = |ring: u32| Config {
+        access: Access::RwNoninterleaved,
+        format: signal::S16_LE,
+        channels: 32,
+        rate: 768_000,
+        period: ring / 2 / 64,
+        periods: 2,
+    };
+    let mut took = Vec::new();
+    for ring in [PIECE, 128, 3 * 128] {
+        let (_, rec) = open(ctx, &cfg(PIECE), false)?;
+        let mut play = CABLE.player(ctx)?;
+        play.configure_unwoken(&cfg(ring))?;
+        play.sw_params(u64::MAX)?;
+        let source = cfg(ring).signal(cfg(ring).buffer(), 300);
+        play.write(&source, 0, source.len())?;
+        rec.start()?;
+        play.start()?;
+        let mut longest = 0;
+        for wait in [200, 7, 200] {
+            poll(&mut [], wait);
+            let begun = now_ns();
+            rec.stamp(Kind::Link)?;
+            longest = longest.max(now_ns() - begun);
+        }
+        took.push(longest / 1000);
+    }
+    note(&format!(
+        "the player has 256 KiB: {} us; 2 frames: {} us; 6: {} us",
+        took[0], took[1], took[2]
+    ));
+    check!(
+        took[1].max(took[2]) <= took[0] * 4,
+        "a question takes {} us with a ring of 2 frames, {} us with 6, and {} us with 4096",
+        took[1],
+        took[2],
+        took[0]
+    );
+    Ok(())
+}
 
 /// Both ends, which never stop by themselves; the player plays its ring round and round.
 fn open(ctx: &Context, cfg: &Config, wakes: bool) -> Result<(Pcm, Pcm), Fail> {
