@@ -33,7 +33,7 @@ const LENGTH: Duration = Duration::from_secs(2);
 
 /// How often they have to meet, and how much longer that may take.
 const MEETINGS: u64 = 20;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 pub fn tests() -> Vec<Test> {
     [

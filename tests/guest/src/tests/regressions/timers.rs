@@ -220,10 +220,12 @@ fn ticks_stop_linked(ctx: &Context) -> Outcome {
                 false => play.link(&rec)?,
             }
             play.start()?;
-            check_eq!(
-                "the recorder",
-                state_name(rec.state()?),
-                state_name(RUNNING)
+            // On a busy host it may have been stopped already.
+            let state = rec.state()?;
+            check!(
+                state == RUNNING || state == last,
+                "the recorder is {} after START",
+                state_name(state)
             );
             if drains {
                 play.set_blocking(true);
