@@ -457,7 +457,7 @@ impl State {
             let step = max(1, frames.saturating_sub(1));
             end.reported = min(end.position, before.saturating_add(step));
             if end.is_behind() {
-                port?.arm_timer(wakeup::soon(now));
+                wakeup::take_next_step(&port?, end.setup.as_ref()?, now);
             }
             // A remainder of a 32-bit number.
             let position = end.reported.checked_rem(frames).unwrap_or(0) as u32;

@@ -259,7 +259,7 @@ void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream)
 
 /*
  * Brings the stream into a state in which the core leaves its buffer alone: neither running nor to be
- * started. @freed: HW_PARAMS must come before any use; a RESET of linked streams, which needs no
+ * started, nor to go on after a pause. @freed: HW_PARAMS must come before any use; a RESET of linked streams, which needs no
  * state, fills in no silence either.
  */
 void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool freed);
@@ -271,7 +271,8 @@ void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool free
 	snd_pcm_stream_lock_irqsave(substream, flags);
 	if (snd_pcm_running(substream))
 		snd_pcm_stop(substream, SNDRV_PCM_STATE_SETUP);
-	else if (runtime->state == SNDRV_PCM_STATE_PREPARED)
+	else if (runtime->state == SNDRV_PCM_STATE_PREPARED ||
+		 runtime->state == SNDRV_PCM_STATE_PAUSED)
 		__snd_pcm_set_state(runtime, SNDRV_PCM_STATE_SETUP);
 	if (freed)
 		runtime->silence_size = 0;

@@ -67,6 +67,14 @@ impl Setup {
         self.geometry.bytes()
     }
 
+    /// How long it takes once round the ring, in nanoseconds.
+    pub(super) fn ring_lasts(&self) -> u64 {
+        u64::from(self.geometry.frames())
+            .saturating_mul(1_000_000_000)
+            .checked_div(self.params.rate.into())
+            .unwrap_or(0)
+    }
+
     /// The number of bytes of a frame.
     pub(crate) fn frame_bytes(&self) -> u64 {
         u64::from(self.geometry.channels()).saturating_mul(self.geometry.sample_bytes().into())

@@ -245,6 +245,19 @@ impl State {
     }
 }
 
+/// Lets the core ask once more for the position of a stream that has played out.
+///
+/// At once: somebody waits for the end of the drain. But of a ring shorter than [`MIN_INTERVAL`], as much
+/// time may go by with a step as the step leads on, and an application that moves its pointer along could
+/// have that go on for ever.
+pub(super) fn take_next_step(own: &Port<'_>, setup: &Setup, now: Ktime) {
+    if setup.ring_lasts() >= MIN_INTERVAL {
+        own.expire_timer_now();
+    } else {
+        own.arm_timer(soon(now));
+    }
+}
+
 /// The earliest time at which a period timer may be called again.
 pub(super) fn soon(now: Ktime) -> Ktime {
     Ktime::from_nanos(now.as_nanos().saturating_add(MIN_INTERVAL))

@@ -19,18 +19,16 @@
 //! The core means to free no buffer of a stream that runs or may be started, but does not quite
 //! achieve it. What is missing is done here:
 //!
-//! - START does not take the `buffer_mutex`: it may come while HW_PARAMS, having found the stream not
-//!   running, is about to replace the buffer. HW_PARAMS first makes `buffer_accessing` negative, and
-//!   then looks at the state with the stream lock held. So a START that sees no negative count, with
-//!   that lock held, is seen by HW_PARAMS; and one that sees it is refused.
-//! - PREPARE of linked streams takes only the `buffer_mutex` of all but the one that it was asked of,
-//!   and that after having looked whether they run. So a START, a DRAIN's too, is refused while that is
-//!   taken; and what started just before is withdrawn by `sync_stop`, as below.
-//! - DRAIN starts a prepared stream too, and goes on as if it ran if the start is refused. And close
-//!   frees the buffer of a stream that linked ones may have prepared and started again since it was
-//!   dropped. So `sync_stop` and `hw_free`, one of which the core calls before it frees (for
-//!   `sync_stop`, if `stop_operating` is set, which is therefore always set), [*withdraw*] the stream:
-//!   with the stream lock held they stop it and take it out of the state in which it could be started.
+//! - START, a DRAIN that starts a prepared stream, and the end of a pause do not take the
+//!   `buffer_mutex`: they may come while HW_PARAMS, HW_FREE or PREPARE, having found the stream not
+//!   running, is about to replace the buffer or to prepare. And close frees the buffer of a stream that
+//!   linked ones may have prepared and started again since it was dropped. So `sync_stop` and `hw_free`,
+//!   one of which the core calls before it does so (`sync_stop`, if `stop_operating` is set, which is
+//!   therefore always set), [*withdraw*] the stream: with the stream lock held they stop it and take it
+//!   out of the states from which it could go on.
+//! - What comes earlier is seen by the core, or stopped; what comes later finds nothing to start. It
+//!   would not do to refuse a START meanwhile: a DRAIN goes on as if the stream ran, and nothing would
+//!   ever end it.
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` empties their ports.
 //!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)
@@ -351,10 +349,6 @@ impl<T: Ops> Glue<T> {
             let open = unsafe { Self::opened(substream) };
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
-            // SAFETY: The substream has a runtime.
-            if command == Trigger::Start && unsafe { bindings::snd_pcm_buffer_locked(substream) } {
-                return Err(EBUSY);
-            }
             // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it withdraws
             // the stream before, for which it needs that lock, and afterwards the stream is in no
             // state in which it is triggered.
@@ -388,7 +382,8 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn sync_stop(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
-        // In HW_PARAMS, HW_FREE and PREPARE, all of which the stream leaves in another state anyway.
+        // In HW_PARAMS, HW_FREE and PREPARE, which leave the stream in another state anyway. (Linked
+        // streams are prepared together; the core has only the mutex of all but one of them.)
         // SAFETY: The substream has a runtime.
         if unsafe { bindings::snd_pcm_buffer_locked(substream) } {
             // SAFETY: As above, and no lock is held.
