@@ -275,7 +275,7 @@ impl Stream {
 
     /// Links with another end of whichever cable, or lets go.
     pub fn link(&mut self) {
-        if self.random().once_in(2) || self.is_linked() {
+        if self.random().once_in(4) || self.is_linked() {
             let _ = self.simple(Kind::Unlink, |pcm| pcm.unlink());
             if self.is_linked() && self.random().once_in(2) {
                 self.close();

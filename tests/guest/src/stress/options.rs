@@ -14,7 +14,7 @@ The streams of the card must not be in use.
 
   --card ID      id of the card (default: Loopback)
   --seed N       what the threads draw from (default: a number that is printed)
-  --seconds S    how long (default: 60); up to three times as long if a kind of call has not
+  --seconds S    how long (default: 60); 90 s more or twice that if a kind of call has not
                  succeeded by then
   --steps N      so many steps of each thread, however long they take
   --cables N     use only the first N cables (default: 16)
