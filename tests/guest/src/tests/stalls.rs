@@ -72,6 +72,18 @@ const CABLE: Cable = Cable {
     subdevice: 2,
 };
 
+/// How long the longest question for the position of a recorder takes, in microseconds.
+fn longest_question(rec: &Pcm) -> Result<i64, Fail> {
+    let mut longest = 0;
+    for wait in [200, 7, 200] {
+        poll(&mut [], wait);
+        let begun = now_ns();
+        rec.stamp(Kind::Link)?;
+        longest = longest.max(now_ns() - begun);
+    }
+    Ok(longest / 1000)
+}
+
 /// A player of a few frames, which plays them round and round: each channel's lie elsewhere.
 fn short_rings(ctx: &Context) -> Outcome {
     let cfg = |ring: u32| Config {
@@ -92,14 +104,7 @@ fn short_rings(ctx: &Context) -> Outcome {
         play.write(&source, 0, source.len())?;
         rec.start()?;
         play.start()?;
-        let mut longest = 0;
-        for wait in [200, 7, 200] {
-            poll(&mut [], wait);
-            let begun = now_ns();
-            rec.stamp(Kind::Link)?;
-            longest = longest.max(now_ns() - begun);
-        }
-        took.push(longest / 1000);
+        took.push(longest_question(&rec)?);
     }
     note(&format!(
         "the player has 256 KiB: {} us; 2 frames: {} us; 6: {} us",
@@ -277,14 +282,7 @@ fn questions(ctx: &Context) -> Outcome {
         if !sound {
             play.pause(true)?;
         }
-        let mut longest = 0;
-        for wait in [200, 7, 200] {
-            poll(&mut [], wait);
-            let begun = now_ns();
-            rec.stamp(Kind::Link)?;
-            longest = longest.max(now_ns() - begun);
-        }
-        took.push(longest / 1000);
+        took.push(longest_question(&rec)?);
     }
     note(&format!(
         "256 KiB: {} us; 2 MiB: {} us, of silence {} us",
