@@ -259,8 +259,8 @@ void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream)
 
 /*
  * Brings the stream into a state in which the core leaves its buffer alone: neither running nor to be
- * started, nor to go on after a pause. @freed: HW_PARAMS must come before any use; a RESET of linked streams, which needs no
- * state, fills in no silence either.
+ * started, nor to go on after a pause. @freed: HW_PARAMS must come before any use; a RESET of linked
+ * streams, which needs no state, fills in no silence either.
  */
 void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool freed);
 void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool freed)
