@@ -13,7 +13,7 @@ use alsa::{
         Registration,
         UnregisteredCard, //
     },
-    control,
+    compat, control,
     lock::SpinLockIrqSave,
     new_spinlock_irqsave, pcm,
     time::Ktime,
@@ -179,7 +179,8 @@ impl kernel::Module for Null {
         let parent = faux::Registration::new(c"snd-null-rs", None)?;
         let speed: Speed = Arc::new(Atomic::new(100), GFP_KERNEL)?;
 
-        let mut card = UnregisteredCard::new(parent.as_ref(), -1, Some(c"Null"), module)?;
+        let mut card =
+            UnregisteredCard::new(compat::faux_device(&parent), -1, Some(c"Null"), module)?;
         card.set_names(c"Null", c"Null", fmt!("Null sink"), c"Null");
         let device = pcm::Device {
             id: c"Null PCM",

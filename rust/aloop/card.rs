@@ -75,7 +75,7 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
         device.as_ref(),
         index,
         params::id.get(slot),
-        &crate::THIS_MODULE,
+        &alsa::platform::owner(device),
     )?;
     card.set_names(
         c"Loopback",

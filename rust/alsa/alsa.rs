@@ -29,6 +29,7 @@ const __LOG_PREFIX: &[u8] = b"alsa\0";
 mod bindings;
 
 pub mod card;
+pub mod compat;
 pub mod control;
 #[cfg(CONFIG_KUNIT = "y")]
 mod layout;

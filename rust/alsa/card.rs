@@ -54,7 +54,7 @@ impl UnregisteredCard {
         parent: &device::Device,
         index: i32,
         id: Option<&CStr>,
-        module: &'static ThisModule,
+        module: &ThisModule,
     ) -> Result<Self> {
         let mut card = core::ptr::null_mut();
         // CAST: `Device` is transparent over the C struct.

@@ -26,6 +26,9 @@
 #include <sound/pcm_params.h>
 #include <sound/timer.h>
 
+/* `pcm/glue.rs` returns a zero for it: see there. */
+static_assert(HRTIMER_NORESTART == 0);
+
 /* A limit of the crate's own: who uses it up takes no messages away from others. */
 bool rust_helper_alsa_printk_ratelimit(void);
 bool rust_helper_alsa_printk_ratelimit(void)

@@ -75,6 +75,18 @@ pub fn has_driver(name: &CStr) -> bool {
     !driver.is_null()
 }
 
+/// The module whose driver is being bound to the device.
+///
+/// C: `THIS_MODULE` in the driver's source, which stands in `device.driver->owner`.
+pub fn owner(device: &platform::Device<device::Core<'_>>) -> ThisModule {
+    // CAST: `platform::Device` is transparent over the C struct.
+    let device = core::ptr::from_ref(device).cast::<bindings::platform_device>();
+    // SAFETY: `Core` says that the device is valid and that a callback of its driver runs: the device is
+    // bound, or about to be, which changes only after that. The pointer is that of the module with which
+    // the driver has been registered.
+    unsafe { ThisModule::from_ptr((*(*device).dev.driver).owner) }
+}
+
 /// The number of a platform device, which is -1 for one that is the only one of its name.
 pub fn id<Ctx: device::DeviceContext>(device: &platform::Device<Ctx>) -> i32 {
     // CAST: `platform::Device` is transparent over the C struct.

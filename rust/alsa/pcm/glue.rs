@@ -456,7 +456,10 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn timer_expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
         // SAFETY: As this function requires.
         unsafe { Self::expired(PeriodTimer::of_timer(timer)) };
-        bindings::hrtimer_restart_HRTIMER_NORESTART
+        // Bindgen makes a number of the C enum for some kernels, a struct with a number for others, and
+        // names its values accordingly. The one meant is 0, which `helpers.c` makes sure of.
+        // SAFETY: Of an integer, or a struct of one, all bits may be zero.
+        unsafe { core::mem::zeroed() }
     }
 
     /// # Safety

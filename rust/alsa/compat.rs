@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What differs between the kernels that this crate builds for, in one form.
+//!
+//! `rust/compat.mk` finds out which of the variants it is.
+
+use kernel::{
+    device,
+    faux, //
+};
+
+/// The device of a faux registration, to be the parent of a card.
+#[cfg(alsa_faux_device)] // Linux 7.3
+pub fn faux_device(registration: &faux::Registration) -> &device::Device {
+    let device: &faux::Device<_> = registration.as_ref();
+    device.as_ref()
+}
+
+/// The device of a faux registration, to be the parent of a card.
+#[cfg(not(alsa_faux_device))] // Linux 7.2
+pub fn faux_device(registration: &faux::Registration) -> &device::Device {
+    registration.as_ref()
+}
