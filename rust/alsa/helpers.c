@@ -12,6 +12,7 @@
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
+#include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/printk.h>
 #include <linux/ratelimit.h>
@@ -25,6 +26,8 @@
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
 #include <sound/timer.h>
+
+MODULE_VERSION(ALSA_VERSION);
 
 /* `pcm/glue.rs` returns a zero for it: see there. */
 static_assert(HRTIMER_NORESTART == 0);
