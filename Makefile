@@ -6,6 +6,8 @@ KDIR ?= /lib/modules/$(shell uname -r)/build
 # The kernel that `make install` installs for.
 RELEASE ?= $(shell uname -r)
 MO := $(CURDIR)/build/host
+# The types of a module are described by those of the kernel. Without them Kbuild warns that it skips that.
+NO_BTF = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
 .PHONY: all module stock kdir install demo test test-clients soak fuzz bench fmt check doc shell clean distclean help
 .DEFAULT_GOAL := all
@@ -15,7 +17,7 @@ all: module
 module:
 	@scripts/check-kdir "$(KDIR)"
 	@mkdir -p $(MO)
-	$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(MO) modules
+	$(MAKE) --no-print-directory -C $(KDIR) M=$(CURDIR) MO=$(MO) $(NO_BTF) modules
 	@echo "built: build/host/snd-aloop-rs.ko; sudo make install puts it where modprobe finds it"
 
 stock:
