@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-2.0
 # What a user or CI calls; `make help` lists it. The module's own build is in Kbuild.
 
+# One of Debian's kernels, for all that runs in the build root or in a guest: a name that `make kernels`
+# shows, a version or a release. Without it, the newest that is known to work is taken.
+export KERNEL
+
 # The kernel tree that `make` builds on: the running kernel's, if nothing else is said.
 KDIR ?= /lib/modules/$(shell uname -r)/build
-# The kernel that `make install` installs for.
-RELEASE ?= $(shell uname -r)
+# The kernel that `make stock` builds and `make install` installs for.
+RELEASE ?=
 MO := $(CURDIR)/build/host
 # The types of a module are described by those of the kernel. Without them Kbuild warns that it skips that.
 NO_BTF = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
-.PHONY: all module stock kdir install demo test test-clients soak fuzz bench fmt check doc shell clean distclean help
+.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench fmt check doc shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -21,11 +25,13 @@ module:
 	@echo "built: build/host/snd-aloop-rs.ko; sudo make install puts it where modprobe finds it"
 
 stock:
-	@scripts/build-module
-	@echo "built: build/stock/snd-aloop-rs.ko"
+	@scripts/build-stock $(RELEASE)
 
 kdir:
 	@echo "$$(scripts/kernel-tree)/build"
+
+kernels:
+	@scripts/kernel --table
 
 install:
 	@scripts/install-module $(RELEASE)
@@ -39,6 +45,10 @@ test:
 # QUICK=1: everything for a moment only.
 bench:
 	@tests/bench/run $(if $(QUICK),--quick)
+
+# All suites on each kernel of scripts/kernels.list: hours.
+test-kernels:
+	@tests/run kernels-all
 
 test-clients:
 	@tests/run clients clients-long
@@ -59,10 +69,11 @@ check:
 	@tests/run static
 
 doc:
-	@scripts/build-module build/doc ALSA_RUSTDOC=1
+	@scripts/build-module --to build/doc ALSA_RUSTDOC=1 >&2
 	@echo "rendered: build/doc/doc/alsa/index.html"
 
-shell: stock
+shell:
+	@scripts/build-module >&2
 	@qemu/run -- sh
 
 # What can be made again from the caches in seconds or minutes, ...
@@ -79,6 +90,7 @@ help:
 	@echo
 	@echo '  make demo       boot the stock kernel in QEMU, loop real audio, compare every sample'
 	@echo '  make test       run all the tests'
+	@echo '  make test-kernels  all the suites on each kernel that the driver is known to work on: hours'
 	@echo '  make bench      measure the C driver and ours in one boot: tables and plots in build/bench'
 	@echo '                  (QUICK=1: for a moment only; tests/bench/publish: into the documents)'
 	@echo '  make test-clients  all tests with the programs that people use, the long ones too'
@@ -90,11 +102,15 @@ help:
 	@echo '  make shell      a shell in the stock kernel, with the modules at hand'
 	@echo '                  (qemu/run --help: any command, and what else it can do)'
 	@echo
+	@echo '  make kernels    which of Debian'"'"'s kernels there are, and which were tested. All of the above'
+	@echo '                  takes the first of them, or KERNEL=NAME (as in make demo KERNEL=rt)'
+	@echo
 	@echo '  make            build the module for KDIR with this machine'"'"'s tools'
 	@echo '                  (KDIR=$(KDIR))'
-	@echo '  make stock      build it in the build root, for the newest kernel of Debian 13'"'"'s backports'
-	@echo '  make kdir       make a tree of that kernel to build on, Rust included; print its folder:'
-	@echo '                  make KDIR=$$(make -s kdir)'
+	@echo '  make stock      build it in the build root for the running kernel, if that is one of Debian'"'"'s'
+	@echo '                  (RELEASE=... or KERNEL=... for another)'
+	@echo '  make kdir       make a tree of a kernel of Debian'"'"'s to build on, Rust included; print its'
+	@echo '                  folder: make KDIR=$$(make -s kdir)'
 	@echo '  make install    as root: install the module built for the running kernel, by either'
 	@echo '                  (another kernel: RELEASE=...; another root: INSTALL_MOD_PATH=...)'
 	@echo

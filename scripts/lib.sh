@@ -20,18 +20,65 @@ die() { printf '%s: %s\n' "${0##*/}" "$*" >&2; exit 1; }
 # hash_of FILE... : a short name for the content of these files.
 hash_of() { cat -- "$@" | sha256sum | cut -c1-12; }
 
-# Where the caches are; each script that makes one of them says what its name depends on.
-buildroot_dir() {
-	printf '%s\n' "$CACHE/buildroot-$(hash_of "$TOP/scripts/buildroot" "$TOP/scripts/packages.list")"
-}
-kernel_dir() {
-	printf '%s\n' "$CACHE/kernel-$(cat -- "$TOP/scripts/kernel-tree" "$(buildroot_dir)/manifest" |
-		sha256sum | cut -c1-12)"
+# host_arch: this machine's architecture, in Debian's words.
+host_arch() {
+	command -v dpkg >/dev/null || die "no dpkg here: this needs Debian 12 or later, or what is made of it"
+	dpkg --print-architecture
 }
 
-checker_dir() {
-	printf '%s\n' "$CACHE/checker-$(cat -- "$TOP/scripts/checker-kernel" "$TOP/qemu/checker.config" \
-		"$(buildroot_dir)/manifest" | sha256sum | cut -c1-12)"
+# archive_version SUITE ARCH PACKAGE: the newest version that the archive has.
+archive_version() {
+	local index
+	index=$("$TOP/scripts/archive" index "$1" "$2") || return
+	awk -v package="$3" '$1 == package { print $2 }' "$index" | sort -V | tail -n 1
+}
+
+# Where the caches are; each script that makes one of them says what its name depends on.
+# buildroot_dir [SUITE]: a suite that moves has new compilers now and then, and a new root with them.
+buildroot_dir() {
+	local suite=${1:-trixie} files=("$TOP/scripts/buildroot")
+	if [[ $suite == trixie ]]; then
+		printf '%s\n' "$CACHE/buildroot-$(hash_of "${files[@]}" "$TOP/scripts/packages.list")"
+	else
+		printf '%s\n' "$CACHE/buildroot-$suite-$({
+			cat -- "${files[@]}" "$TOP/scripts/compilers.list"
+			for package in rustc bindgen; do
+				archive_version "$suite" "$(host_arch)" "$package"
+			done
+		} | sha256sum | cut -c1-12)"
+	fi
+}
+
+# kernel_dir SUITE RELEASE VERSION ARCH TOOLS: of one of Debian's kernels (see scripts/kernel).
+kernel_dir() {
+	printf '%s\n' "$CACHE/kernel-$2-$({
+		cat -- "$TOP/scripts/kernel-tree"
+		echo "$@"
+		buildroot_dir "$5"
+	} | sha256sum | cut -c1-12)"
+}
+
+# make_arguments ARCH: what make has to be told, in a kernel's tree, to build for ARCH with the tools of
+# the build root; one line.
+make_arguments() {
+	[[ $1 != "$(host_arch)" ]] || return 0
+	case $1 in
+	amd64) echo "ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-" ;;
+	arm64) echo "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CROSS_COMPILE_COMPAT=arm-linux-gnueabihf-" ;;
+	*) die "nobody has tried kernels for $1 yet: Documentation/kernels.rst says how" ;;
+	esac
+}
+
+# need_disk DIR MIB WHAT: there has to be room, before anything is begun.
+need_disk() {
+	local dir=$1 free
+	mkdir -p -- "$dir"
+	free=$(df -Pk -- "$dir" | awk 'NR == 2 { print int($4 / 1024) }')
+	((free >= $2)) ||
+		die "$3 needs $2 MB in $dir, where $free MB are free: $(($2 - free)) MB are missing. $(
+			[[ $dir == "$CACHE"* ]] && echo "XDG_CACHE_HOME names another place for the cache; 'make distclean' empties it." ||
+				echo "TMPDIR names another place."
+		)"
 }
 
 # entry_begin DIR: takes the lock of a cache entry. Returns 1 if the entry is there already,
@@ -55,7 +102,7 @@ entry_begin() {
 		exec {ENTRY_LOCK}>&-
 		return 1
 	fi
-	"$TOP/scripts/remove-tree" "$dir".tmp.*
+	"$TOP/scripts/remove-tree" "$dir".tmp.* "$dir".removing.*
 	ENTRY_TMP=$dir.tmp.$$
 	mkdir -- "$ENTRY_TMP"
 	remove_when_free "$dir.lock" "$ENTRY_LOCK" "$ENTRY_TMP"
@@ -112,4 +159,47 @@ show_log_end() {
 	say "--- end of $1"
 	tail -n "${2:-25}" -- "$1" | tr '\r' '\n' >&2 || true
 	say "---"
+}
+
+# run_long LOG WHAT COMMAND...: shows WHAT, and how far COMMAND is by the last line of LOG, where its
+# output goes. The command runs in a session of its own. It ends, with all that it has started, when this
+# process is told to end, or is killed; nothing is waited for longer than 10 s then. Returns its status.
+# (The caller ends the display, by progress_end.)
+run_long() {
+	local log=$1 what=$2 status=0 watcher
+	shift 2
+	mkdir -p -- "${log%/*}"
+	: >"$log"
+	progress "$log" "$what"
+	LONG_PID=
+	trap 'stop_long 130' INT
+	trap 'stop_long 143' TERM HUP
+	setsid "$@" </dev/null >>"$log" 2>&1 &
+	LONG_PID=$!
+	# Should this process be killed, somebody else has to do it.
+	# shellcheck disable=SC2016
+	(
+		[[ ! ${ENTRY_LOCK:-} ]] || exec {ENTRY_LOCK}>&-
+		exec setsid sh -c 'tail --pid="$1" -f /dev/null; kill -- "-$2"; sleep 10; kill -KILL -- "-$2"' \
+			sh "$$" "$LONG_PID" </dev/null >/dev/null 2>&1
+	) &
+	watcher=$!
+	wait "$LONG_PID" || status=$?
+	{ kill -- "-$watcher" && wait "$watcher"; } 2>/dev/null || true
+	trap - INT TERM HUP
+	return "$status"
+}
+# shellcheck disable=SC2317,SC2329 # a trap calls it
+stop_long() {
+	trap '' INT TERM HUP
+	# Some of what follows may have ended already.
+	set +e
+	kill -KILL "$PROGRESS_PID" 2>/dev/null
+	say "  stopped"
+	if [[ $LONG_PID ]]; then
+		kill -- "-$LONG_PID" 2>/dev/null
+		timeout 10 tail --pid="$LONG_PID" -f /dev/null
+		kill -KILL -- "-$LONG_PID" 2>/dev/null
+	fi
+	exit "$1"
 }
