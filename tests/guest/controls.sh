@@ -54,9 +54,14 @@ write_all() {
 }
 
 alsactl_does() { # store|restore
-	alsactl --no-ucm -f "$STATE" "$1" "$CARD" >/tmp/controls.alsactl 2>&1 ||
-		fail "alsactl $1: status $?: $(cat /tmp/controls.alsactl)"
-	[ ! -s /tmp/controls.alsactl ] || fail "alsactl $1 says: $(cat /tmp/controls.alsactl)"
+	alsactl_quietly -f "$STATE" "$1" "$CARD"
+}
+
+# (The guest has no configuration of use cases.)
+alsactl_quietly() { # ARGUMENT...
+	alsactl --no-ucm "$@" >/tmp/controls.alsactl 2>&1 ||
+		fail "alsactl $*: status $?: $(cat /tmp/controls.alsactl)"
+	[ ! -s /tmp/controls.alsactl ] || fail "alsactl $* says: $(cat /tmp/controls.alsactl)"
 }
 
 # same WANTED GOT: two lists of controls agree.
@@ -85,6 +90,16 @@ t_count() {
 t_store() {
 	alsactl_does store
 	[ "$(grep -c '^	control\.' "$STATE")" = 112 ] || fail "$(cat "$STATE")"
+}
+
+# As a system does it when it goes down and comes up: all cards, in the usual file, which is locked.
+t_store_usual() {
+	alsactl store >/tmp/controls.alsactl 2>&1 || fail "alsactl store: status $?: $(cat /tmp/controls.alsactl)"
+	[ "$(grep -c '^	control\.' /var/lib/alsa/asound.state)" = 112 ] || fail "$(cat /var/lib/alsa/asound.state)"
+	write_all 1
+	alsactl_quietly restore
+	contents >/tmp/controls.got
+	same /tmp/controls.default /tmp/controls.got
 }
 
 t_restore_defaults() {
@@ -201,7 +216,7 @@ modprobe "$MODULE" || {
 }
 
 echo "KTAP version 1"
-echo "1..$((6 + TIMED))"
+echo "1..$((7 + TIMED))"
 number=0
 status=0
 while read -r test name; do
@@ -217,6 +232,7 @@ while read -r test name; do
 done <<'END'
 count 9.1 112 controls, 32 of them can be written
 store 9.1 alsactl stores all of them
+store_usual 9.4 alsactl stores and restores all cards in its usual file
 restore_defaults 9.4 alsactl restores the default values
 restore_others 9.4 alsactl restores other values
 restore_reloaded 9.4 alsactl restores the values of before the module was unloaded
