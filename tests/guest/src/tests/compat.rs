@@ -43,13 +43,36 @@ const CABLE: Cable = Cable {
 // Requests with the sizes of the structures of 32 bits.
 const HW_REFINE32: u32 = 0xc25c_4110;
 const HW_PARAMS32: u32 = 0xc25c_4111;
-const STATUS32: u32 = 0x806c_4120;
 const WRITEI32: u32 = 0x400c_4150;
 const READI32: u32 = 0x800c_4151;
-const ELEM_READ32: u32 = 0xc2c4_5512;
-const ELEM_WRITE32: u32 = 0xc2c4_5513;
 const PREPARE32: u32 = 0x4140;
 const START32: u32 = 0x4142;
+
+// Where numbers of 64 bits are not aligned, and a time has 32.
+#[cfg(target_arch = "x86_64")]
+mod machine {
+    pub const STATUS32: u32 = 0x806c_4120;
+    pub const HW_PTR: usize = 24;
+    pub const ELEM_READ32: u32 = 0xc2c4_5512;
+    pub const ELEM_WRITE32: u32 = 0xc2c4_5513;
+    pub const VALUE: usize = 68;
+}
+
+// Where they are, and a time has 64, as in all of Debian's programs. (bits32/calls.c proves it.)
+#[cfg(target_arch = "aarch64")]
+mod machine {
+    pub const STATUS32: u32 = 0x8080_4120;
+    pub const HW_PTR: usize = 44;
+    pub const ELEM_READ32: u32 = 0xc2c8_5512;
+    pub const ELEM_WRITE32: u32 = 0xc2c8_5513;
+    pub const VALUE: usize = 72;
+}
+
+use machine::ELEM_READ32;
+use machine::ELEM_WRITE32;
+use machine::HW_PTR;
+use machine::STATUS32;
+use machine::VALUE;
 
 /// Bytes of the parameters that have the same place for both, before `fifo_size`.
 const PARAMS_ALIKE: usize = 536;
@@ -126,7 +149,7 @@ fn stream(ctx: &Context) -> Outcome {
     wait_for_position(&rec, 9600, std::time::Duration::from_secs(1))?;
     let before = rec.status()?.hw_ptr;
     ioctl32(rec.fd(), "STATUS", STATUS32, low.address())?;
-    let (state, at) = (low.u32_at(0), u64::from(low.u32_at(24)));
+    let (state, at) = (low.u32_at(0), u64::from(low.u32_at(HW_PTR)));
     check_eq!("state", state, RUNNING as u32);
     let after = rec.status()?.hw_ptr;
     check!(
@@ -153,13 +176,13 @@ fn control(ctx: &Context) -> Outcome {
     let fd = std::os::fd::AsRawFd::as_raw_fd(&fd);
     let mut low = low(4096)?;
     low.set_u32(0, numid);
-    low.set_u32(68, 100_500);
+    low.set_u32(VALUE, 100_500);
     ioctl32(fd, "ELEM_WRITE", ELEM_WRITE32, low.address())?;
     let native = c.get(SHIFT);
     low.bytes().fill(0);
     low.set_u32(0, numid);
     let read = ioctl32(fd, "ELEM_READ", ELEM_READ32, low.address());
-    let value = low.u32_at(68);
+    let value = low.u32_at(VALUE);
     c.set(SHIFT, 100_000)?;
     read?;
     check_eq!("Rate Shift", (native?, value), (100_500, 100_500));
