@@ -11,6 +11,7 @@ pub mod kernel;
 pub mod ktap;
 pub mod pcm;
 pub mod random;
+pub mod shared;
 pub mod signal;
 pub mod stamp;
 pub mod stress;

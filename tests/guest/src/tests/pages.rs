@@ -13,7 +13,6 @@ use crate::config::Config;
 use crate::config::PREPARED;
 use crate::config::RUNNING;
 use crate::kernel as k;
-use crate::kernel::Errno;
 use crate::ktap::expect_error;
 use crate::ktap::Context;
 use crate::ktap::Fail;
@@ -21,6 +20,12 @@ use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::poll;
 use crate::pcm::Pcm;
+use crate::shared;
+use crate::shared::Page;
+use crate::shared::APPL_PTR;
+use crate::shared::AVAIL_MIN;
+use crate::shared::HW_PTR;
+use crate::shared::STATE;
 use crate::signal;
 use crate::tests::CABLE;
 use crate::tests::LONG;
@@ -43,63 +48,6 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// A page of a substream's that the kernel shares.
-struct Page(*mut u64);
-
-impl Page {
-    const STATUS: i64 = 0x8200_0000;
-    const CONTROL: i64 = 0x8300_0000;
-
-    fn map(pcm: &Pcm, which: i64) -> Result<Self, Errno> {
-        let protection = match which {
-            Page::STATUS => libc::PROT_READ,
-            _ => libc::PROT_READ | libc::PROT_WRITE,
-        };
-        // SAFETY: A new mapping.
-        let page = unsafe {
-            libc::mmap(
-                std::ptr::null_mut(),
-                4096,
-                protection,
-                libc::MAP_SHARED,
-                pcm.fd(),
-                which,
-            )
-        };
-        if page == libc::MAP_FAILED {
-            return Err(Errno {
-                call: "mmap of a page",
-                code: std::io::Error::last_os_error().raw_os_error().unwrap_or(0),
-            });
-        }
-        Ok(Page(page.cast()))
-    }
-
-    fn word(&self, number: usize) -> u64 {
-        // SAFETY: Within the page; the kernel may change it at any time.
-        unsafe { self.0.add(number).read_volatile() }
-    }
-
-    fn set_word(&self, number: usize, value: u64) {
-        // SAFETY: As above; only control pages are written.
-        unsafe { self.0.add(number).write_volatile(value) };
-    }
-}
-
-impl Drop for Page {
-    fn drop(&mut self) {
-        // SAFETY: Mapped by us, and not used any more.
-        unsafe { libc::munmap(self.0.cast(), 4096) };
-    }
-}
-
-/// Words of the status page.
-const STATE: usize = 0;
-const HW_PTR: usize = 1;
-/// Words of the control page.
-const APPL_PTR: usize = 0;
-const AVAIL_MIN: usize = 1;
-
 /// Nothing but the client's calls moves anything, for as long as a period lasts: a second.
 fn mapped(ctx: &Context) -> Outcome {
     let cfg = Config {
@@ -109,10 +57,13 @@ fn mapped(ctx: &Context) -> Outcome {
         ..LONG
     };
     let (mut play, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
-    let pages = [&play, &rec].map(|pcm| Page::map(pcm, Page::STATUS));
+    let pages = [&play, &rec].map(|pcm| Page::of(pcm, shared::STATUS));
     let [play_status, rec_status] = pages;
     let (play_status, rec_status) = (play_status?, rec_status?);
-    let control = Page::map(&rec, Page::CONTROL)?;
+    if !shared::SHARED {
+        shared::refused(&rec)?;
+    }
+    let control = Page::of(&rec, shared::CONTROL)?;
     check_eq!("state in the page", rec_status.word(STATE), PREPARED as u64);
     check_eq!("avail_min in the page", control.word(AVAIL_MIN), 24000);
     play.write(&cfg.signal(48000, 50), 0, 48000)?;

@@ -21,6 +21,8 @@ use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::Pcm;
+use crate::shared;
+use crate::shared::Page;
 use crate::tests::cable_works;
 use crate::tests::LONG;
 
@@ -67,10 +69,6 @@ impl Drop for View {
         unsafe { libc::munmap(self.at.cast(), self.bytes) };
     }
 }
-
-/// Where `mmap` finds the status and the control page, of `<sound/asound.h>`.
-const STATUS: i64 = 0x8200_0000;
-const CONTROL: i64 = 0x8300_0000;
 
 impl View {
     fn new(pcm: &Pcm, bytes: usize, offset: i64, prot: i32) -> Result<Self, crate::kernel::Errno> {
@@ -248,7 +246,10 @@ fn beyond_the_ring(ctx: &Context) -> Outcome {
 fn status_page(ctx: &Context) -> Outcome {
     let mut pcm = CABLE.recorder(ctx)?;
     pcm.configure(&MAPPED)?;
-    let view = View::new(&pcm, 4096, STATUS, libc::PROT_READ)?;
+    if !shared::SHARED {
+        return shared::refused(&pcm);
+    }
+    let view = View::new(&pcm, 4096, shared::STATUS, libc::PROT_READ)?;
     // SAFETY: The range is the mapping's.
     let made_writable = unsafe {
         let both = libc::PROT_READ | libc::PROT_WRITE;
@@ -260,13 +261,11 @@ fn status_page(ctx: &Context) -> Outcome {
 
 /// The application's pointer lies in a page that the application can write: to any value, at any time.
 fn any_pointer(ctx: &Context) -> Outcome {
-    const APPL_PTR: usize = 0;
     for victim in [CABLE, OTHER] {
         let (play, mut rec) = sounding(ctx, victim)?;
-        let both = libc::PROT_READ | libc::PROT_WRITE;
         let pages = [
-            View::new(&play, 4096, CONTROL, both)?,
-            View::new(&rec, 4096, CONTROL, both)?,
+            Page::of(&play, shared::CONTROL)?,
+            Page::of(&rec, shared::CONTROL)?,
         ];
         let boundary = play.boundary;
         let mut value = ctx.seed | 1;
@@ -283,8 +282,7 @@ fn any_pointer(ctx: &Context) -> Outcome {
                     2 => boundary.wrapping_sub(value % 3).wrapping_add(1),
                     _ => value % 20_000,
                 };
-                // SAFETY: The field lies at the start of the page, aligned for it.
-                unsafe { page.at.add(APPL_PTR).cast::<u64>().write_volatile(pointer) };
+                page.set_word(shared::APPL_PTR, pointer);
                 // Each may fail; none may do anything else.
                 let _ = pcm.status();
                 let _ = pcm.delay();
