@@ -147,11 +147,15 @@ fn parse(line: &str) -> Option<Event> {
     })
 }
 
-/// What begins and ends each interrupt of the timer of a processor.
+/// What begins and ends each interrupt of the timer of a processor: on an x86, a trap of its own;
+/// elsewhere, an interrupt as others.
+#[cfg(target_arch = "x86_64")]
 pub const INTERRUPTS: [&str; 2] = [
     "irq_vectors/local_timer_entry",
     "irq_vectors/local_timer_exit",
 ];
+#[cfg(not(target_arch = "x86_64"))]
+pub const INTERRUPTS: [&str; 2] = ["irq/irq_handler_entry", "irq/irq_handler_exit"];
 
 /// The timers of the kernel.
 pub const TIMERS: [&str; 2] = ["timer/hrtimer_expire_entry", "timer/timer_expire_entry"];

@@ -261,8 +261,8 @@ fn one_interrupt(ctx: &Context) -> Outcome {
         for event in &events {
             let (inside, counted) = state.entry(event.cpu).or_default();
             match event.name.as_str() {
-                "local_timer_entry" => (*inside, *counted) = (true, false),
-                "local_timer_exit" => *inside = false,
+                name if INTERRUPTS[0].ends_with(name) => (*inside, *counted) = (true, false),
+                name if INTERRUPTS[1].ends_with(name) => *inside = false,
                 _ if event.is_timer_of(ctx) => {
                     timers += 1;
                     if *inside && !*counted {
