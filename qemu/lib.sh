@@ -57,7 +57,9 @@ panic_guest() {
 	case $1 in
 	amd64) echo nmi 1<>"$2/monitor.in" ;;
 	*)
-		echo chardev-send-break serial 1<>"$2/monitor.in"
+		# The key has to come after the break: the monitor answers when that has been sent.
+		printf '%s\n' 'chardev-send-break serial' 'print/d 0x3039' 1<>"$2/monitor.in"
+		timeout 5 grep -q -m 1 '^12345' "$2/monitor.out" || true
 		printf c 1<>"$2/serial.in"
 		;;
 	esac
