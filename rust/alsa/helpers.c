@@ -11,6 +11,7 @@
 #include <linux/hrtimer.h>
 #include <linux/irq_work.h>
 #include <linux/jiffies.h>
+#include <linux/kthread.h>
 #include <linux/lockdep.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
@@ -81,6 +82,28 @@ void rust_helper_init_irq_work(struct irq_work *work, void (*func)(struct irq_wo
 {
 	init_irq_work(work, func);
 }
+
+#ifdef CONFIG_PREEMPT_RT
+void rust_helper_kthread_init_work(struct kthread_work *work, void (*func)(struct kthread_work *));
+void rust_helper_kthread_init_work(struct kthread_work *work, void (*func)(struct kthread_work *))
+{
+	kthread_init_work(work, func);
+}
+
+/* A thread for the period timers of a PCM device, of the priority that the threads of interrupts have. */
+struct kthread_worker *rust_helper_alsa_pcm_thread_new(struct snd_card *card, unsigned int device);
+struct kthread_worker *rust_helper_alsa_pcm_thread_new(struct snd_card *card, unsigned int device)
+{
+	struct kthread_worker *worker;
+
+	worker = kthread_create_worker(0, "snd/C%dD%u", card->number, device);
+	if (!IS_ERR(worker)) {
+		sched_set_fifo(worker->task);
+		wake_up_process(worker->task);
+	}
+	return worker;
+}
+#endif
 
 unsigned long rust_helper_spin_lock_irqsave(spinlock_t *lock);
 unsigned long rust_helper_spin_lock_irqsave(spinlock_t *lock)

@@ -360,6 +360,13 @@ pub struct Device<'a> {
     pub capture: u32,
 }
 
+/// What belongs to a PCM device; its `private_data`.
+struct Private<T: Ops> {
+    data: T::Data,
+    /// What the period timers of its streams share.
+    timers: timer::Context,
+}
+
 /// Adds a PCM device to a card.
 ///
 /// # Safety
@@ -370,7 +377,12 @@ pub(crate) unsafe fn add<T: Ops>(
     device: &Device<'_>,
     data: T::Data,
 ) -> Result {
-    let data = KBox::new(data, GFP_KERNEL)?;
+    let private = Private::<T> {
+        data,
+        // SAFETY: `card` is valid.
+        timers: unsafe { timer::Context::new(card, device.number)? },
+    };
+    let private = KBox::new(private, GFP_KERNEL)?;
     let mut pcm = core::ptr::null_mut();
     // SAFETY: `card` is valid, `id` a string that is copied, and `pcm` may be written.
     to_result(unsafe {
@@ -391,7 +403,7 @@ pub(crate) unsafe fn add<T: Ops>(
         let id = (*pcm).id;
         let name = &raw mut (*pcm).name;
         core::ptr::copy_nonoverlapping(id.as_ptr(), name.cast(), id.len());
-        (*pcm).private_data = data.into_foreign();
+        (*pcm).private_data = private.into_foreign();
         (*pcm).private_free = Some(private_free::<T>);
         bindings::snd_pcm_classify_locks(pcm);
     }
@@ -420,7 +432,7 @@ pub(crate) unsafe fn add<T: Ops>(
 /// Called only by the core, as the last thing done to a device that [`add`] has made.
 unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
     // SAFETY: `add` stored the pointer, and the substreams, which borrow it, are closed.
-    drop(unsafe { <KBox<T::Data> as ForeignOwnable>::from_foreign((*pcm).private_data) });
+    drop(unsafe { <KBox<Private<T>> as ForeignOwnable>::from_foreign((*pcm).private_data) });
 }
 
 #[kunit_tests(alsa_pcm)]

@@ -16,6 +16,10 @@ use kernel::{
     container_of,
     error::to_result,
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     types::Opaque, //
 };
 
@@ -75,6 +79,8 @@ pub struct Timer<H: Handler> {
     /// By which `stopped` is called: the core tells of it with the timer's lock held.
     #[pin]
     stopped: Opaque<bindings::irq_work>,
+    /// Whether that has ever been queued.
+    has_stopped: Atomic<bool>,
     handler: H,
     #[pin]
     _pin: PhantomPinned,
@@ -102,6 +108,7 @@ impl<H: Handler> Timer<H> {
                 // SAFETY: `slot` may be written and stays where it is until drop, which waits.
                 unsafe { bindings::init_irq_work(slot, Some(Self::stopped_callback)) }
             }),
+            has_stopped: Atomic::new(false),
             handler,
             // Last: from now on the callbacks may use the rest.
             instance: {
@@ -194,6 +201,7 @@ impl<H: Handler> Timer<H> {
             let this = unsafe { &*(*instance).callback_data.cast::<Self>() };
             // SAFETY: The work is initialised.
             unsafe { bindings::irq_work_queue(this.stopped.get()) };
+            this.has_stopped.store(true, Relaxed);
         }
     }
 
@@ -212,12 +220,15 @@ impl<H: Handler> Timer<H> {
 #[pinned_drop]
 impl<H: Handler> PinnedDrop for Timer<H> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant the instance is open, and it is not used any more. The close
-        // waits for callbacks; then nobody queues the work.
-        unsafe {
-            bindings::snd_timer_close(self.instance.as_ptr());
-            bindings::irq_work_sync(self.stopped.get());
-            bindings::snd_timer_instance_free(self.instance.as_ptr());
+        // SAFETY: By the type invariant the instance is open, and it is not used any more.
+        unsafe { bindings::snd_timer_close(self.instance.as_ptr()) };
+        // The close has waited for callbacks: nobody queues the work any more, and whether anybody has is
+        // known. On `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.
+        if self.has_stopped.load(Relaxed) {
+            // SAFETY: The work is initialised.
+            unsafe { bindings::irq_work_sync(self.stopped.get()) };
         }
+        // SAFETY: The instance has been closed.
+        unsafe { bindings::snd_timer_instance_free(self.instance.as_ptr()) };
     }
 }

@@ -52,7 +52,10 @@ use super::{
         stop_locked,
         Attachment, //
     },
-    timer::PeriodTimer,
+    timer::{
+        PeriodTimer,
+        Work, //
+    },
     Action,
     Expired,
     HwParams,
@@ -60,6 +63,7 @@ use super::{
     Opening,
     Ops,
     Preparing,
+    Private,
     Querying,
     Substream,
     Trigger,
@@ -199,12 +203,12 @@ impl<T: Ops> Glue<T> {
     /// # Safety
     ///
     /// Called only by the core, with a substream that has a fresh runtime and belongs to a device
-    /// whose `private_data` is a `KBox<T::Data>`.
+    /// whose `private_data` is a `KBox<Private<T>>`.
     unsafe extern "C" fn open(substream: *mut bindings::snd_pcm_substream) -> c_int {
         from_result(|| {
             // SAFETY: The core copied the pointer from the device's, which outlives its substreams.
-            let data =
-                unsafe { <KBox<T::Data> as ForeignOwnable>::borrow((*substream).private_data) };
+            let private =
+                unsafe { <KBox<Private<T>> as ForeignOwnable>::borrow((*substream).private_data) };
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
             let runtime = this.runtime();
@@ -216,12 +220,15 @@ impl<T: Ops> Glue<T> {
             }
 
             let mut opening = Opening::new(this);
-            let stream = T::open(data, &mut opening)?;
+            let stream = T::open(&private.data, &mut opening)?;
             let attachment = opening.attachment.take();
             let open = KBox::pin_init(
                 try_pin_init!(Open::<T> {
-                    // SAFETY: The timer is inside of an `Open<T>`, for which the callbacks are made.
-                    timer <- unsafe { PeriodTimer::new(Self::timer_expired, Self::work_run) },
+                    // SAFETY: The timer is inside of an `Open<T>`, for which the callbacks are made. The
+                    // device outlives its substreams.
+                    timer <- unsafe {
+                        PeriodTimer::new(Self::timer_expired, Self::work_run, &private.timers)
+                    },
                     // SAFETY: The core passed a valid pointer.
                     substream: unsafe { NonNull::new_unchecked(substream) },
                     attachment,
@@ -455,7 +462,14 @@ impl<T: Ops> Glue<T> {
     /// Called only as the callback of the hrtimer in the `PeriodTimer` of an `Open<T>`.
     unsafe extern "C" fn timer_expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
         // SAFETY: As this function requires.
-        unsafe { Self::expired(PeriodTimer::of_timer(timer)) };
+        let timer = unsafe { PeriodTimer::of_timer(timer) };
+        if PeriodTimer::TIMER_REQUESTS {
+            // SAFETY: The timer waits for this callback before it is freed.
+            unsafe { &*timer }.expire_now();
+        } else {
+            // SAFETY: The timer is part of an `Open<T>`, by what this function requires. No lock is held.
+            unsafe { Self::expired(timer) };
+        }
         // Bindgen makes a number of the C enum for some kernels, a struct with a number for others, and
         // names its values accordingly. The one meant is 0, which `helpers.c` makes sure of.
         // SAFETY: Of an integer, or a struct of one, all bits may be zero.
@@ -464,8 +478,8 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only as the callback of the irq_work in the `PeriodTimer` of an `Open<T>`.
-    unsafe extern "C" fn work_run(work: *mut bindings::irq_work) {
+    /// Called only as the callback of the call in the `PeriodTimer` of an `Open<T>`.
+    unsafe extern "C" fn work_run(work: *mut Work) {
         // SAFETY: As this function requires.
         unsafe { Self::expired(PeriodTimer::of_work(work)) };
     }

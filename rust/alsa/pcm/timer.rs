@@ -11,13 +11,25 @@
 //! The timer is never restarted by its callback's return value but by arming it anew. So it does
 //! not matter whether a callback is running when the stream is started again.
 //!
-//! Beside the hrtimer there is an irq_work with the same callback, for a stream that must be called at
-//! once: before whoever asked for it, with interrupts off, has them on again. An hrtimer that is armed
-//! for the past is only as quick as the clock's hardware.
+//! Beside the hrtimer there is a call with the same effect, for a stream that must be called at once:
+//! before whoever asked for it, with interrupts off, has them on again. An hrtimer that is armed for the
+//! past is only as quick as the clock's hardware.
 //!
-//! C headers: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h),
-//! [`include/linux/irq_work.h`](srctree/include/linux/irq_work.h)
+//! On an ordinary kernel both callbacks run in interrupts (`interrupt`), on `PREEMPT_RT` in a thread
+//! (`thread`).
+//!
+//! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
+#[cfg_attr(CONFIG_PREEMPT_RT, path = "timer/thread.rs")]
+#[cfg_attr(not(CONFIG_PREEMPT_RT), path = "timer/interrupt.rs")]
+mod call;
+
+pub(crate) use self::call::{
+    Context,
+    Work, //
+};
+
+use self::call::Call;
 use crate::{
     bindings,
     time::Ktime, //
@@ -32,41 +44,45 @@ use kernel::{
 pub(crate) type TimerCallback =
     unsafe extern "C" fn(*mut bindings::hrtimer) -> bindings::hrtimer_restart;
 
-/// What an irq_work calls.
-pub(crate) type WorkCallback = unsafe extern "C" fn(*mut bindings::irq_work);
+/// What a [`Call`] calls.
+pub(crate) type WorkCallback = unsafe extern "C" fn(*mut Work);
 
-/// An hrtimer on `CLOCK_MONOTONIC`, and an irq_work.
-///
-/// The mode of the timer is neither `HARD` nor `SOFT`, and the work is not `HARD` either: callbacks
-/// run in hard interrupt context, but on `PREEMPT_RT`, where the stream lock sleeps, in soft interrupt
-/// context and in a thread.
+/// An hrtimer on `CLOCK_MONOTONIC`, and a call that can be had at once.
 ///
 /// # Invariants
 ///
-/// Timer and work are initialised and do not move.
+/// The timer is initialised and does not move.
 #[pin_data(PinnedDrop)]
 pub(crate) struct PeriodTimer {
     #[pin]
     timer: Opaque<bindings::hrtimer>,
     #[pin]
-    work: Opaque<bindings::irq_work>,
+    call: Call,
 }
 
-// SAFETY: The functions for timers and works may be called from any thread.
+// SAFETY: The functions for timers and calls may be called from any thread.
 unsafe impl Send for PeriodTimer {}
 // SAFETY: As above: shared references allow no more than to call those functions.
 unsafe impl Sync for PeriodTimer {}
 
 impl PeriodTimer {
+    /// Whether the callback of the hrtimer must do no more than [`PeriodTimer::expire_now`], which has
+    /// that of the call do what is to be done.
+    pub(crate) const TIMER_REQUESTS: bool = call::TIMER_REQUESTS;
+
     /// Makes a timer that does not run.
     ///
     /// # Safety
     ///
-    /// Until the timer is dropped, the callbacks must be sound to call with the addresses of its parts.
+    /// Until the timer is dropped, the callbacks must be sound to call with the addresses of its parts, and
+    /// `context` must live.
     pub(crate) unsafe fn new(
         timer_callback: TimerCallback,
         work_callback: WorkCallback,
-    ) -> impl PinInit<Self> {
+        context: &Context,
+    ) -> impl PinInit<Self> + use<> {
+        // SAFETY: By the caller's promise; drop waits.
+        let call = unsafe { Call::new(work_callback, context) };
         pin_init!(Self {
             // INVARIANT: Initialised here; pinned.
             timer <- Opaque::ffi_init(|slot: *mut bindings::hrtimer| {
@@ -76,14 +92,11 @@ impl PeriodTimer {
                         slot,
                         Some(timer_callback),
                         bindings::CLOCK_MONOTONIC as bindings::clockid_t,
-                        bindings::hrtimer_mode_HRTIMER_MODE_ABS,
+                        call::TIMER_MODE,
                     )
                 }
             }),
-            work <- Opaque::ffi_init(|slot: *mut bindings::irq_work| {
-                // SAFETY: `slot` may be written and stays where it is until drop, which waits.
-                unsafe { bindings::init_irq_work(slot, Some(work_callback)) }
-            }),
+            call <- call,
         })
     }
 
@@ -101,10 +114,10 @@ impl PeriodTimer {
     ///
     /// # Safety
     ///
-    /// `work` must be the irq_work of a `PeriodTimer`.
-    pub(crate) unsafe fn of_work(work: *mut bindings::irq_work) -> *mut Self {
-        // SAFETY: By the caller's promise `work` points into a `Self`.
-        unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Self, work) }
+    /// `work` must be that of the call of a `PeriodTimer`.
+    pub(crate) unsafe fn of_work(work: *mut Work) -> *mut Self {
+        // SAFETY: By the caller's promise `work` points into a `Call`, which is in a `Self`.
+        unsafe { container_of!(Call::of_work(work), Self, call) }
     }
 
     /// The address of the hrtimer.
@@ -112,13 +125,12 @@ impl PeriodTimer {
         self.timer.get()
     }
 
-    /// Lets the callback run as soon as this processor has interrupts on (on `PREEMPT_RT`, as soon as
-    /// its thread runs). It may then run beside the timer's.
+    /// Lets the callback run as soon as this processor has interrupts on; it may then run beside the
+    /// timer's. On `PREEMPT_RT`: as soon as the thread runs.
     ///
     /// Any context.
     pub(crate) fn expire_now(&self) {
-        // SAFETY: The work is initialised, by the type invariant.
-        unsafe { bindings::irq_work_queue(self.work.get()) };
+        self.call.request();
     }
 
     /// Lets the timer expire at `at`, or at once if that is past. A timer that is armed is moved.
@@ -127,14 +139,7 @@ impl PeriodTimer {
     #[inline]
     pub(crate) fn arm(&self, at: Ktime) {
         // SAFETY: The timer is initialised and does not move, by the type invariant.
-        unsafe {
-            bindings::hrtimer_start_range_ns(
-                self.as_raw(),
-                at.as_raw(),
-                0,
-                bindings::hrtimer_mode_HRTIMER_MODE_ABS,
-            )
-        }
+        unsafe { bindings::hrtimer_start_range_ns(self.as_raw(), at.as_raw(), 0, call::TIMER_MODE) }
     }
 
     /// Takes the timer off its queue; does not wait for a callback that is running.
@@ -146,13 +151,21 @@ impl PeriodTimer {
         unsafe { bindings::hrtimer_try_to_cancel(self.as_raw()) };
     }
 
-    /// Takes the timer off its queue and waits until its callback, and that of the work, have returned.
+    /// Takes the timer off its queue and waits until its callback, and that of the call, have returned. It
+    /// waits for what there is to wait for, and for nothing else: who prepares a stream that has stopped
+    /// long ago is not held up.
+    ///
+    /// What is armed or called for meanwhile, by others or by the callbacks themselves, it may miss. A
+    /// driver whose stream has stopped does neither.
     ///
     /// Process context, interrupts on, and without any lock that the callback takes.
     pub(crate) fn cancel_sync(&self) {
-        // The work first: its callback may arm the timer.
-        // SAFETY: The work is initialised, by the type invariant.
-        unsafe { bindings::irq_work_sync(self.work.get()) };
+        if Self::TIMER_REQUESTS {
+            // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
+            unsafe { bindings::hrtimer_cancel(self.as_raw()) };
+        }
+        // Before the timer: its callback may arm that.
+        self.call.wait();
         // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
         unsafe { bindings::hrtimer_cancel(self.as_raw()) };
     }
@@ -161,6 +174,12 @@ impl PeriodTimer {
 #[pinned_drop]
 impl PinnedDrop for PeriodTimer {
     fn drop(self: Pin<&mut Self>) {
+        // Nothing is missed here, even if the driver always arms the timer. The stream is at no port, so
+        // nobody calls at once or arms but the callbacks. On an ordinary kernel that of the call is done
+        // for good when it has been waited for, and that of the timer then too. On `PREEMPT_RT`, where it
+        // is the timer that calls, that is made to stop first: after the first `hrtimer_cancel()` no call
+        // is requested, after the wait nobody is left to arm the timer, and the second one ends it.
+        self.call.close();
         self.cancel_sync();
     }
 }
