@@ -352,7 +352,11 @@ bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream)
 snd_pcm_uframes_t rust_helper_snd_pcm_appl_ptr(struct snd_pcm_substream *substream);
 snd_pcm_uframes_t rust_helper_snd_pcm_appl_ptr(struct snd_pcm_substream *substream)
 {
-	/* The samples up to there, and the hw_ptr, are to be read after it. */
+	/*
+	 * The samples up to there, and the hw_ptr, are read after it. That they are written before it is up to
+	 * the writer: an application with a mapped ring needs a barrier of its own, and the core, in a write,
+	 * has no more than the stream lock that it takes in between.
+	 */
 	return smp_load_acquire(&substream->runtime->control->appl_ptr);
 }
 

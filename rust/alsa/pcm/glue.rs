@@ -57,6 +57,7 @@ use super::{
         Work, //
     },
     Action,
+    Direction,
     Expired,
     HwParams,
     Info,
@@ -431,6 +432,14 @@ impl<T: Ops> Glue<T> {
         // SAFETY: The substream has a runtime with a ring, the stream lock is held, and the caller is
         // `snd_pcm_update_hw_ptr0()`, as always.
         unsafe { bindings::snd_pcm_skip_rings(substream, querying.lost_rings(), position) };
+        if this.direction() == Direction::Capture {
+            // What follows is the core's plain store of the position, which an application with a mapped
+            // status page may act upon without a lock. It must come after the samples that count as recorded:
+            // the driver's lock has been released since, which by itself lets later stores pass. (That what
+            // counts as played has been read is no matter of stores: see `architecture.rst`.)
+            // SAFETY: The barrier may be called in any context.
+            unsafe { bindings::smp_wmb() };
+        }
         position
     }
 

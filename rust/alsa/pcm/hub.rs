@@ -239,7 +239,9 @@ impl Port<'_> {
 pub struct Pointers {
     /// The position of the device as the core knows it.
     pub hw_ptr: u64,
-    /// The position of the application. User space can write it: it may have *any* value.
+    /// The position of the application. User space can write it: it may have *any* value. Samples up to
+    /// there that are read afterwards are those that it stands for, as far as whoever moved it has written
+    /// them before.
     pub appl_ptr: u64,
     /// Where the positions start anew: a multiple of the ring's length. (That of a 32-bit program is set
     /// after HW_PARAMS: should another thread start the stream before, it may change.)
