@@ -46,7 +46,11 @@ fn map(fd: i32, which: i64) -> Result<*mut u64, Errno> {
 /// Where the kernel shares no pages, it says so.
 pub fn refused(pcm: &Pcm) -> Outcome {
     for which in [STATUS, CONTROL] {
-        expect_error("mmap of a page", map(pcm.fd(), which).map(drop), libc::ENXIO)?;
+        expect_error(
+            "mmap of a page",
+            map(pcm.fd(), which).map(drop),
+            libc::ENXIO,
+        )?;
     }
     Ok(())
 }

@@ -56,10 +56,12 @@ impl Memory {
             let rights = libc::PROT_READ | libc::PROT_WRITE;
             let fd = file.as_raw_fd();
             // SAFETY: A new mapping.
-            let at = unsafe {
-                libc::mmap(ptr::null_mut(), BYTES, rights, libc::MAP_SHARED, fd, 0)
-            };
-            assert!(at != libc::MAP_FAILED, "mmap: {}", std::io::Error::last_os_error());
+            let at = unsafe { libc::mmap(ptr::null_mut(), BYTES, rights, libc::MAP_SHARED, fd, 0) };
+            assert!(
+                at != libc::MAP_FAILED,
+                "mmap: {}",
+                std::io::Error::last_os_error()
+            );
             Memory {
                 file,
                 at: at.cast(),
@@ -82,7 +84,10 @@ impl Low {
         let mut taken = Memory::the().taken();
         let begin = |end: usize| (end + GAP).next_multiple_of(GAP);
         let free = |range: &Range<usize>| {
-            range.end <= BYTES && taken.iter().all(|t| range.end < t.start || range.start > t.end)
+            range.end <= BYTES
+                && taken
+                    .iter()
+                    .all(|t| range.end < t.start || range.start > t.end)
         };
         let range = std::iter::once(0)
             .chain(taken.iter().map(|t| begin(t.end)))
@@ -139,7 +144,9 @@ impl Caller {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
-            .unwrap_or_else(|e| panic!("this kernel or processor runs no programs of 32 bits: {e}"));
+            .unwrap_or_else(|e| {
+                panic!("this kernel or processor runs no programs of 32 bits: {e}")
+            });
         Caller(child)
     }
 
@@ -150,8 +157,16 @@ impl Caller {
         }
         let mut result = [0; 4];
         let ended = || std::io::Error::other("no pipe");
-        self.0.stdin.as_mut().ok_or_else(ended)?.write_all(&message)?;
-        self.0.stdout.as_mut().ok_or_else(ended)?.read_exact(&mut result)?;
+        self.0
+            .stdin
+            .as_mut()
+            .ok_or_else(ended)?
+            .write_all(&message)?;
+        self.0
+            .stdout
+            .as_mut()
+            .ok_or_else(ended)?
+            .read_exact(&mut result)?;
         Ok(i32::from_ne_bytes(result))
     }
 }
