@@ -90,7 +90,10 @@ void rust_helper_kthread_init_work(struct kthread_work *work, void (*func)(struc
 	kthread_init_work(work, func);
 }
 
-/* A thread for the period timers of a PCM device, of the priority that the threads of interrupts have. */
+/*
+ * A thread for the period timers of a PCM device, of the priority that the threads of interrupts have. It must
+ * not be freezable: streams are suspended after that, and wait for it.
+ */
 struct kthread_worker *rust_helper_alsa_pcm_thread_new(struct snd_card *card, unsigned int device);
 struct kthread_worker *rust_helper_alsa_pcm_thread_new(struct snd_card *card, unsigned int device)
 {
@@ -482,6 +485,9 @@ size_t rust_helper_alsa_size(unsigned int number)
 		sizeof(spinlock_t),
 		sizeof(struct hrtimer),
 		sizeof(struct irq_work),
+#ifdef CONFIG_PREEMPT_RT
+		sizeof(struct kthread_work),
+#endif
 	};
 
 	return number < ARRAY_SIZE(sizes) ? sizes[number] : 0;

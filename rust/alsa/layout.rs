@@ -55,6 +55,15 @@ mod tests {
             assert_eq!(c, *size);
             i += 1;
         }
+        #[cfg(CONFIG_PREEMPT_RT)]
+        {
+            // SAFETY: Any number may be asked for.
+            assert_eq!(
+                unsafe { bindings::alsa_size(i) },
+                size_of::<bindings::kthread_work>()
+            );
+            i += 1;
+        }
         // SAFETY: Any number may be asked for.
         assert_eq!(unsafe { bindings::alsa_size(i) }, 0);
     }

@@ -363,7 +363,7 @@ pub struct Device<'a> {
 /// What belongs to a PCM device; its `private_data`.
 struct Private<T: Ops> {
     data: T::Data,
-    /// What the period timers of its streams share.
+    /// What the period timers of its streams share. (All of them are closed when this is dropped.)
     timers: timer::Context,
 }
 

@@ -199,9 +199,9 @@ impl<H: Handler> Timer<H> {
         if event == bindings::SNDRV_TIMER_EVENT_MSTOP as c_int {
             // SAFETY: `open` stored the address of a `Self`, which is not dropped before the close.
             let this = unsafe { &*(*instance).callback_data.cast::<Self>() };
+            this.has_stopped.store(true, Relaxed);
             // SAFETY: The work is initialised.
             unsafe { bindings::irq_work_queue(this.stopped.get()) };
-            this.has_stopped.store(true, Relaxed);
         }
     }
 
@@ -222,8 +222,9 @@ impl<H: Handler> PinnedDrop for Timer<H> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant the instance is open, and it is not used any more.
         unsafe { bindings::snd_timer_close(self.instance.as_ptr()) };
-        // The close has waited for callbacks: nobody queues the work any more, and whether anybody has is
-        // known. On `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.
+        // The close has taken the lock of the timer to take the instance off its list, and events are told
+        // with that lock held: nobody queues the work any more, and whether anybody has is known. On
+        // `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.
         if self.has_stopped.load(Relaxed) {
             // SAFETY: The work is initialised.
             unsafe { bindings::irq_work_sync(self.stopped.get()) };

@@ -189,10 +189,10 @@ impl Port<'_> {
     }
 
     /// Lets the callback of the period timer run at once: as soon as this processor has interrupts on,
-    /// thus before a system call that led here returns (on `PREEMPT_RT`, soon). It may run beside one
-    /// that the timer has called.
+    /// thus before a system call that led here returns. It may run beside one that the timer has called.
+    /// On `PREEMPT_RT`: as soon as the device's thread runs, which calls one after the other.
     ///
-    /// C: `irq_work_queue()`.
+    /// C: `irq_work_queue()`; `kthread_queue_work()` on `PREEMPT_RT`.
     #[inline]
     pub fn expire_timer_now(&self) {
         // SAFETY: By the type invariant it is the period timer of an open substream.

@@ -176,10 +176,17 @@ impl PinnedDrop for PeriodTimer {
     fn drop(self: Pin<&mut Self>) {
         // Nothing is missed here, even if the driver always arms the timer. The stream is at no port, so
         // nobody calls at once or arms but the callbacks. On an ordinary kernel that of the call is done
-        // for good when it has been waited for, and that of the timer then too. On `PREEMPT_RT`, where it
-        // is the timer that calls, that is made to stop first: after the first `hrtimer_cancel()` no call
-        // is requested, after the wait nobody is left to arm the timer, and the second one ends it.
+        // for good when it has been waited for, and that of the timer then too.
+        //
+        // On `PREEMPT_RT` it is the timer that requests the call, which may arm the timer again. So it is
+        // told to request nothing more, and all is waited for twice. A callback of the timer that has not
+        // yet seen that is waited for by the end of the first round, and its request by the second. The
+        // call that this round has waited for has taken the worker's lock after the first round had held
+        // it: whatever timer it has armed finds that it is to request nothing, and ends with the round.
         self.call.close();
         self.cancel_sync();
+        if Self::TIMER_REQUESTS {
+            self.cancel_sync();
+        }
     }
 }

@@ -64,7 +64,8 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the worker is valid, and by that of `Call` no work is left.
+        // SAFETY: By the type invariant the worker is valid. No work is left: whoever made a `Call` has
+        // promised that this lives until it has been waited for.
         unsafe { bindings::kthread_destroy_worker(self.0.as_ptr()) };
     }
 }
@@ -124,9 +125,9 @@ impl Call {
         }
     }
 
-    /// From now on a request does nothing that comes from an hrtimer which is armed after an
-    /// `hrtimer_cancel()` that follows this: that takes the lock of the timer's queue after the flag has
-    /// been set, and arming takes it later.
+    /// From now on a request does nothing, once the caller of this has waited ([`Call::wait`]), and for
+    /// whoever has been called after that: the wait takes the lock of the worker, and so does a call when
+    /// it begins.
     pub(super) fn close(&self) {
         self.closed.store(true, Relaxed);
     }
