@@ -149,6 +149,11 @@ class Figures:
     def timer(self, key, interval):
         return self.r.get(f"late_{key}", "timer", interval_us=interval) / 1000
 
+    def prepare(self, driver, key, **match):
+        """The time that PREPARE takes."""
+        value = self.r.get(f"time_{key}", "prepare", driver, **match)
+        return value / 1000 if isinstance(value, (int, float)) else value
+
     def periods(self):
         return sorted({r["period"] for r in self.r.all("xruns")})
 

@@ -27,6 +27,7 @@ mod signal;
 mod clock;
 mod flow;
 mod ground;
+mod prepare;
 mod row;
 mod stream;
 mod work;
@@ -54,6 +55,7 @@ Measurements of a card:
   wakeups        lateness of a recorder's wake-ups
   xruns          streams of small periods and few of them
   latency        from writei to the other end
+  prepare        what PREPARE takes, after HW_PARAMS, an xrun and DROP
   work           instructions in the kernel, interrupts
 Measurements without one:
   timer          lateness of timerfd and poll
@@ -99,6 +101,7 @@ fn measure(plan: &Plan) -> Result<(), String> {
         ["wakeups"] => plan.each_card(flow::wakeups),
         ["xruns"] => plan.each_card(flow::xruns),
         ["latency"] => plan.each_card(flow::latency),
+        ["prepare"] => plan.each_card(prepare::prepare),
         ["work"] => plan.each_card(work::work),
         ["timer"] => ground::timer(plan),
         ["memcpy"] => work::memcpy(plan),

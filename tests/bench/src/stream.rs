@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::config::Dir;
 use crate::kernel as k;
 use crate::kernel::Errno;
+use crate::pcm::poll;
 use crate::pcm::Pcm;
 use crate::row::Card;
 use crate::row::Failed;
@@ -110,6 +111,11 @@ impl Stream {
         unsafe { k::ioctl(self.fd, name, request, arg) }
     }
 
+    /// The same parameters once more: the stream has to be prepared again then.
+    pub fn set_hw_params(&self) -> Result<(), Errno> {
+        self.pcm.hw_params(&self.cfg.request()).map(|_| ())
+    }
+
     pub fn prepare(&self) -> Result<(), Errno> {
         self.pcm.prepare()
     }
@@ -210,6 +216,19 @@ impl Stream {
     /// Waits for the end of a period; false after `ms` milliseconds.
     pub fn wait(&self, ms: i32) -> bool {
         self.pcm.poll(ms).is_some()
+    }
+
+    /// Waits until the stream has stopped by itself; false after `ms` milliseconds.
+    pub fn wait_for_error(&self, ms: i32) -> bool {
+        let mut fds = [libc::pollfd {
+            events: 0,
+            ..self.pcm.pollfd()
+        }];
+        poll(&mut fds, ms)
+    }
+
+    pub fn dir(&self) -> Dir {
+        self.pcm.dir
     }
 
     pub fn pollfd(&self) -> libc::pollfd {
