@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Guest: --deterministic (programs that are late lose frames)
 # load.sh [MODULE [ALOOP-TEST]]: tests loading and unloading of the module in a guest where no sound
 # card is present, with its parameters. Numbers in names are rules of the card's behaviour. The
 # report is KTAP version 1; the exit status is 1 if a test failed. MODULE is snd-aloop-rs unless

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Guest: --deterministic (a stream that is served too late does not run when it is looked at)
 # memory.sh: tests how much memory a card takes that nobody uses, beside the C driver's, and a cable
 # that runs. The kernel's own trace of what is allocated says who asked for it. The report is KTAP.
 

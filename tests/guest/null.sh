@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Guest: --deterministic (what takes how long is compared)
 # null.sh: tests the sample driver snd-null-rs, a null sink and silent source. Its report is KTAP.
 
 # Tests are called by their names in the table below.

@@ -1,5 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
+# Guest: --deterministic --cpus 2 (a stream that is served too late does not run when it is looked at)
 # reload.sh [MODULE [ROUNDS]]: tests that nothing of the driver is left behind when it goes. All of ALSA
 # is unloaded right after the card was used, so that a timer, a work item or a file that still refers to
 # the module would crash the kernel at once. Each test does so ROUNDS times (10). Numbers in names are

@@ -17,3 +17,4 @@ pub mod stamp;
 pub mod stress;
 pub mod tests;
 pub mod trace;
+pub mod turns;

@@ -100,9 +100,9 @@ fn flip(worker: &mut Worker, end: Address) -> Outcome {
             let written = pcm.write(&cfg.signal(frames, 1), 0, frames);
             worker.tried(written)?;
         }
-        worker.random.spin();
+        worker.spin();
         if worker.tried(pcm.start())? {
-            worker.random.spin();
+            worker.spin();
             match worker.random.below(4) {
                 0 => {
                     pcm.poll(2);
@@ -127,7 +127,7 @@ fn flip(worker: &mut Worker, end: Address) -> Outcome {
         }
     }
     drop(pcm);
-    worker.random.spin();
+    worker.spin();
     Ok(())
 }
 
@@ -178,7 +178,7 @@ fn interrupt(worker: &mut Worker, end: Address) -> Outcome {
                 worker.tried(pcm.start())?;
             }
         }
-        worker.random.spin();
+        worker.spin();
     }
     Ok(())
 }

@@ -25,6 +25,7 @@ use crate::random::Random;
 use crate::signal;
 use crate::tests::CABLE;
 use crate::tests::USUAL;
+use crate::turns::Alarm;
 
 use super::all_work;
 use super::at_a_bad_moment;
@@ -105,16 +106,17 @@ fn prepared(ctx: &Context) -> Outcome {
             let draining = play.share()?;
             thread::scope(|scope| -> Outcome {
                 let drain = scope.spawn(|| {
-                    while !ready.load(Ordering::Acquire) {
-                        std::hint::spin_loop();
-                    }
-                    let until = now_ns() + late;
-                    while now_ns() < until {}
+                    let alarm = Alarm::after(late);
+                    ready.store(true, Ordering::Release);
+                    alarm.spin();
                     let begun = now_ns();
                     let result = draining.drain();
                     (begun, now_ns(), result)
                 });
-                ready.store(true, Ordering::Release);
+                while !ready.load(Ordering::Acquire) {
+                    thread::yield_now();
+                    std::hint::spin_loop();
+                }
                 let begun = now_ns();
                 let prepared = slow.prepare();
                 let ended = now_ns();
@@ -174,7 +176,7 @@ fn drained(ctx: &Context) -> Outcome {
                             let written = shaper.write(&small.signal(1024, 1), 0, 1024);
                             worker.tried(written)?;
                         }
-                        worker.random.spin();
+                        worker.spin();
                         let period = worker.random.one_of(&[16, 512, 2048]);
                         worker.tried(shaper.hw_params(&ring(period).request()))?;
                     }
@@ -194,7 +196,7 @@ fn drained(ctx: &Context) -> Outcome {
                             },
                         };
                         worker.tried(began)?;
-                        worker.random.spin();
+                        worker.spin();
                     }
                     Ok(())
                 }),
@@ -234,9 +236,9 @@ fn linked(ctx: &Context) -> Outcome {
                             tries += 1;
                             check!(tries < 10_000, "cannot be linked");
                         }
-                        worker.done += 1;
+                        worker.has_done(1);
                         gone.store(true, Ordering::Relaxed);
-                        worker.random.spin();
+                        worker.spin();
                         drop(member);
                         gone.store(false, Ordering::Relaxed);
                     }

@@ -71,7 +71,7 @@ fn start_and_stop(worker: &mut Worker, end: Address, period: u32) -> Outcome {
             worker.tried(written)?;
         }
         worker.tried(pcm.start())?;
-        worker.random.spin();
+        worker.spin();
         if worker.random.once_in(4) {
             pcm.poll(5);
         }
@@ -124,8 +124,8 @@ fn controls(ctx: &Context) -> Outcome {
                 control.write(ids[0], shift)?;
                 control.write(ids[1], worker.random.below(2) as i64)?;
                 check_eq!("Rate Shift", control.read(ids[0])?, shift);
-                worker.done += 2;
-                worker.random.spin();
+                worker.has_done(2);
+                worker.spin();
             }
             control.write(ids[0], 100_000)?;
             control.write(ids[1], 0)?;
@@ -146,7 +146,7 @@ fn controls(ctx: &Context) -> Outcome {
                 let word = worker.random.one_of(&["", "hrtimer"]);
                 fs::write(&source, format!("{word}\n"))?;
                 check_eq!("timer_source", fs::read_to_string(&source)?.trim(), word);
-                worker.done += 3;
+                worker.has_done(3);
             }
             Ok(())
         }),
@@ -188,8 +188,8 @@ fn timer_source(ctx: &Context) -> Outcome {
                 let source = &sources[worker.random.below(sources.len() as u64) as usize];
                 fs::write(&setting, format!("{source}\n"))
                     .map_err(|e| Fail::Wrong(format!("{setting}: {e}")))?;
-                worker.done += 1;
-                worker.random.spin();
+                worker.has_done(1);
+                worker.spin();
             }
             Ok(())
         }),

@@ -10,7 +10,6 @@
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 
-use super::spin;
 use super::Meeting;
 use super::MEETINGS;
 use crate::check;
@@ -29,6 +28,8 @@ use crate::tests::CABLE;
 use crate::tests::LONG;
 use crate::trace::Probes;
 use crate::trace::Trace;
+use crate::turns::spin;
+use crate::turns::spin_until;
 
 /// How a stream is ended: what is done, and how.
 type Way = (&'static str, fn(Pcm) -> Result<Option<Pcm>, Errno>);
@@ -102,12 +103,8 @@ fn way_waits(ctx: &Context, (name, end): Way) -> Outcome {
                 begun.map(|_| ())
             },
             || {
-                let expires = loop {
-                    match started.load(Ordering::Acquire) {
-                        0 => std::hint::spin_loop(),
-                        time => break time + CFG.period_ns(),
-                    }
-                };
+                spin_until(|| started.load(Ordering::Acquire) != 0);
+                let expires = started.load(Ordering::Acquire) + CFG.period_ns();
                 spin(expires + late - now_ns());
                 let begun = now_ns();
                 // What is still open is closed after the time is taken.

@@ -27,6 +27,7 @@ use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::random::Random;
+use crate::turns::Alarm;
 
 /// How long two calls are made to meet, round after round.
 const LENGTH: Duration = Duration::from_secs(2);
@@ -59,6 +60,9 @@ fn test(name: &str, run: fn(&Context) -> Outcome) -> Test {
 }
 
 /// Calls of two threads, each on a processor of its own, that are made to meet.
+///
+/// Where the clock counts instructions, processors take turns. They meet nevertheless, and always in the same
+/// ways: a turn ends where a timer expires, see [`crate::turns`].
 struct Meeting {
     random: Random,
     until: Instant,
@@ -124,23 +128,32 @@ impl Meeting {
         left: impl FnOnce() -> A,
         right: impl FnOnce() -> B + Send,
     ) -> Result<(A, B), Fail> {
-        let ready = AtomicU32::new(0);
-        let arrive = |cpu: usize| {
-            stay_on(cpu);
-            ready.fetch_add(1, Ordering::AcqRel);
-            while ready.load(Ordering::Acquire) < 2 {
+        let (ready, set) = (AtomicU32::new(0), AtomicU32::new(0));
+        let both = |count: &AtomicU32| {
+            count.fetch_add(1, Ordering::AcqRel);
+            while count.load(Ordering::Acquire) < 2 {
+                // The other thread may not have come to its own processor yet.
+                thread::yield_now();
                 std::hint::spin_loop();
             }
-            spin(delays[cpu]);
-            now_ns()
+        };
+        let arrive = |cpu: usize| {
+            stay_on(cpu);
+            both(&ready);
+            // Each has its alarm before the other can begin.
+            let alarm = Alarm::after(delays[cpu]);
+            both(&set);
+            alarm.spin();
+            // To take the alarm away takes time: afterwards.
+            (now_ns(), alarm)
         };
         let (a, b, times) = thread::scope(|scope| {
             let other = scope.spawn(|| {
-                let begun = arrive(1);
+                let (begun, _alarm) = arrive(1);
                 let b = right();
                 (b, [begun, now_ns()])
             });
-            let begun = arrive(0);
+            let (begun, _alarm) = arrive(0);
             let a = left();
             let ended = now_ns();
             let Ok((b, other)) = other.join() else {
@@ -171,14 +184,6 @@ impl Meeting {
             self.rounds
         );
         Ok(())
-    }
-}
-
-/// Lets so many nanoseconds go by, without sleeping.
-fn spin(nanos: i64) {
-    let until = now_ns() + nanos;
-    while now_ns() < until {
-        std::hint::spin_loop();
     }
 }
 

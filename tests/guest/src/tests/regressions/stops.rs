@@ -33,8 +33,9 @@ use crate::tests::CABLE;
 use crate::tests::LONG;
 use crate::tests::USUAL;
 use crate::trace::armed_timers;
+use crate::turns::spin;
+use crate::turns::spin_until;
 
-use super::spin;
 use super::test;
 use super::Meeting;
 use super::LENGTH;
@@ -248,9 +249,7 @@ fn right_after_drop(ctx: &Context) -> Outcome {
                 result.and(begun)
             },
             || {
-                while !running.load(std::sync::atomic::Ordering::Acquire) {
-                    std::hint::spin_loop();
-                }
+                spin_until(|| running.load(std::sync::atomic::Ordering::Acquire));
                 spin(wait);
                 let begun = now_ns();
                 for pcm in &pcms {
