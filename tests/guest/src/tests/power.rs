@@ -111,6 +111,11 @@ fn hibernate() -> Outcome {
 
 fn to_sleep(state: &str) -> Outcome {
     const TEST: &str = "/sys/power/pm_test";
+    let port = fs::read_link("/run/port.status").unwrap_or_default();
+    check!(
+        !port.to_string_lossy().contains("vport"),
+        "what is said in this guest may not outlive a suspend: qemu/run wants --suspend"
+    );
     let levels = fs::read_to_string(TEST).unwrap_or_default();
     check!(
         levels.contains("devices"),
