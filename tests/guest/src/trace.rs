@@ -167,6 +167,36 @@ impl Event {
     }
 }
 
+/// What begins and ends each callback of a timer: its own, and that of the work in a thread which on
+/// `PREEMPT_RT` does what there is to do.
+pub const CALLBACKS: [&str; 4] = [
+    "timer/hrtimer_expire_entry",
+    "timer/hrtimer_expire_exit",
+    "sched/sched_kthread_work_execute_start",
+    "sched/sched_kthread_work_execute_end",
+];
+
+impl Event {
+    /// A callback of the card's driver begins.
+    pub fn is_callback_of(&self, ctx: &Context) -> bool {
+        self.is_timer_of(ctx)
+            || self.name == "sched_kthread_work_execute_start" && self.text.contains(&mark(ctx))
+    }
+
+    /// It ends the callback that `begin` has begun.
+    pub fn ends(&self, begin: &Event) -> bool {
+        match begin.name.as_str() {
+            // Nothing interrupts it to run another on the same processor.
+            "hrtimer_expire_entry" => self.name == "hrtimer_expire_exit" && self.cpu == begin.cpu,
+            // A thread may go on on another processor.
+            "sched_kthread_work_execute_start" => {
+                self.name == "sched_kthread_work_execute_end" && self.text == begin.text
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What takes memory.
 pub const MEMORY: [&str; 3] = [
     "kmem/kmalloc",

@@ -7,6 +7,7 @@
 //! in format, channels or layout: the C driver does not survive that in every state.
 
 mod calls;
+mod costs;
 mod elements;
 mod refine;
 mod states;
@@ -18,10 +19,15 @@ use crate::ktap::Outcome;
 use crate::ktap::Test;
 
 pub fn tests() -> Vec<Test> {
-    [elements::tests(), refine::tests(), states::tests()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        elements::tests(),
+        refine::tests(),
+        states::tests(),
+        costs::tests(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 fn test(name: String, run: impl Fn(&Both) -> Outcome + 'static) -> Test {

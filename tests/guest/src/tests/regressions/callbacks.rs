@@ -28,6 +28,7 @@ use crate::tests::CABLE;
 use crate::tests::LONG;
 use crate::trace::Probes;
 use crate::trace::Trace;
+use crate::trace::CALLBACKS;
 use crate::turns::spin;
 use crate::turns::spin_until;
 
@@ -90,7 +91,7 @@ fn way_waits(ctx: &Context, (name, end): Way) -> Outcome {
         let shared = pcm.share()?;
         let late = meeting.random.below(SPREAD) as i64;
         let started = AtomicI64::new(0);
-        let trace = Trace::begin(&["timer/hrtimer_expire_entry", "timer/hrtimer_expire_exit"])?;
+        let trace = Trace::begin(&CALLBACKS)?;
         let (begun, ended) = meeting.round_at_once(
             || {
                 let begun = shared.start().and_then(|()| shared.status());
@@ -118,15 +119,12 @@ fn way_waits(ctx: &Context, (name, end): Way) -> Outcome {
         drop(pcm);
         let events = trace.end()?;
         for (at, entry) in events.iter().enumerate() {
-            if !entry.is_timer_of(ctx) {
+            if !entry.is_callback_of(ctx) {
                 continue;
             }
             // In nanoseconds, as exact as the trace has it.
             let ns = |seconds: f64| (seconds * 1e9) as i64;
-            let exit = events[at..]
-                .iter()
-                .find(|e| e.cpu == entry.cpu && e.name == "hrtimer_expire_exit");
-            let Some(exit) = exit else {
+            let Some(exit) = events[at..].iter().find(|e| e.ends(entry)) else {
                 return Err(Fail::Wrong("a callback has no end in the trace".into()));
             };
             let (entry, exit) = (ns(entry.time), ns(exit.time));
