@@ -139,8 +139,9 @@ def demangle(names):
 class Figures:
     """The figures of the table: what is worked out of the rows."""
 
-    def __init__(self, results):
-        self.r = results
+    def __init__(self, results, two=None):
+        """`two` is what was measured with two processors."""
+        self.r, self.two = results, two
 
     def late(self, key, driver, period, row="wakeups"):
         value = self.r.get(f"late_{key}", row, driver, period=period)
@@ -149,9 +150,10 @@ class Figures:
     def timer(self, key, interval):
         return self.r.get(f"late_{key}", "timer", interval_us=interval) / 1000
 
-    def prepare(self, driver, key, **match):
+    def prepare(self, driver, key, processors=1, **match):
         """The time that PREPARE takes."""
-        value = self.r.get(f"time_{key}", "prepare", driver, **match)
+        results = self.r if processors == 1 else self.two
+        value = results.get(f"time_{key}", "prepare", driver, **match) if results else None
         return value / 1000 if isinstance(value, (int, float)) else value
 
     def periods(self):
