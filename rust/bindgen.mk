@@ -27,6 +27,6 @@ quiet_cmd_alsa_bindgen = BINDGEN $@
       cmd_alsa_bindgen = \
 	$(BINDGEN) $< $(bindgen_target_flags) --rust-target 1.85 \
 		--use-core --with-derive-default --ctypes-prefix ffi --no-layout-tests \
-		--no-debug '.*' --enable-function-attribute-detection \
+		--no-debug '.*' --enable-function-attribute-detection --formatter none \
 		-o $@ -- $(alsa_bindgen_c_flags_final) -fno-builtin -D__BINDGEN__ -DMODULE \
 		$(bindgen_target_extra)
