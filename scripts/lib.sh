@@ -61,10 +61,12 @@ kernel_dir() {
 # make_arguments ARCH: what make has to be told, in a kernel's tree, to build for ARCH with the tools of
 # the build root; one line.
 make_arguments() {
-	[[ $1 != "$(host_arch)" ]] || return 0
+	local cross=''
+	[[ $1 == "$(host_arch)" ]] || cross=1
 	case $1 in
-	amd64) echo "ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-" ;;
-	arm64) echo "ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- CROSS_COMPILE_COMPAT=arm-linux-gnueabihf-" ;;
+	amd64) echo "${cross:+ARCH=x86_64 CROSS_COMPILE=x86_64-linux-gnu-}" ;;
+	# The kernel has a part for programs of 32 bits, which another compiler makes.
+	arm64) echo "${cross:+ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- }CROSS_COMPILE_COMPAT=arm-linux-gnueabihf-" ;;
 	*) die "nobody has tried kernels for $1 yet: Documentation/kernels.rst says how" ;;
 	esac
 }
