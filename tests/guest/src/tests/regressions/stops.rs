@@ -299,17 +299,20 @@ fn drained_and_closed(ctx: &Context) -> Outcome {
         leader.start()?;
         leader.set_blocking(true);
         let wait = Duration::from_micros(random.below(15_000));
-        let (drained, closed_at) = thread::scope(|scope| {
+        let (begun, drained, closed_at) = thread::scope(|scope| {
             let closer = scope.spawn(move || {
                 thread::sleep(wait);
+                // Before the close: what it wakes may be back before it.
+                let closed_at = now_ns();
                 drop(member);
-                now_ns()
+                closed_at
             });
+            let begun = now_ns();
             let drained = leader.drain().map(|()| now_ns());
-            (drained, closer.join())
+            (begun, drained, closer.join())
         });
         rounds += 1;
-        met += u64::from(closed_at.is_ok_and(|at| drained.is_ok_and(|end| at < end)));
+        met += u64::from(closed_at.is_ok_and(|at| begun < at && drained.is_ok_and(|end| at < end)));
         drained?;
         check_eq!("the leader", state_name(leader.state()?), state_name(SETUP));
     }
