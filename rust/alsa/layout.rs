@@ -58,10 +58,8 @@ mod tests {
         #[cfg(CONFIG_PREEMPT_RT)]
         {
             // SAFETY: Any number may be asked for.
-            assert_eq!(
-                unsafe { bindings::alsa_size(i) },
-                size_of::<bindings::kthread_work>()
-            );
+            let c = unsafe { bindings::alsa_size(i) };
+            assert_eq!(c, size_of::<bindings::kthread_work>());
             i += 1;
         }
         // SAFETY: Any number may be asked for.

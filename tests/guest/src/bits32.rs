@@ -13,3 +13,15 @@ mod machine;
 
 pub use machine::ioctl32;
 pub use machine::Low;
+
+impl Low {
+    pub fn u32_at(&mut self, offset: usize) -> u32 {
+        let mut word = [0; 4];
+        word.copy_from_slice(&self.bytes()[offset..offset + 4]);
+        u32::from_ne_bytes(word)
+    }
+
+    pub fn set_u32(&mut self, offset: usize, value: u32) {
+        self.bytes()[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
+    }
+}

@@ -108,16 +108,6 @@ impl Low {
         // SAFETY: Inside of the mapping, and nobody else's. The kernel writes it during calls only.
         unsafe { slice::from_raw_parts_mut(Memory::the().at.add(self.0.start), self.0.len()) }
     }
-
-    pub fn u32_at(&mut self, offset: usize) -> u32 {
-        let mut word = [0; 4];
-        word.copy_from_slice(&self.bytes()[offset..offset + 4]);
-        u32::from_ne_bytes(word)
-    }
-
-    pub fn set_u32(&mut self, offset: usize, value: u32) {
-        self.bytes()[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
-    }
 }
 
 impl Drop for Low {

@@ -41,16 +41,6 @@ impl Low {
         // SAFETY: Our own mapping, of this length, which the kernel writes during calls only.
         unsafe { std::slice::from_raw_parts_mut(self.at, self.bytes) }
     }
-
-    pub fn u32_at(&mut self, offset: usize) -> u32 {
-        let mut word = [0; 4];
-        word.copy_from_slice(&self.bytes()[offset..offset + 4]);
-        u32::from_ne_bytes(word)
-    }
-
-    pub fn set_u32(&mut self, offset: usize, value: u32) {
-        self.bytes()[offset..offset + 4].copy_from_slice(&value.to_ne_bytes());
-    }
 }
 
 impl Drop for Low {
