@@ -182,7 +182,7 @@ run_long() {
 	# shellcheck disable=SC2016
 	(
 		[[ ! ${ENTRY_LOCK:-} ]] || exec {ENTRY_LOCK}>&-
-		exec setsid sh -c 'tail --pid="$1" -f /dev/null; kill -- "-$2"; sleep 10; kill -KILL -- "-$2"' \
+		exec setsid sh -c 'tail --pid="$1" -f /dev/null; kill -- "-$2"; sleep 10; kill -s KILL -- "-$2"' \
 			sh "$$" "$LONG_PID" </dev/null >/dev/null 2>&1
 	) &
 	watcher=$!
