@@ -83,6 +83,27 @@ need_disk() {
 		)"
 }
 
+# apt_settings: the host's way to the archive, as lines of apt's configuration. Mirrors that stand still
+# are in use: old lists are taken (scripts/archive says so). Signatures are checked in any case.
+apt_settings() {
+	local name value
+	echo 'Acquire::Check-Valid-Until "false"'
+	for name in Acquire::http::Proxy Acquire::https::Proxy Acquire::http::Proxy-Auto-Detect \
+		Acquire::Check-Date; do
+		value=$(apt-config shell v "$name" | sed -n "s/^v='\(.*\)'\$/\1/p")
+		[[ ! $value ]] || printf '%s "%s"\n' "$name" "$value"
+	done
+}
+
+# apt_source SUITE ADDRESS: the line of a sources.list.
+apt_source() {
+	local keyring
+	for keyring in /usr/share/keyrings/debian-archive-keyring.{gpg,pgp}; do
+		[[ ! -e $keyring ]] || break
+	done
+	printf 'deb [signed-by=%s] %s %s main\n' "$keyring" "${2%/}" "$1"
+}
+
 # entry_begin DIR: takes the lock of a cache entry. Returns 1 if the entry is there already,
 # otherwise makes an empty $ENTRY_TMP to be filled and handed to entry_commit. Should this process
 # be killed meanwhile, by whatever signal, a process of its own session removes $ENTRY_TMP: it waits
@@ -105,6 +126,7 @@ entry_begin() {
 		return 1
 	fi
 	"$TOP/scripts/remove-tree" "$dir".tmp.* "$dir".removing.*
+	ENTRY_DIR=$dir
 	ENTRY_TMP=$dir.tmp.$$
 	mkdir -- "$ENTRY_TMP"
 	remove_when_free "$dir.lock" "$ENTRY_LOCK" "$ENTRY_TMP"
@@ -204,4 +226,35 @@ stop_long() {
 		kill -KILL -- "-$LONG_PID" 2>/dev/null
 	fi
 	exit "$1"
+}
+
+# run_mmdebstrap LOG WHAT SUITE TARGET OPTION...: makes a root file system of a suite of Debian's, taken from
+# where the host's apt takes it (see scripts/mirror), with mmdebstrap's options. TARGET is a folder, or
+# /dev/null where hooks take what is wanted. Needs the lock of entry_begin. Dies if it can't be done.
+run_mmdebstrap() {
+	local log=$1 what=$2 suite=$3 target=$4 mirror scratch line options=() sources=()
+	shift 4
+	while read -r line; do
+		options+=("--aptopt=$line")
+	done < <(apt_settings)
+	mirror=$("$TOP/scripts/mirror")
+	[[ ! $mirror ]] || sources=("$(apt_source "$suite" "$mirror")")
+	# mmdebstrap works here. What it leaves when it is killed goes with the lock.
+	scratch=$(mktemp -d "${TMPDIR:-/var/tmp}/snd-aloop-rs.XXXXXX")
+	chmod 755 "$scratch"
+	remove_when_free "$ENTRY_DIR.lock" "$ENTRY_LOCK" "$scratch"
+	# By way of a tar archive, so that all files belong to the one who unpacks it, root or not.
+	# shellcheck disable=SC2016 # the inner shell's
+	if ! TMPDIR=$scratch run_long "$log" "$what from ${mirror:-the default mirror}" bash -c 'set -euo pipefail
+		target=$1
+		shift
+		[[ $target != /dev/null ]] || exec mmdebstrap "$@"
+		# Whoever writes must not be left alone with what comes behind the end of the archive.
+		mmdebstrap "$@" | { tar -x -C "$target" --no-same-owner --exclude="./dev/*" && cat >/dev/null; }' bash "$target" \
+		"${options[@]}" "$@" "$suite" "$([[ $target == /dev/null ]] && echo /dev/null || echo -)" "${sources[@]}"; then
+		progress_end failed
+		show_log_end "$log"
+		die "mmdebstrap could not do it (log: $log). If the mirror ${mirror:-} is not the right one, name another: MIRROR=address make ..."
+	fi
+	"$TOP/scripts/remove-tree" "$scratch"
 }
