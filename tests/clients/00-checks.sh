@@ -75,15 +75,15 @@ example similarly "alike: noise, silence, frames more or less, gain, order, end"
 
 tones() {
 	sox -n -r 48000 -c 1 -b 16 tone.wav synth 3 sine 480 vol 0.8 pad 1 1
-	"$CLIENTS/tone" tone.wav 0 480 -1.94 2.9
-	not "$CLIENTS/tone" tone.wav 0 481 -1.94 2.9
-	not "$CLIENTS/tone" tone.wav 0 480 -4 2.9
-	not "$CLIENTS/tone" tone.wav 0 480 -1.94 3.1
+	judge "$CLIENTS/tone" tone.wav 0 480 -1.94 2.9
+	not judge "$CLIENTS/tone" tone.wav 0 481 -1.94 2.9
+	not judge "$CLIENTS/tone" tone.wav 0 480 -4 2.9
+	not judge "$CLIENTS/tone" tone.wav 0 480 -1.94 3.1
 	sox -D tone.wav damaged.wav pad 500s@2.5
-	not "$CLIENTS/tone" damaged.wav 0 480 -1.94 2.9
+	not judge "$CLIENTS/tone" damaged.wav 0 480 -1.94 2.9
 	sox -n -r 48000 -c 1 -b 16 other.wav synth 3 sine 1000 vol 0.05 pad 1 1
 	sox -m -v 1 tone.wav -v 1 other.wav damaged.wav
-	not "$CLIENTS/tone" damaged.wav 0 480 -1.94 2.9
+	not judge "$CLIENTS/tone" damaged.wav 0 480 -1.94 2.9
 }
 example tones "tone: frequency, level, length, a gap, another tone"
 
@@ -91,10 +91,10 @@ mixes() {
 	converted audio.wav one.wav -- vol 0.45
 	converted audio.wav two.wav -- reverse vol 0.45
 	sox -D -m -v 1 one.wav -v 1 "|sox two.wav -p pad 20000s" recorded.wav
-	"$CLIENTS/minus" recorded.wav one.wav rest.wav
+	judge "$CLIENTS/minus" recorded.wav one.wav rest.wav
 	exact two.wav rest.wav
 	patch 300000
-	"$CLIENTS/minus" damaged.wav one.wav rest.wav
+	judge "$CLIENTS/minus" damaged.wav one.wav rest.wav
 	not exact two.wav rest.wav
 }
 example mixes "minus: a sum that is wrong in one sample"

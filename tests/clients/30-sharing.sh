@@ -15,7 +15,7 @@ two_sounds() {
 }
 # both_in RECORDING: first one.wav and, while it lasts, two.wav, added up to the bit.
 both_in() {
-	"$CLIENTS/minus" "$1" one.wav rest.wav
+	judge "$CLIENTS/minus" "$1" one.wav rest.wav
 	exact two.wav rest.wav
 }
 

@@ -108,8 +108,8 @@ speaker_test() {
 	speaker-test -D hw:Loopback,0,4 -c 2 -r 48000 -F S16_LE -t sine -f 480 -l 1
 	stop_recorder $! 1 4
 	# Each channel has its turn, at 80 % of full scale.
-	"$CLIENTS/tone" recorded.wav 0 480 -1.94 2.9
-	"$CLIENTS/tone" recorded.wav 1 480 -1.94 2.9
+	judge "$CLIENTS/tone" recorded.wav 0 480 -1.94 2.9
+	judge "$CLIENTS/tone" recorded.wav 1 480 -1.94 2.9
 }
 example speaker_test "speaker-test -t sine: left, then right"
 

@@ -23,6 +23,9 @@ only=" $* "
 mkfifo /tmp/never
 exec {never}<>/tmp/never
 nap() { read -rt "$1" -u "$never" || true; }
+mkfifo /tmp/judge.request /tmp/judge.reply
+setsid "$CLIENTS/judge" /tmp/judge.request /tmp/judge.reply </dev/null &
+disown
 echo "KTAP version 1"
 
 # --- the report
@@ -174,17 +177,27 @@ cget() { # CARD NAME DEVICE SUBDEVICE
 
 # --- what was heard
 
+# judge PROGRAM [ARGUMENT]...: runs one of the programs in Python that judge recordings
+judge() {
+	local reply status
+	printf '%s\0' "$PWD" "$@" >/tmp/judge.request
+	reply=$(</tmp/judge.reply)
+	status=${reply##*$'\n'}
+	reply=${reply%$'\n'*}
+	[[ ! $reply ]] || printf '%s\n' "${reply%$'\n'}"
+	return "$status"
+}
 # exact SOURCE RECORDING: silence, then every frame of the source, bit by bit, then silence.
 exact() {
 	local size
 	size=$(stat -c %s "$2") || fail "no recording $2"
 	((size > 44)) || fail "$2: nothing was recorded"
 	mend "$2"
-	"$WITH/compare-wav" "$1" "$2"
+	judge "$WITH/compare-wav" "$1" "$2"
 }
 alike() {
 	mend "${*: -1}"
-	"$CLIENTS/alike" "$@"
+	judge "$CLIENTS/alike" "$@"
 }
 # mend FILE: arecord that is ended just when a read has got nothing yet says "Interrupted system call", and
 # leaves the length in its file's header open. The frames are all there.
@@ -223,6 +236,6 @@ converted() {
 		shift
 	done
 	sox -D "$source" "${format[@]}" untrimmed.wav "${@:2}"
-	"$CLIENTS/trim" untrimmed.wav "$target"
+	judge "$CLIENTS/trim" untrimmed.wav "$target"
 	rm untrimmed.wav
 }
