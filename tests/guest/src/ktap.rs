@@ -167,6 +167,8 @@ pub struct Test {
     pub limit: Duration,
     /// The rule that names this behaviour as a defect of the C driver: it cannot pass there.
     pub c_defect: Option<&'static str>,
+    /// One of very many that are much the same.
+    pub one_of_many: bool,
     pub run: Box<dyn Fn(&Context) -> Outcome>,
 }
 
@@ -181,8 +183,16 @@ impl Test {
             name: name.into(),
             limit: Duration::from_secs(30),
             c_defect: None,
+            one_of_many: false,
             run: Box::new(run),
         }
+    }
+
+    /// Marks a test of a series: where there is little time, each Nth of them can be run alone.
+    #[must_use]
+    pub fn one_of_many(mut self) -> Self {
+        self.one_of_many = true;
+        self
     }
 
     /// Marks a test that the C driver fails because of a documented defect.

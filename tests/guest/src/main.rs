@@ -44,7 +44,7 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
                  (default: a number that they print)
   --minutes N    how long each ramp of `soak` lasts, in the guest's time (default: 60)
   --step N       where `faults` makes cards and loads the module, only each Nth allocation fails
-                 (default: 1; `--seed` says which)
+                 (`--seed` says which); of the formats and rates of `data`, each Nth (default: 1)
   --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
   --help         print this text
@@ -142,10 +142,16 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
         [] => true,
         groups => groups.iter().any(|g| g == t.group),
     };
+    let mut many = 0;
+    let mut is_due = |t: &ktap::Test| {
+        many += u32::from(t.one_of_many);
+        !t.one_of_many || (many - 1) % options.step == 0
+    };
     let chosen: Vec<ktap::Test> = all
         .into_iter()
         .filter(|t| !options.skipped.iter().any(|g| g == t.group))
         .filter(|t| in_group(t) && options.filter.as_ref().is_none_or(|f| t.name.contains(f)))
+        .filter(|t| is_due(t))
         .collect();
     if chosen.is_empty() {
         return Err("no test has that name".into());

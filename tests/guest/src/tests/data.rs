@@ -38,9 +38,10 @@ pub fn tests() -> Vec<Test> {
                 "3.3 {} with {channels} channels at {rate} Hz is exact in all access modes",
                 format.name
             );
-            tests.push(Test::new("data", name, move |ctx| {
+            let test = Test::new("data", name, move |ctx| {
                 at_once(ctx, format, rate, channels)
-            }));
+            });
+            tests.push(test.one_of_many());
         }
     }
     for (number, rate) in RATES.into_iter().enumerate() {
@@ -55,9 +56,10 @@ pub fn tests() -> Vec<Test> {
                 "3.4 {rate} Hz with {channels} channels of {} is exact in all access modes",
                 format.name
             );
-            tests.push(Test::new("data", name, move |ctx| {
+            let test = Test::new("data", name, move |ctx| {
                 at_once(ctx, format, rate, channels)
-            }));
+            });
+            tests.push(test.one_of_many());
         }
     }
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("data", name, run);

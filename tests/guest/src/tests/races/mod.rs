@@ -33,7 +33,7 @@ use crate::random::Random;
 use crate::tests::cable_works;
 
 /// How long each race runs.
-const RACE: Duration = Duration::from_secs(3);
+const RACE: Duration = Duration::from_secs(2);
 
 /// How many calls at least have to come to their ends during one of another thread.
 const MEETINGS: u64 = 100;

@@ -30,7 +30,7 @@ use crate::random::Random;
 use crate::turns::Alarm;
 
 /// How long two calls are made to meet, round after round.
-const LENGTH: Duration = Duration::from_secs(2);
+const LENGTH: Duration = Duration::from_secs(1);
 
 /// How often they have to meet, and how much longer that may take.
 const MEETINGS: u64 = 20;
