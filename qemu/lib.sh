@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# What a guest is, by its architecture. Source it after scripts/lib.sh.
+# What a guest is, by its architecture, and how its time is measured. Source it after scripts/lib.sh.
 # Architectures have Debian's names: amd64, arm64.
 
 # guest_arch KERNEL: what the kernel in this folder runs on. A tree of scripts/kernel-tree says it in
@@ -63,4 +63,29 @@ panic_guest() {
 		printf c 1<>"$2/serial.in"
 		;;
 	esac
+}
+
+# time_out SECONDS PROCESS: returns when what PROCESS has become has had that long. What its threads waited
+# for a processor of a busy host (the one that waited longest) doesn't count.
+time_out() {
+	local begun=$SECONDS process child file waited longest
+	while kill -0 "$$" 2>/dev/null; do
+		# bwrap is the parent, and has one child at each step.
+		process=$2
+		while :; do
+			# The line has no end, which read tells by its status.
+			child=''
+			read -r child _ 2>/dev/null <"/proc/$process/task/$process/children" || true
+			[[ $child ]] || break
+			process=$child
+		done
+		longest=0
+		for file in "/proc/$process/task"/*/schedstat; do
+			# In nanoseconds: it ran, it waited.
+			read -r _ waited _ <"$file" || waited=0
+			((waited <= longest)) || longest=$waited
+		done
+		((SECONDS - begun - longest / 1000000000 < $1)) || return 0
+		sleep 1
+	done
 }
