@@ -143,7 +143,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
         groups => groups.iter().any(|g| g == t.group),
     };
     let mut many = 0;
-    let mut is_due = |t: &ktap::Test| {
+    let is_due = |t: &ktap::Test| {
         many += u32::from(t.one_of_many);
         !t.one_of_many || (many - 1) % options.step == 0
     };
@@ -151,7 +151,7 @@ fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
         .into_iter()
         .filter(|t| !options.skipped.iter().any(|g| g == t.group))
         .filter(|t| in_group(t) && options.filter.as_ref().is_none_or(|f| t.name.contains(f)))
-        .filter(|t| is_due(t))
+        .filter(is_due)
         .collect();
     if chosen.is_empty() {
         return Err("no test has that name".into());
