@@ -290,6 +290,34 @@ void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream)
 }
 
 /*
+ * Stops the stream, and those that are linked with it. The core refuses that if one of these has no
+ * parameters (OPEN, after HW_FREE or a HW_PARAMS that failed). Then this stream is stopped alone, as the core
+ * does at the end of a drain: snd_pcm_drain_done(), which is not exported. The stream lock is held, and may
+ * be released and taken again meanwhile. Afterwards the stream does not run.
+ */
+void rust_helper_snd_pcm_stop_surely(struct snd_pcm_substream *substream, snd_pcm_state_t state);
+void rust_helper_snd_pcm_stop_surely(struct snd_pcm_substream *substream, snd_pcm_state_t state)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+
+	if (snd_pcm_stop(substream, state) >= 0 || !snd_pcm_running(substream))
+		return;
+	runtime->trigger_master = NULL;
+	substream->ops->trigger(substream, SNDRV_PCM_TRIGGER_STOP);
+	runtime->stop_operating = true;
+	if (!runtime->trigger_tstamp_latched)
+		snd_pcm_gettime(runtime, &runtime->trigger_tstamp);
+	__snd_pcm_set_state(runtime, state);
+#if IS_ENABLED(CONFIG_SND_PCM_TIMER)
+	if (substream->timer)
+		snd_timer_notify(substream->timer, SNDRV_TIMER_EVENT_MSTOP,
+				 &runtime->trigger_tstamp);
+#endif
+	wake_up(&runtime->sleep);
+	wake_up(&runtime->tsleep);
+}
+
+/*
  * Brings the stream into a state in which the core leaves its buffer alone: neither running nor to be
  * started, nor to go on after a pause. @freed: HW_PARAMS must come before any use; a RESET of linked
  * streams, which needs no state, fills in no silence either.
@@ -302,9 +330,10 @@ void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool free
 
 	snd_pcm_stream_lock_irqsave(substream, flags);
 	if (snd_pcm_running(substream))
-		snd_pcm_stop(substream, SNDRV_PCM_STATE_SETUP);
-	else if (runtime->state == SNDRV_PCM_STATE_PREPARED ||
-		 runtime->state == SNDRV_PCM_STATE_PAUSED)
+		rust_helper_snd_pcm_stop_surely(substream, SNDRV_PCM_STATE_SETUP);
+	/* The lock may have been released meanwhile. */
+	if (runtime->state == SNDRV_PCM_STATE_PREPARED ||
+	    runtime->state == SNDRV_PCM_STATE_PAUSED)
 		__snd_pcm_set_state(runtime, SNDRV_PCM_STATE_SETUP);
 	if (freed)
 		runtime->silence_size = 0;

@@ -29,6 +29,8 @@
 //! - What comes earlier is seen by the core, or stopped; what comes later finds nothing to start. It
 //!   would not do to refuse a START meanwhile: a DRAIN goes on as if the stream ran, and nothing would
 //!   ever end it.
+//! - Where the core refuses to stop a group of linked substreams, because one of them has no parameters,
+//!   the stream is stopped alone. What it would touch is about to be freed.
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` empties their ports.
 //!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)

@@ -399,8 +399,8 @@ pub enum StopState {
     /// As after an xrun.
     Xrun,
     /// For a capture: no more will come, and a reader that waits gets what there is. A playback in this
-    /// state would count as running, and a stop concerns all linked substreams alike: if one of them is a
-    /// playback, this is [`StopState::Setup`].
+    /// state would count as running, and a stop concerns all linked substreams alike (unless one of them
+    /// has no parameters): if one of them is a playback, this is [`StopState::Setup`].
     Draining,
 }
 
@@ -424,8 +424,7 @@ pub(crate) unsafe fn stop_locked(substream: *mut bindings::snd_pcm_substream, st
     };
     // SAFETY: By the caller's promise.
     if unsafe { bindings::snd_pcm_running(substream) } {
-        // The error is that of a driver's `trigger`, which the core passes over in a stop too.
         // SAFETY: By the caller's promise.
-        let _ = unsafe { bindings::snd_pcm_stop(substream, state) };
+        unsafe { bindings::snd_pcm_stop_surely(substream, state) };
     }
 }

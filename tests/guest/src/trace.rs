@@ -87,23 +87,65 @@ impl Drop for Trace {
     }
 }
 
-/// Probes at the return of a function of the kernel, each of which holds it up for some microseconds: by
-/// taking down who has called it.
-pub struct Probes(usize);
+/// Probes at one place of the kernel, each of which holds up who comes there for some microseconds: by taking
+/// down who has called it.
+pub struct Probes {
+    count: usize,
+    /// What is written to hold up those who come: all, or the first one alone.
+    trigger: &'static str,
+}
 
 impl Probes {
+    /// At the return of `function`, whoever comes.
     pub fn that_linger(function: &str, count: usize) -> Result<Self, Fail> {
+        let probes = Self::at(&format!("r:aloop/lingersN {function}"), count, "stacktrace")?;
+        probes.arm()?;
+        Ok(probes)
+    }
+
+    /// Where a function of the card's driver begins, which is told by a part of its symbol: one call after
+    /// each [`Probes::arm`].
+    pub fn that_hold_up_one(ctx: &Context, function: &str, count: usize) -> Result<Self, Fail> {
+        let symbols = fs::read_to_string("/proc/kallsyms")?;
+        let ours: Vec<&str> = symbols
+            .lines()
+            .filter(|line| line.ends_with(&format!("[{}]", ctx.module)))
+            .filter_map(|line| line.split_whitespace().nth(2))
+            // What the compiler and objtool have made of a function has names of its own.
+            .filter(|symbol| symbol.contains(function))
+            .filter(|symbol| !symbol.starts_with("__pfx_") && !symbol.contains('.'))
+            .collect();
+        let [symbol] = ours[..] else {
+            return Err(Fail::Wrong(format!(
+                "not one function {function} of {}, but {ours:?}",
+                ctx.module
+            )));
+        };
+        let place = format!("p:aloop/lingersN {}:{symbol}", ctx.module);
+        Self::at(&place, count, "stacktrace:1")
+    }
+
+    fn at(place: &str, count: usize, trigger: &'static str) -> Result<Self, Fail> {
         mount();
-        let mut probes = Probes(0);
+        let mut probes = Probes { count: 0, trigger };
         for number in 0..count {
-            Self::write(&format!("r:aloop/lingers{number} {function}"))?;
-            probes.0 = number + 1;
-            set(
-                &format!("events/aloop/lingers{number}/trigger"),
-                "stacktrace",
-            )?;
+            Self::write(&place.replacen("lingersN", &format!("lingers{number}"), 1))?;
+            probes.count = number + 1;
         }
         Ok(probes)
+    }
+
+    /// From now on they hold up those who come.
+    pub fn arm(&self) -> Result<(), Fail> {
+        for number in 0..self.count {
+            let file = format!("events/aloop/lingers{number}/trigger");
+            if self.trigger != "stacktrace" {
+                // One that has done its work is still there.
+                let _ = set(&file, "!stacktrace");
+            }
+            set(&file, self.trigger)?;
+        }
+        Ok(())
     }
 
     /// Adds a line to the probes there are.
@@ -119,7 +161,7 @@ impl Probes {
 
 impl Drop for Probes {
     fn drop(&mut self) {
-        for number in 0..self.0 {
+        for number in 0..self.count {
             let _ = set(
                 &format!("events/aloop/lingers{number}/trigger"),
                 "!stacktrace",

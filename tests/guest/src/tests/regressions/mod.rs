@@ -10,6 +10,7 @@
 mod callbacks;
 mod ends;
 mod layout;
+mod refusals;
 mod stops;
 mod timers;
 
@@ -41,6 +42,7 @@ pub fn tests() -> Vec<Test> {
         callbacks::tests(),
         ends::tests(),
         layout::tests(),
+        refusals::tests(),
         stops::tests(),
         timers::tests(),
     ]
