@@ -208,6 +208,12 @@ impl<T: Ops> Glue<T> {
     /// Called only by the core, with a substream that has a fresh runtime and belongs to a device
     /// whose `private_data` is a `KBox<Private<T>>`.
     unsafe extern "C" fn open(substream: *mut bindings::snd_pcm_substream) -> c_int {
+        const {
+            assert!(
+                T::HARDWARE.is_usable(),
+                "HARDWARE has a range that is empty or begins with 0"
+            );
+        }
         from_result(|| {
             // SAFETY: The core copied the pointer from the device's, which outlives its substreams.
             let private =

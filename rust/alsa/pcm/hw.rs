@@ -176,7 +176,9 @@ impl Info {
     }
 }
 
-/// The hardware description: the widest limits of a stream.
+/// The hardware description: the widest limits of a stream. Ranges that are empty, or begin with 0, do not
+/// compile where they become [`Ops::HARDWARE`](super::Ops::HARDWARE): the core divides by what a stream is
+/// set to.
 ///
 /// C: `struct snd_pcm_hardware`.
 pub struct Hardware {
@@ -197,6 +199,24 @@ pub struct Hardware {
 }
 
 impl Hardware {
+    /// Whether the core can work with it: it divides by what a stream is set to.
+    pub(crate) const fn is_usable(&self) -> bool {
+        self.formats.bits() != 0
+            && 0 < *self.rates.start()
+            && *self.rates.start() <= *self.rates.end()
+            && 0 < *self.channels.start()
+            && *self.channels.start() <= *self.channels.end()
+            && 0 < *self.period_bytes.start()
+            && *self.period_bytes.start() <= *self.period_bytes.end()
+            && 0 < *self.periods.start()
+            && *self.periods.start() <= *self.periods.end()
+            && self
+                .period_bytes
+                .start()
+                .saturating_mul(*self.periods.start() as usize)
+                <= self.buffer_bytes_max
+    }
+
     /// The same as the core wants it.
     pub(crate) fn to_raw(&self) -> bindings::snd_pcm_hardware {
         bindings::snd_pcm_hardware {
