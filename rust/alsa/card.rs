@@ -159,6 +159,9 @@ impl Drop for UnregisteredCard {
 /// Dropped, it disappears at once for those that have it open (their calls return `ENODEV`), and is
 /// freed when the last of them has closed it; the drop waits for that, and so may sleep for long.
 ///
+/// As with the registrations of the `kernel` crate, the module that made it has to drop it: who forgets it
+/// (`core::mem::forget()`) leaves a card behind whose callbacks go with the module.
+///
 /// C: `snd_card_free()`.
 ///
 /// # Invariants
@@ -180,8 +183,9 @@ impl Drop for Registration {
 
 /// The number of the card whose identifier is `id`; `None` if there is none. May sleep.
 pub fn find(id: &[u8]) -> Option<i32> {
-    // SAFETY: The variable is set when the module `snd` is loaded, and does not change.
-    let limit = unsafe { bindings::snd_ecards_limit };
+    // SAFETY: The variable is always there, and aligned. It is set when the module `snd` is loaded; should
+    // somebody write it nevertheless, it is read once, and any value will do.
+    let limit = unsafe { (&raw const bindings::snd_ecards_limit).read_volatile() };
     (0..limit).find(|&number| {
         // SAFETY: Any number may be asked for.
         let card = NonNull::new(unsafe { bindings::snd_card_ref(number) });
