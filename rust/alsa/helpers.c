@@ -308,11 +308,9 @@ void rust_helper_snd_pcm_stop_surely(struct snd_pcm_substream *substream, snd_pc
 	if (!runtime->trigger_tstamp_latched)
 		snd_pcm_gettime(runtime, &runtime->trigger_tstamp);
 	__snd_pcm_set_state(runtime, state);
-#if IS_ENABLED(CONFIG_SND_PCM_TIMER)
 	if (substream->timer)
 		snd_timer_notify(substream->timer, SNDRV_TIMER_EVENT_MSTOP,
 				 &runtime->trigger_tstamp);
-#endif
 	wake_up(&runtime->sleep);
 	wake_up(&runtime->tsleep);
 }

@@ -3,7 +3,8 @@
 //! What the core refuses, and has to happen all the same.
 //!
 //! `snd_pcm_stop()` stops nobody if one of the linked substreams has no parameters. A stream that is started
-//! by a DRAIN when HW_PARAMS has just found it not running would then run on in a ring that is freed. Three things have to meet for that, in a certain order; a probe holds up the first one meanwhile.
+//! by a DRAIN when HW_PARAMS has just found it not running would then run on in a ring that is freed. Three
+//! things have to meet for that, in a certain order; a probe holds up the first one meanwhile.
 
 use super::Meeting;
 use super::MEETINGS;
