@@ -289,6 +289,8 @@ impl Pcm {
         Ok(())
     }
 
+    /// Maps the ring, with all its pages at once: once the card is gone, the kernel has a signal (`SIGBUS`)
+    /// for whoever touches one for the first time, which no caller could turn into an error.
     fn map_ring(&self, bytes: usize) -> Result<Map, Errno> {
         let bytes = bytes.next_multiple_of(4096);
         // SAFETY: A new mapping of our own descriptor.
@@ -297,7 +299,7 @@ impl Pcm {
                 std::ptr::null_mut(),
                 bytes,
                 libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
+                libc::MAP_SHARED | libc::MAP_POPULATE,
                 self.fd.as_raw_fd(),
                 0,
             )
@@ -308,10 +310,14 @@ impl Pcm {
                 code: io::Error::last_os_error().raw_os_error().unwrap_or(0),
             });
         }
-        Ok(Map {
+        let map = Map {
             addr: addr.cast(),
             bytes,
-        })
+        };
+        // That a page is missing, `mmap` doesn't tell. The card's calls are refused before its pages are.
+        let mut version = 0;
+        self.call("mmap", k::PVERSION, &mut version)?;
+        Ok(map)
     }
 
     pub fn config(&self) -> &Config {
