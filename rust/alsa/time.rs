@@ -70,14 +70,20 @@ impl Ktime {
         Self(real.max(0)).to_timespec()
     }
 
-    /// The present by `CLOCK_MONOTONIC_RAW`. Any context.
+    /// The same point by `CLOCK_MONOTONIC_RAW`. Any context.
     ///
-    /// C: `ktime_get_raw_ts64()`.
-    pub(crate) fn raw_timespec() -> bindings::timespec64 {
-        let mut time = pin_init::zeroed();
-        // SAFETY: `time` may be written. For the context, as in `now()`.
-        unsafe { bindings::ktime_get_raw_ts64(&mut time) };
-        time
+    /// Both clocks are read now, at one moment, and taken to go alike since: they differ by less than a
+    /// microsecond for each millisecond that the point lies back.
+    ///
+    /// C: `ktime_get_snapshot_id()`.
+    pub(crate) fn to_raw_timespec(self) -> bindings::timespec64 {
+        const MONOTONIC: bindings::clockid_t = bindings::CLOCK_MONOTONIC as bindings::clockid_t;
+        let mut now: bindings::system_time_snapshot = pin_init::zeroed();
+        // SAFETY: `now` may be written. For the context, as in `now()`.
+        unsafe { bindings::ktime_get_snapshot_id(MONOTONIC, &mut now) };
+        let ago = now.systime.saturating_sub(self.0);
+        // Both are left zero if the clocks can't be read.
+        Self(now.monoraw.saturating_sub(ago).max(0)).to_timespec()
     }
 }
 
@@ -93,6 +99,19 @@ mod tests {
         for ns in [i64::MAX as u64 + 1, u64::MAX] {
             assert!(Ktime::from_nanos(ns) == Ktime::from_nanos(i64::MAX as u64));
         }
+    }
+
+    #[test]
+    fn raw_is_of_the_same_point() {
+        const SECOND: i64 = 1_000_000_000;
+        let nanos = |time: crate::bindings::timespec64| time.tv_sec * SECOND + time.tv_nsec as i64;
+        let now = Ktime::now();
+        let raw = nanos(now.to_raw_timespec());
+        // A millisecond before; the clocks drift by less than a thousandth meanwhile.
+        let before = nanos(Ktime::from_nanos(now.as_nanos() - 1_000_000).to_raw_timespec());
+        assert!((998_000..=1_002_000).contains(&(raw - before)));
+        // Of the very moment at which the clocks are read, it is that.
+        assert!(raw > 0);
     }
 
     #[test]

@@ -138,18 +138,17 @@ impl Substream {
         }
     }
 
-    /// A time in the clock that the application wants timestamps in; `None` if that is
-    /// `CLOCK_MONOTONIC_RAW`, which is no function of it.
+    /// A time in the clock that the application wants timestamps in.
     ///
     /// C: `snd_pcm_gettime()`, for another time than the present.
-    pub(crate) fn timestamp(&self, time: Ktime) -> Option<bindings::timespec64> {
+    pub(crate) fn timestamp(&self, time: Ktime) -> bindings::timespec64 {
         // SAFETY: The runtime is valid. `SNDRV_PCM_IOCTL_TTSTAMP` may change the field at any time: it is
         // a number, and read once.
         let clock = unsafe { (&raw const (*self.runtime()).tstamp_type).read_volatile() };
-        match u32::try_from(clock).ok()? {
-            bindings::SNDRV_PCM_TSTAMP_TYPE_MONOTONIC => Some(time.to_timespec()),
-            bindings::SNDRV_PCM_TSTAMP_TYPE_MONOTONIC_RAW => None,
-            _ => Some(time.to_real_timespec()),
+        match u32::try_from(clock) {
+            Ok(bindings::SNDRV_PCM_TSTAMP_TYPE_MONOTONIC) => time.to_timespec(),
+            Ok(bindings::SNDRV_PCM_TSTAMP_TYPE_MONOTONIC_RAW) => time.to_raw_timespec(),
+            _ => time.to_real_timespec(),
         }
     }
 }

@@ -45,7 +45,7 @@ impl<T: Ops> Glue<T> {
     ///
     /// The stream lock must be held.
     pub(super) unsafe fn latch_time(triggering: &Triggering<'_>, runs: bool) {
-        let time = triggering.timestamp(triggering.time()).filter(|_| runs);
+        let time = runs.then(|| triggering.timestamp(triggering.time()));
         // SAFETY: The runtime is valid, and the stream lock protects the fields.
         unsafe {
             let runtime = triggering.runtime();
@@ -146,19 +146,12 @@ impl<T: Ops> Glue<T> {
         // SAFETY: The core passed a valid configuration.
         let clock = AudioClock::from_raw(unsafe { (*config).type_requested() });
 
-        let time = clock.and_then(|clock| {
-            let time = T::audio_time(&open.data, &querying, clock)?;
-            // A time that is not the very one at which the clock was read will not do for each.
-            let stamp = this
-                .timestamp(time.system)
-                .or_else(|| (clock != AudioClock::LinkSynchronized).then(Ktime::raw_timespec))?;
-            Some((clock, stamp, time))
-        });
+        let time = clock.and_then(|clock| Some((clock, T::audio_time(&open.data, &querying, clock)?)));
         // SAFETY: The core passed a valid report, and times that may be written.
         unsafe {
             match time {
-                Some((clock, stamp, time)) => {
-                    *system = stamp;
+                Some((clock, time)) => {
+                    *system = this.timestamp(time.system);
                     *audio = Ktime::from_nanos(time.audio).to_timespec();
                     (*report).set_actual_type(clock.to_raw());
                     (*report).set_accuracy_report(1);

@@ -200,32 +200,25 @@ fn clocks(ctx: &Context, dir: Dir) -> Outcome {
         let pcm = prepared(ctx, CABLE, dir, &cfg)?;
         pcm.stamp_by(clock)?;
         pcm.start()?;
-        let exact = clock != Clock::MonotonicRaw;
-        let first = pcm.stamp(Kind::Link)?;
         for _ in 0..50 {
             poll(&mut [], 3);
-            let s = pcm.stamp(Kind::Link)?;
-            check_eq!(format!("{clock:?}: LINK"), s.actual, Kind::Link as u32);
-            within_frame("LINK", &s, cfg.rate)?;
-            if exact {
+            for kind in [Kind::Link, Kind::LinkSynchronized] {
+                let s = pcm.stamp(kind)?;
+                check_eq!(format!("{clock:?}: {kind:?}"), s.actual, kind as u32);
+                within_frame(&format!("{kind:?}"), &s, cfg.rate)?;
+                // Nobody corrects the guest's clocks: the two go alike but for what their scales round.
                 let since = s.system - s.trigger;
-                check_eq!(format!("{clock:?}: time since the start"), s.audio, since);
-            } else {
-                // Another clock, read a moment later.
-                let apart = (s.system - s.audio) - (first.system - first.audio);
+                let apart = (s.audio - since).abs();
+                let most = match clock {
+                    Clock::MonotonicRaw => since / 1_000_000 + 2,
+                    _ => 0,
+                };
                 check!(
-                    apart.abs() < 100_000_000,
-                    "{clock:?}: {apart} ns apart from the first"
+                    apart <= most,
+                    "{clock:?}, {kind:?}: audio time {}, {since} ns after the start",
+                    s.audio
                 );
             }
-            let s = pcm.stamp(Kind::LinkSynchronized)?;
-            let want = if exact {
-                Kind::LinkSynchronized
-            } else {
-                // Not read at the same moment: not claimed.
-                Kind::Default
-            };
-            check_eq!(format!("{clock:?}: SYNCHRONIZED"), s.actual, want as u32);
         }
     }
     Ok(())
