@@ -433,7 +433,7 @@ impl State {
         ports: &PortTable<'_, 2>,
         now: Ktime,
     ) -> Option<Report> {
-        self.update(ports, now);
+        let asked_at = self.update_if_due(direction, ports, now);
         let phase = self.phase();
         let end = self.end_mut(direction);
         let lost_rings = end.lost_rings();
@@ -446,7 +446,7 @@ impl State {
         }
         let before = end.reported;
         end.reported = end.position;
-        end.asked_at = now.as_nanos();
+        end.asked_at = asked_at;
         end.phase = phase;
         end.held = None;
         if played_out {
@@ -459,10 +459,8 @@ impl State {
             if end.is_behind() {
                 wakeup::take_next_step(&port?, end.setup.as_ref()?, now);
             }
-            // A remainder of a 32-bit number.
-            let position = end.reported.checked_rem(frames).unwrap_or(0) as u32;
             return Some(Report {
-                frames: position,
+                frames: end.setup.as_ref()?.ring_position(end.reported),
                 lost_rings: u64::from(frames == 1 && end.reported > before),
             });
         }

@@ -15,7 +15,14 @@ use alsa::{
     },
     time::Ktime, //
 };
+use core::cmp::min;
 use kernel::prelude::*;
+
+const NSEC_PER_SEC: u64 = 1_000_000_000;
+
+/// How long a position stands still, at rates at which more than a frame goes by meanwhile, in
+/// nanoseconds: see [`Setup::step`].
+const STEP: u64 = 10_000;
 
 /// Whether an end takes part in the movement of frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +48,14 @@ pub(crate) enum Activity {
 pub(crate) struct Setup {
     pub(crate) params: Params,
     pub(super) geometry: Geometry,
+    /// The time from one move of the cable that a question for the position makes to the next, in
+    /// nanoseconds.
+    ///
+    /// A program may read, or write, until there is nothing left. Above 100 kHz there are some frames more
+    /// whenever it asks, and it would never end: so positions move in steps of ten microseconds, which are
+    /// more than such a call takes, but not so long that half of a ring goes by. At rates up to
+    /// that it is a frame at most: there is no step.
+    pub(super) step: u64,
 }
 
 impl Setup {
@@ -56,10 +71,15 @@ impl Setup {
             params.format.sample_bytes(),
             params.interleaved,
         );
-        Ok(Self {
+        let mut setup = Self {
             geometry: geometry.ok_or(EINVAL)?,
             params,
-        })
+            step: 0,
+        };
+        if u64::from(params.rate).saturating_mul(STEP) > NSEC_PER_SEC {
+            setup.step = min(STEP, setup.ring_lasts() / 2);
+        }
+        Ok(setup)
     }
 
     /// The number of bytes of the ring.
@@ -67,10 +87,17 @@ impl Setup {
         self.geometry.bytes()
     }
 
+    /// What a position, counted since PREPARE, is in the ring, in frames.
+    pub(super) fn ring_position(&self, position: u64) -> u32 {
+        let frames = u64::from(self.geometry.frames());
+        // A remainder of a 32-bit number.
+        position.checked_rem(frames).unwrap_or(0) as u32
+    }
+
     /// How long it takes once round the ring, in nanoseconds.
     pub(super) fn ring_lasts(&self) -> u64 {
         u64::from(self.geometry.frames())
-            .saturating_mul(1_000_000_000)
+            .saturating_mul(NSEC_PER_SEC)
             .checked_div(self.params.rate.into())
             .unwrap_or(0)
     }
@@ -124,7 +151,7 @@ pub(crate) struct End {
     pub(super) deferred: Option<u64>,
     /// The position that the core was last told.
     pub(super) reported: u64,
-    /// When that was, in nanoseconds.
+    /// When it was there, in nanoseconds.
     pub(super) asked_at: u64,
     /// How much of the next frame had gone by then.
     pub(super) phase: Phase,
@@ -196,11 +223,8 @@ impl End {
 
     /// The position in the ring, in frames.
     pub(crate) fn ring_position(&self) -> u32 {
-        self.setup.map_or(0, |setup| {
-            let frames = u64::from(setup.geometry.frames());
-            // A remainder of a 32-bit number.
-            self.position.checked_rem(frames).unwrap_or(0) as u32
-        })
+        self.setup
+            .map_or(0, |setup| setup.ring_position(self.position))
     }
 
     /// How many whole rings have gone by since the core was last told the position.

@@ -18,6 +18,7 @@ use crate::ring::{
 use alsa::{
     pcm::{
         self,
+        Direction,
         Port,
         PortTable, //
     },
@@ -31,6 +32,33 @@ impl State {
         if let Time::Clock(clock) = &mut self.time {
             let frames = clock.advance(now.as_nanos());
             self.advance(ports, frames);
+        }
+    }
+
+    /// Moves the cable to the present because the position of an end is asked for, unless it has been moved just
+    /// now (see [`Setup::step`]). Returns the time at which it is where it then is, in nanoseconds.
+    pub(super) fn update_if_due(
+        &mut self,
+        direction: Direction,
+        ports: &PortTable<'_, 2>,
+        now: Ktime,
+    ) -> u64 {
+        let step = self.end(direction).setup.map_or(0, |setup| setup.step);
+        let now_ns = now.as_nanos();
+        match self.moved_at() {
+            Some(moved_at) if now_ns < moved_at.saturating_add(step) => moved_at,
+            _ => {
+                self.update(ports, now);
+                self.moved_at().unwrap_or(now_ns)
+            }
+        }
+    }
+
+    /// When a cable that runs by the system's clock was last moved, in nanoseconds.
+    fn moved_at(&self) -> Option<u64> {
+        match &self.time {
+            Time::Clock(clock) => Some(clock.time_of(0)),
+            _ => None,
         }
     }
 

@@ -99,6 +99,20 @@ impl Config {
         self.format.bytes * self.channels
     }
 
+    /// How old a position may be that somebody is told, in nanoseconds: above 100 kHz, where more than a frame
+    /// goes by in that time, positions move in such steps.
+    pub fn step_ns(&self) -> i64 {
+        match self.rate {
+            ..=100_000 => 0,
+            _ => 10_000,
+        }
+    }
+
+    /// How many frames may go by meanwhile, at the fastest rate shift.
+    pub fn step_frames(&self) -> u64 {
+        (self.step_ns() as u64 * u64::from(self.rate) * 10 / 8).div_ceil(1_000_000_000)
+    }
+
     /// How long the ring lasts, in nanoseconds.
     pub fn ring_ns(&self) -> i64 {
         self.buffer() as i64 * 1_000_000_000 / i64::from(self.rate)

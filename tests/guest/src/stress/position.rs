@@ -107,7 +107,8 @@ impl Stream {
             self.actor.fail(Wrong::Position, &text);
         } else if !self.odd_clock() {
             // The fastest rate shift, and a frame that had begun at each end.
-            let most = i128::from(now - since) * i128::from(cfg.rate) * 10 / 8 / 1_000_000_000 + 2;
+            let time = now - since + cfg.step_ns();
+            let most = i128::from(time) * i128::from(cfg.rate) * 10 / 8 / 1_000_000_000 + 2;
             if i128::from(hw - last) > most {
                 let text = format!(
                     "the position went from {last} to {hw} in {} us at most, in which {most} frames \
@@ -149,7 +150,7 @@ impl Stream {
             .and_then(|pcm| pcm.cfg)
             .map_or(0, |cfg| cfg.ring_ns());
         if !self.stops && last.is_none_or(|(_, since)| now_ns() - since > ring * 3 / 4) {
-            self.overtaken = hw;
+            self.overtaken = hw + self.step_frames();
             let at = last.map_or(0, |last| last.0);
             if let Some(ear) = &mut self.ear {
                 ear.skip();
@@ -158,11 +159,19 @@ impl Stream {
         }
         // While it is paused or suspended, the core tells a position that it asked for earlier.
         let runs = self.known() == Model::Running;
+        let step = self.step_frames();
         if let (true, Some(ear)) = (runs, &mut self.ear) {
-            ear.raise_floor(hw, floor);
-            ear.end_gap(hw);
+            // It may be a step further.
+            ear.raise_floor(hw + step, floor);
+            ear.end_gap(hw + step);
         }
         Some(hw)
+    }
+
+    /// How many frames further on it may be than it says.
+    pub fn step_frames(&self) -> u64 {
+        let cfg = self.pcm.as_ref().and_then(|pcm| pcm.cfg);
+        cfg.map_or(0, |cfg| cfg.step_frames())
     }
 
     /// A recorder may stop moving for a while, where it is or later.

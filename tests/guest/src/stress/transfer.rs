@@ -156,6 +156,7 @@ impl Stream {
         // What the ring has overtaken meanwhile is not what was to be read.
         let intact = match self.sync() {
             Some(position) => {
+                let position = position + self.step_frames();
                 position.saturating_sub(from) <= cfg.buffer() as u64 && from >= self.overtaken
             }
             None => false,

@@ -63,6 +63,12 @@ pub fn tests() -> Vec<Test> {
             );
         }
     }
+    for rate in [48000, 96000, 176_400, 192_000, 384_000, 768_000] {
+        tests.push(test(
+            format!("8.2 reads and writes until there is nothing left end, {rate} Hz"),
+            Box::new(move |ctx| until_nothing_is_left(ctx, rate)),
+        ));
+    }
     for rate in [48000, 44100, 11025, 8000, 768_000] {
         tests.push(
             test(
@@ -186,6 +192,42 @@ fn steps(ctx: &Context, dir: Dir) -> Outcome {
         "HWSYNC and DELAY: a step of {} frames",
         by_delay.0
     );
+    Ok(())
+}
+
+/// Takes all there is, again and again, until there is no more. In the time that it takes, the stream goes on.
+fn until_nothing_is_left(ctx: &Context, rate: u32) -> Outcome {
+    for access in [Access::RwInterleaved, Access::MmapInterleaved] {
+        for dir in Dir::BOTH {
+            let cfg = Config {
+                access,
+                rate,
+                period: rate / 100,
+                ..USUAL
+            };
+            let mut pcm = running(ctx, dir, &cfg)?;
+            let silence = cfg.silence(cfg.buffer());
+            let mut heard = cfg.nothing();
+            let mut most = 0;
+            for _ in 0..20 {
+                poll(&mut [], 10);
+                let mut calls = 0;
+                loop {
+                    calls += 1;
+                    let moved = match dir {
+                        Dir::Capture => pcm.read(&mut heard, cfg.buffer())?,
+                        Dir::Playback => pcm.write(&silence, 0, cfg.buffer())?,
+                    };
+                    if moved == 0 {
+                        break;
+                    }
+                    check!(calls < 16, "{access:?} {dir:?}: {calls} calls, and no end");
+                }
+                most = most.max(calls);
+            }
+            note(&format!("{access:?} {dir:?}: {most} calls at most"));
+        }
+    }
     Ok(())
 }
 
