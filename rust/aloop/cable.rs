@@ -99,6 +99,9 @@ pub(crate) fn port(direction: Direction) -> usize {
     }
 }
 
+/// How many rings that have gone by unseen the core is told, step by step, at the end of a drain.
+const MOST_RINGS: u64 = 2;
+
 /// How long an end holds still after the other has been suspended, in nanoseconds.
 ///
 /// It is suspended itself within microseconds, unless the system's suspend fails just then.
@@ -455,6 +458,12 @@ impl State {
             // single frame has no position between.
             let frames = u64::from(end.setup.as_ref()?.geometry.frames());
             let step = max(1, frames.saturating_sub(1));
+            // To be drained takes no more than a ring. Of what has gone by unseen before, the core is told
+            // nothing: it might be an hour of a ring of two frames, and the application go along.
+            let unseen = end.position.saturating_sub(before);
+            let rings = unseen.checked_div(frames).unwrap_or(0);
+            let skipped = rings.saturating_sub(MOST_RINGS).saturating_mul(frames);
+            let before = before.saturating_add(skipped);
             end.reported = min(end.position, before.saturating_add(step));
             if end.is_behind() {
                 wakeup::take_next_step(&port?, end.setup.as_ref()?, now);
