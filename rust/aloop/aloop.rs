@@ -10,8 +10,8 @@
 //!   device 0 capture  s ◄─── cable 1, s ───── device 1 playback s
 //! ```
 //!
-//! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. Both know
-//!   nothing of the kernel, and are tested on the host as well.
+//! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. `duty`: how often timers
+//!   may expire. They know nothing of the kernel, and are tested on the host as well.
 //! - `cable`: what the two ends of a cable share; every change of state goes through it.
 //! - `stream`: the PCM callbacks of one end.
 //! - `source`, `ticks`: cables that run by a sound timer.
@@ -31,6 +31,7 @@ mod cable;
 mod card;
 mod clock;
 mod controls;
+mod duty;
 #[cfg(CONFIG_KUNIT = "y")]
 mod kunit;
 mod params;

@@ -210,6 +210,9 @@ impl State {
             setup: Some(setup),
             period_end: setup.params.period_size.into(),
             shift: end.shift,
+            // Who prepares it anew after each period shall not take more of the time.
+            duty: end.duty,
+            rested: end.rested,
             ..End::CLOSED
         };
         if direction == Direction::Capture {

@@ -5,6 +5,7 @@
 use super::wakeup::Armed;
 use crate::{
     clock::Phase,
+    duty::Duty,
     ring::Geometry, //
 };
 use alsa::{
@@ -161,6 +162,10 @@ pub(crate) struct End {
     pub(super) paused_phase: Phase,
     /// When its period timer last expired, in nanoseconds.
     pub(super) expired_at: u64,
+    /// How long its timer's callbacks take.
+    pub(super) duty: Duty,
+    /// The time before which its period timer is not to expire again, in nanoseconds.
+    pub(super) rested: u64,
     /// What its period timer was last armed for.
     pub(super) armed: Armed,
     /// Whether it has played all that was written, without the core's having noticed.
@@ -192,6 +197,8 @@ impl End {
         link_time: 0,
         paused_phase: Phase::ZERO,
         expired_at: 0,
+        duty: Duty::NEW,
+        rested: 0,
         armed: Armed::NEVER,
         played_out: false,
         held: None,

@@ -71,7 +71,8 @@ impl State {
         let Some(ahead) = self.next_event(direction, &own) else {
             return;
         };
-        let at = max(clock.time_of(ahead), earliest.as_nanos());
+        let earliest = max(earliest.as_nanos(), self.end(direction).rested);
+        let at = max(clock.time_of(ahead), earliest);
         let cpu = CpuId::current().as_u32();
         own.arm_timer(Ktime::from_nanos(at));
         self.end_mut(direction).armed = Armed { at, cpu };
@@ -180,17 +181,19 @@ impl State {
 
     /// What [`State::period_timer`] has asked for has been done: arms the timer anew.
     pub(crate) fn rearm(&mut self, direction: Direction, ports: &PortTable<'_, 2>) {
+        let end = self.end_mut(direction);
+        let expired_at = Ktime::from_nanos(end.expired_at);
+        // Also if the callback has stopped the stream, and with it left the port.
+        end.rest(Ktime::now());
         let Some(own) = ports.get(port(direction)) else {
             return;
         };
-        let end = self.end(direction);
-        let expired_at = Ktime::from_nanos(end.expired_at);
         match end.activity {
             Activity::Running => {
                 if let Some(held) = end.held.filter(|_| end.is_held(expired_at)) {
                     own.arm_timer(Ktime::from_nanos(held.until));
                 } else if end.played_out && end.is_behind() {
-                    own.arm_timer(soon(expired_at));
+                    own.arm_timer(max(soon(expired_at), Ktime::from_nanos(end.rested)));
                 } else if end.is_over() {
                     look_later(&own, expired_at);
                 } else {
@@ -264,6 +267,15 @@ pub(super) fn soon(now: Ktime) -> Ktime {
 }
 
 impl End {
+    /// The callback of its timer ends: it rests for as long as those take.
+    fn rest(&mut self, ended: Ktime) {
+        // On PREEMPT_RT it is a thread's work: that it was held up says nothing, and it is charged for it.
+        if cfg!(CONFIG_PREEMPT_RT) || self.expired_at == 0 {
+            return;
+        }
+        self.rested = self.duty.rest(self.expired_at, ended.as_nanos());
+    }
+
     /// Whether the core is to be told now that a period has ended. `own` is the end's port.
     ///
     /// It is told at the end of the period; but if the application then has to wait for a few frames

@@ -2,8 +2,8 @@
 
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
-//! The modules [`clock`], [`ring`] and [`source`] are the driver's own files, compiled here with overflow
-//! checks as in the kernel. Each property is checked against an oracle that is written another way:
+//! The modules [`clock`], [`duty`], [`ring`] and [`source`] are the driver's own files, compiled here with
+//! overflow checks as in the kernel. Each property is checked against an oracle that is written another way:
 //! 128-bit arithmetic from the start of time instead of carried remainders, real buffers filled
 //! byte by byte instead of spans.
 //!
@@ -16,6 +16,8 @@
 
 #[path = "../../../rust/aloop/clock.rs"]
 mod clock;
+#[path = "../../../rust/aloop/duty.rs"]
+mod duty;
 #[path = "../../../rust/aloop/ring.rs"]
 mod ring;
 #[path = "../../../rust/aloop/source.rs"]
@@ -26,6 +28,7 @@ mod clock_drift;
 mod clock_nanos;
 mod clock_shift;
 mod clock_time;
+mod duty_share;
 mod ring_model;
 mod ring_queue;
 mod ring_silence;
