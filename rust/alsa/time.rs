@@ -73,7 +73,8 @@ impl Ktime {
     /// The same point by `CLOCK_MONOTONIC_RAW`. Any context.
     ///
     /// Both clocks are read now, at one moment, and taken to go alike since: they differ by less than a
-    /// microsecond for each millisecond that the point lies back.
+    /// microsecond for each millisecond that the point lies back, unless root has changed the length of the
+    /// system's tick.
     ///
     /// C: `ktime_get_snapshot_id()`.
     pub(crate) fn to_raw_timespec(self) -> bindings::timespec64 {

@@ -146,7 +146,8 @@ impl<T: Ops> Glue<T> {
         // SAFETY: The core passed a valid configuration.
         let clock = AudioClock::from_raw(unsafe { (*config).type_requested() });
 
-        let time = clock.and_then(|clock| Some((clock, T::audio_time(&open.data, &querying, clock)?)));
+        let time =
+            clock.and_then(|clock| Some((clock, T::audio_time(&open.data, &querying, clock)?)));
         // SAFETY: The core passed a valid report, and times that may be written.
         unsafe {
             match time {
