@@ -53,7 +53,6 @@ buildroot_dir() {
 kernel_dir() {
 	printf '%s\n' "$CACHE/kernel-$2-$({
 		cat -- "$TOP/scripts/kernel-tree"
-		declare -f small_uapi
 		echo "$@"
 		buildroot_dir "$5"
 	} | sha256sum | cut -c1-12)"
@@ -70,17 +69,6 @@ make_arguments() {
 	arm64) echo "${cross:+ARCH=arm64 CROSS_COMPILE=aarch64-linux-gnu- }CROSS_COMPILE_COMPAT=arm-linux-gnueabihf-" ;;
 	*) die "nobody has tried kernels for $1 yet: Documentation/kernels.rst says how" ;;
 	esac
-}
-
-# small_uapi DIR: of a kernel's source, lets the Rust crate `uapi` have no more than the kernel's own crates use of
-# it. No driver of sound uses it, and the compiler would spend half a minute on it. Where the makefile says it in
-# other words, it stays whole.
-small_uapi() {
-	local names
-	names=$(grep -rhoE --include='*.rs' '\<uapi::(\w+|\{[^}]*\})' "$1"/rust/kernel "$1"/rust/macros |
-		grep -oE '\w+' | grep -vxE 'uapi' | sort -u | paste -sd'|') || true
-	[[ ! $names ]] || sed -i "/uapi_generated.rs: private bindgen_target_flags/{n;s/bindgen_parameters)\$/& --allowlist-item '$names'/}" \
-		"$1/rust/Makefile"
 }
 
 # need_disk DIR MIB WHAT: there has to be room, before anything is begun.
