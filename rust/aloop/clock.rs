@@ -43,8 +43,11 @@ pub(crate) const SHIFT_MIN: u32 = 80_000;
 /// The largest rate shift: 5/6 of the nominal rate.
 pub(crate) const SHIFT_MAX: u32 = 120_000;
 
+/// Nanoseconds in a second.
+pub(crate) const NSEC_PER_SEC: u64 = 1_000_000_000;
+
 /// Nanoseconds in a second, over [`SHIFT_NOMINAL`].
-const DEN_PER_SHIFT: u64 = 1_000_000_000 / SHIFT_NOMINAL as u64;
+const DEN_PER_SHIFT: u64 = NSEC_PER_SEC / SHIFT_NOMINAL as u64;
 
 /// The clock of one cable.
 ///
@@ -200,7 +203,6 @@ impl Phase {
 ///
 /// In the last line `r2 < rate < 2^32` and `rem < den <= 1.2e9`: the dividend stays below 2^63.
 pub(crate) fn nanos(frames: u64, phase: Phase, rate: u32) -> u64 {
-    const NSEC_PER_SEC: u64 = 1_000_000_000;
     let rate = non_zero(rate.into());
 
     let seconds = (frames / rate).saturating_mul(NSEC_PER_SEC);

@@ -4,12 +4,11 @@
 //!
 //! A period can be as short as a microsecond, and thousands can watch one stream, all of whom the
 //! callback wakes, with interrupts off. No process is charged with that. So a callback is followed by a
-//! rest of three times as long as callbacks usually take: those of a stream take a quarter of the time,
-//! and a hundredth at most of what is forgiven. Periods that end meanwhile are told of at the end of the rest,
-//! together.
+//! rest of three times as long as callbacks usually take: those of a stream take a quarter of the time.
+//! Periods that end meanwhile are told of at the end of the rest, together.
 //!
 //! A virtual machine may stand still for long in a callback, and that shall not be held against the
-//! stream: one that takes far longer than usual is forgiven, if it is rare.
+//! stream: one that takes far longer than usual is forgiven, if such take a hundredth of the time at most.
 //!
 //! It is pure arithmetic: it reads no time by itself and knows no kernel type, so host tests compile this
 //! very file. All times are in nanoseconds, and saturate.

@@ -4,7 +4,10 @@
 
 use super::wakeup::Armed;
 use crate::{
-    clock::Phase,
+    clock::{
+        Phase,
+        NSEC_PER_SEC, //
+    },
     duty::Duty,
     ring::Geometry, //
 };
@@ -18,8 +21,6 @@ use alsa::{
 };
 use core::cmp::min;
 use kernel::prelude::*;
-
-const NSEC_PER_SEC: u64 = 1_000_000_000;
 
 /// How long a position stands still, at rates at which more than a frame goes by meanwhile, in
 /// nanoseconds: see [`Setup::step`].

@@ -10,6 +10,7 @@ use super::{
     Time,
     PLAYBACK, //
 };
+use crate::clock::NSEC_PER_SEC;
 use alsa::{
     pcm::{
         self,
@@ -108,7 +109,6 @@ impl State {
 
 /// How many frames fit a time in nanoseconds best.
 fn frames_in(time: u64, rate: u32) -> u64 {
-    const NSEC_PER_SEC: u64 = 1_000_000_000;
     time.saturating_mul(rate.into())
         .saturating_add(NSEC_PER_SEC / 2)
         / NSEC_PER_SEC
