@@ -13,7 +13,7 @@ MO := $(CURDIR)/build/host
 # The types of a module are described by those of the kernel. Without them Kbuild warns that it skips that.
 NO_BTF = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
-.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench fmt check doc shell clean distclean help
+.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench fmt check doc rust-analyzer shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -72,6 +72,10 @@ doc:
 	@scripts/build-module --to build/doc ALSA_RUSTDOC=1 >&2
 	@echo "rendered: build/doc/doc/alsa/index.html"
 
+# For editors: what the crates are, and where.
+rust-analyzer:
+	@scripts/rust-analyzer
+
 shell:
 	@scripts/build-module >&2
 	@qemu/run -- sh
@@ -99,7 +103,8 @@ help:
 	@echo '  make fuzz       calls that are made up, in a kernel that checks itself, until interrupted'
 	@echo '                  (SECONDS=N: so long; SEED=N: the same choices again; MERGE=1: what is new'
 	@echo '                  into the corpus; tests/fuzz/run --help: to carry out an input again)'
-	@echo '  make check      the static checks only: rustfmt, clippy, shellcheck'
+	@echo '  make check      the static checks only: rustfmt, clippy, shellcheck, checkpatch'
+	@echo '  tests/one NAME  one test, in the guest that it wants (tests/one --help; CONTRIBUTING.rst)'
 	@echo '  make shell      a shell in the stock kernel, with the modules at hand'
 	@echo '                  (qemu/run --help: any command, and what else it can do)'
 	@echo
@@ -117,5 +122,6 @@ help:
 	@echo
 	@echo '  make fmt        format the Rust sources'
 	@echo '  make doc        render the documentation of the Rust items'
+	@echo '  make rust-analyzer  write rust-project.json, by which editors know the crates'
 	@echo '  make clean      remove build/'
 	@echo '  make distclean  remove build/ and the caches'

@@ -3,8 +3,8 @@
 //! A null sink and silent source: the smallest sound card, as an example of a driver on the `alsa`
 //! crate.
 //!
-//! What is played is thrown away, what is recorded is silence, both at the rate that the application
-//! has chosen, times the control `Speed Percent`. The card is `hw:Null`.
+//! What is played is thrown away, what is recorded is silence, both at the rate that the
+//! application has chosen, times the control `Speed Percent`. The card is `hw:Null`.
 
 #![forbid(unsafe_code)]
 

@@ -2,16 +2,17 @@
 
 //! ALSA's loopback sound card.
 //!
-//! A card has two PCM devices. What is played into a substream of one is captured from the substream
-//! of the same number of the other:
+//! A card has two PCM devices. What is played into a substream of one is captured from the
+//! substream of the same number of the other:
 //!
 //! ```text
 //!   device 0 playback s ──── cable 0, s ────► device 1 capture s
 //!   device 0 capture  s ◄─── cable 1, s ───── device 1 playback s
 //! ```
 //!
-//! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. `duty`: how often timers
-//!   may expire. They know nothing of the kernel, and are tested on the host as well.
+//! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. `duty`: how often
+//!   timers may expire. They know nothing of the kernel, and are tested on the host as well.
+//! - `share`: what all cards have in common of that.
 //! - `cable`: what the two ends of a cable share; every change of state goes through it.
 //! - `stream`: the PCM callbacks of one end.
 //! - `source`, `ticks`: cables that run by a sound timer.
@@ -37,6 +38,7 @@ mod kunit;
 mod params;
 mod proc;
 mod ring;
+mod share;
 mod source;
 mod stream;
 mod ticks;

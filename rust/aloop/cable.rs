@@ -16,7 +16,7 @@
 //!
 //! ```text
 //!   PCM open_mutex, buffer_mutex ─► cable
-//!   stream lock ─► cable ─► the timer queue's lock
+//!   stream lock ─► cable ─► period timer ─► the timer queue's lock
 //!   controls_rwsem ─► cable
 //! ```
 //!
@@ -62,6 +62,7 @@ use crate::{
         SHIFT_NOMINAL, //
     },
     ring::SilenceMark,
+    share::Member,
     ticks::{
         self,
         Timer, //
@@ -73,6 +74,7 @@ use alsa::{
         AudioTime,
         Direction,
         Hub,
+        HwParams,
         Limits,
         PortTable, //
     },
@@ -131,7 +133,8 @@ pub(crate) struct State {
     pub(crate) capture: End,
     /// By what time goes on at present.
     time: Time,
-    /// The timer that the cable runs by, while an end is open; otherwise it runs by the system's clock.
+    /// The timer that the cable runs by, while an end is open; otherwise it runs by the system's
+    /// clock.
     pub(crate) timer: Option<TimerInfo>,
     /// What the ends do for each other.
     pub(crate) habits: Habits,
@@ -182,7 +185,7 @@ impl State {
     pub(crate) fn open(&mut self, direction: Direction) {
         let end = self.end_mut(direction);
         *end = End::CLOSED;
-        end.open = true;
+        end.member = Some(Member::new());
     }
 
     /// The end has been closed.
@@ -202,17 +205,37 @@ impl State {
         self.drop_idle_clock();
     }
 
+    /// The end is being set to new parameters: the core fills its ring with zeroes.
+    pub(crate) fn configure(&mut self, direction: Direction, params: &HwParams) {
+        if direction == Direction::Capture {
+            self.silence = match params.format.is_silence_zero() {
+                true => SilenceMark::silent(),
+                false => SilenceMark::unknown(),
+            };
+        }
+    }
+
+    /// How many frames at the beginning of the ring of a capture that is to be prepared may hold
+    /// something else than silence.
+    pub(crate) fn frames_to_silence(&self, setup: &Setup) -> u64 {
+        let ring = setup.geometry.frames();
+        if setup.params.mapped {
+            // Its application may have left anything there.
+            return ring.into();
+        }
+        self.silence.sound_frames(ring)
+    }
+
     /// The end has been prepared, and its ring is silent if it is a capture.
     pub(crate) fn prepare(&mut self, direction: Direction, setup: Setup) {
         let end = self.end_mut(direction);
         *end = End {
-            open: true,
+            member: end.member.take(),
             setup: Some(setup),
             period_end: setup.params.period_size.into(),
             shift: end.shift,
             // Who prepares it anew after each period shall not take more of the time.
             duty: end.duty,
-            rested: end.rested,
             ..End::CLOSED
         };
         if direction == Direction::Capture {
@@ -223,7 +246,8 @@ impl State {
 
     /// What an end may be set to: what the other end has been prepared for.
     ///
-    /// An end never limits itself, and a capture does not limit the player while `PCM Notify` is on.
+    /// An end never limits itself, and a capture does not limit the player while `PCM Notify` is
+    /// on.
     pub(crate) fn limits(&self, direction: Direction) -> Limits {
         let other = match direction {
             Direction::Playback if self.notify => None,
@@ -257,6 +281,9 @@ impl State {
         now: Ktime,
         timer: Option<&Timer>,
     ) -> Result {
+        // A change of the rate shift may have come between, at a later time. There is no earlier
+        // one any more at which the absolute clock could be asked.
+        let now = max(now, Ktime::from_nanos(self.absolute.changed_at()));
         self.update(ports, now);
         let setup = self.end(direction).setup.ok_or(EIO)?;
         match direction {
@@ -321,10 +348,10 @@ impl State {
 
     /// The end is suspended, with the whole system.
     ///
-    /// The core suspends the ends of a cable one after the other. What the second one plays meanwhile
-    /// nobody hears, and of what it records nobody has played: so it goes back to the frame at which
-    /// the first was suspended. Nobody has seen it further on: applications do not run, and its period
-    /// timer holds still for a while.
+    /// The core suspends the ends of a cable one after the other. What the second one plays
+    /// meanwhile nobody hears, and of what it records nobody has played: so it goes back to the
+    /// frame at which the first was suspended. Nobody has seen it further on: applications do not
+    /// run, and its period timer holds still for a while.
     pub(crate) fn suspend(
         &mut self,
         direction: Direction,
@@ -385,7 +412,8 @@ impl State {
 
     /// Whether a player is running: `PCM Slave Active`.
     pub(crate) fn is_player_active(&self) -> bool {
-        self.playback.takes_part()
+        // One that is out of step is so until it is stopped: then comes the event.
+        self.playback.takes_part() || self.playback.activity == Activity::OutOfStep
     }
 
     /// Sets `PCM Rate Shift 100000`; it acts at once. Returns whether it is a new value.
@@ -417,7 +445,8 @@ impl State {
         }
     }
 
-    /// How many bytes of the ring of the capture are known to be silent, from its position backwards.
+    /// How many bytes of the ring of the capture are known to be silent, from its position
+    /// backwards.
     pub(crate) fn silent_bytes(&self) -> u64 {
         self.capture.setup.map_or(0, |setup| {
             let frames = self
@@ -427,12 +456,12 @@ impl State {
         })
     }
 
-    /// The position of an end in its ring at present, in frames; `None` if so much has gone by unseen
-    /// since the last question that it is an xrun (unless the application has asked never to be
-    /// stopped).
+    /// The position of an end in its ring at present, in frames; `None` if so much has gone by
+    /// unseen since the last question that it is an xrun (unless the application has asked never to
+    /// be stopped).
     ///
-    /// A player of which the last frames are playing out has then played them all. That is no xrun, but
-    /// the core cannot see it: the period timer stops it.
+    /// A player of which the last frames are playing out has then played them all. That is no xrun,
+    /// but the core cannot see it: the period timer stops it.
     pub(crate) fn report_position(
         &mut self,
         direction: Direction,
@@ -443,26 +472,32 @@ impl State {
         let phase = self.phase();
         let end = self.end_mut(direction);
         let lost_rings = end.lost_rings();
+        if lost_rings == 0 && !end.played_out {
+            // Most of the time.
+            end.report(asked_at, phase);
+            return Some(Report {
+                frames: end.ring_position(),
+                lost_rings: 0,
+            });
+        }
         let port = ports.get(port(direction));
         let played_out = end.has_played_out(port.as_ref());
         if lost_rings > 0 && !played_out && stops_at_its_end(port.as_ref()?, end.setup.as_ref()?) {
-            // The core is told no position, and stops the stream. Until then it has still lost a ring:
-            // nothing of that is to be heard.
+            // The core is told no position, and stops the stream. Until then it has still lost a
+            // ring: nothing of that is to be heard.
             return None;
         }
         let before = end.reported;
-        end.reported = end.position;
-        end.asked_at = asked_at;
-        end.phase = phase;
-        end.held = None;
+        end.report(asked_at, phase);
         if played_out {
             end.played_out = true;
-            // The core knows positions modulo the ring: a whole ring it is told in two steps. One of a
-            // single frame has no position between.
+            // The core knows positions modulo the ring: a whole ring it is told in two steps. One
+            // of a single frame has no position between.
             let frames = u64::from(end.setup.as_ref()?.geometry.frames());
             let step = max(1, frames.saturating_sub(1));
-            // To be drained takes no more than a ring. Of what has gone by unseen before, the core is told
-            // nothing: it might be an hour of a ring of two frames, and the application go along.
+            // To be drained takes no more than a ring. Of what has gone by unseen before, the core
+            // is told nothing: it might be an hour of a ring of two frames, and the application go
+            // along.
             let unseen = end.position.saturating_sub(before);
             let rings = unseen.checked_div(frames).unwrap_or(0);
             let skipped = rings.saturating_sub(MOST_RINGS).saturating_mul(frames);
@@ -480,8 +515,8 @@ impl State {
         Some(Report { frames, lost_rings })
     }
 
-    /// What the sample clock showed when the position of an end was last asked for; `None` if there is no
-    /// such clock, as in a cable that runs by ticks.
+    /// What the sample clock showed when the position of an end was last asked for; `None` if there
+    /// is no such clock, as in a cable that runs by ticks.
     pub(crate) fn audio_time(
         &mut self,
         direction: Direction,
@@ -496,8 +531,8 @@ impl State {
         let audio = match clock {
             // Position and system time are of one and the same moment, so either name is true.
             AudioClock::Link | AudioClock::LinkSynchronized => {
-                // An end that comes back from a pause to a clock that has gone on joins its frames. It
-                // has then a part of a frame more than it has had time for, or less.
+                // An end that comes back from a pause to a clock that has gone on joins its frames.
+                // It has then a part of a frame more than it has had time for, or less.
                 end.link_time = max(end.link_time, nanos(end.reported, end.phase, rate));
                 end.link_time
             }

@@ -86,8 +86,8 @@ impl Clock {
         }
     }
 
-    /// The same clock with `phase` of its first frame gone by, rounded down to a multiple of 1/`den` of a
-    /// frame as in [`Clock::set_shift`].
+    /// The same clock with `phase` of its first frame gone by, rounded down to a multiple of
+    /// 1/`den` of a frame as in [`Clock::set_shift`].
     pub(crate) const fn in_phase(mut self, phase: Phase) -> Self {
         // INVARIANT: `phase` is below 1. Neither factor is above 1.2e9: the product doesn't wrap.
         self.rem = phase.rem.wrapping_mul(self.den.get()) / phase.den.get();
@@ -217,11 +217,11 @@ pub(crate) fn nanos(frames: u64, phase: Phase, rate: u32) -> u64 {
     seconds.saturating_add(rest / rate).saturating_add(part)
 }
 
-/// A clock that counts nanoseconds of audio, from the start of `CLOCK_MONOTONIC` on: at nominal speed
-/// it shows the same, and each change of the rate shift bends it.
+/// A clock that counts nanoseconds of audio, from the start of `CLOCK_MONOTONIC` on: at nominal
+/// speed it shows the same, and each change of the rate shift bends it.
 ///
-/// It belongs to a cable, and unlike its [`Clock`], which counts frames while a stream runs, it never
-/// stops.
+/// It belongs to a cable, and unlike its [`Clock`], which counts frames while a stream runs, it
+/// never stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Absolute {
     /// What it showed when the shift was last changed.
@@ -240,11 +240,16 @@ impl Absolute {
         }
     }
 
-    /// Returns what it shows at the time `now`, in ns; [`None`] for a time before the last change of
-    /// shift, as what it showed then is not known any more.
+    /// Returns what it shows at the time `now`, in ns; [`None`] for a time before the last change
+    /// of shift, as what it showed then is not known any more.
     pub(crate) fn at(&self, now: u64) -> Option<u64> {
         let mut since = self.since;
         (now >= since.last).then(|| self.nanos.saturating_add(since.advance(now)))
+    }
+
+    /// Returns the time of the last change of shift, in ns.
+    pub(crate) fn changed_at(&self) -> u64 {
+        self.since.last
     }
 
     /// Changes the rate shift from the time `now` on, as [`Clock::set_shift`].

@@ -52,7 +52,8 @@ module_param_array! {
 }
 
 module_param_array! {
-    /// Whether an end of a cable that starts first waits for the other; see [`cable`](crate::cable).
+    /// Whether an end of a cable that starts first waits for the other; see
+    /// [`cable`](crate::cable).
     pub(crate) static wait_for_peer: [bool; SLOTS] = [false; SLOTS],
         "The side that starts first waits until the other starts."
 }

@@ -48,7 +48,7 @@ struct EndView {
 
 impl EndView {
     fn new(state: &State, end: &End, silent_size: u64) -> Option<Self> {
-        if !end.open {
+        if !end.is_open() {
             return None;
         }
         let view = Self {

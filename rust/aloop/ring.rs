@@ -123,9 +123,12 @@ impl Geometry {
     /// Returns which slot of the ring is that of the frame `skip` frames after the position `pos`.
     ///
     /// The slot is below `frames`. It is right even where `pos + skip` does not fit into 64 bits.
-    fn slot(&self, pos: u64, skip: u64) -> u32 {
+    pub(crate) fn slot(&self, pos: u64, skip: u64) -> u32 {
         let frames = NonZeroU64::from(self.frames);
 
+        if skip == 0 {
+            return (pos % frames) as u32;
+        }
         // The sum of two 32-bit numbers doesn't wrap, and the remainder by a third is one again.
         ((pos % frames).wrapping_add(skip % frames) % frames) as u32
     }
@@ -150,11 +153,11 @@ pub(crate) struct Span {
 /// A stretch of bytes to copy from one ring buffer to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CopySpan {
-    /// Whether to read in the destination ring, what has been copied there before: the source ring would
-    /// give the same again.
+    /// Whether to read in the destination ring, what has been copied there before: the source ring
+    /// would give the same again.
     pub(crate) again: bool,
-    /// The first byte to read, counted from the start of the source ring, or of the destination ring if
-    /// `again`. The two stretches have no byte in common.
+    /// The first byte to read, counted from the start of the source ring, or of the destination
+    /// ring if `again`. The two stretches have no byte in common.
     pub(crate) from: usize,
     /// The first byte to write, counted from the start of the destination ring.
     pub(crate) to: usize,
@@ -179,11 +182,12 @@ pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Ite
 ///
 /// Only the last ringful of `to` is copied if there are more frames: what comes before it would be
 /// overwritten anyway. So each byte of `to` is written at most once, and the work is bounded even
-/// after the longest stall. A ring `from` that holds fewer frames than are copied is played over and
-/// over, as by a device that plays past its data: what it gives again is copied from where it was
-/// copied to, twice as much each time, for a ring can be as short as a frame. The spans are to be
-/// copied in their order. With planes, the number of spans is that of one plane times the channels;
-/// a plane takes at most 3 for the first time and 3 for each time that what has been copied doubles.
+/// after the longest stall. A ring `from` that holds fewer frames than are copied is played over
+/// and over, as by a device that plays past its data: what it gives again is copied from where it
+/// was copied to, twice as much each time, for a ring can be as short as a frame. The spans are to
+/// be copied in their order. With planes, the number of spans is that of one plane times the
+/// channels; a plane takes at most 3 for the first time and 3 for each time that what has been
+/// copied doubles.
 ///
 /// Returns nothing if the two differ in channels, sample width or interleaving: such frames can't
 /// be copied byte by byte.
@@ -211,6 +215,33 @@ pub(crate) fn copy_spans(
         plane: 0,
         done: 0,
     }
+}
+
+/// Returns what [`copy_spans`] gives if that is a single stretch, as it is most of the time: frames
+/// that are interleaved, at whose end neither ring has to be begun anew. [`None`] if it may be
+/// more, or nothing.
+pub(crate) fn copy_span(
+    from: &Geometry,
+    from_pos: u64,
+    to: &Geometry,
+    to_pos: u64,
+    frames: u64,
+) -> Option<CopySpan> {
+    if frames == 0 || !from.interleaved || !from.same_frames(to) {
+        return None;
+    }
+    let (from_slot, to_slot) = (from.slot(from_pos, 0), to.slot(to_pos, 0));
+    // A slot is below its ring's frames: nothing wraps.
+    let from_left = from.frames().wrapping_sub(from_slot);
+    let to_left = to.frames().wrapping_sub(to_slot);
+    let count = u32::try_from(frames).ok()?;
+    (count <= from_left && count <= to_left).then(|| CopySpan {
+        again: false,
+        from: from.offset(0, from_slot),
+        to: to.offset(0, to_slot),
+        // At most a ring, which fits into 32 bits.
+        len: count.wrapping_mul(to.step()) as usize,
+    })
 }
 
 /// The iterator behind [`copy_spans`]: plane by plane, and within a plane from one wrap of either
@@ -249,8 +280,8 @@ impl Iterator for CopySpans {
             return None;
         }
 
-        // How often the whole source ring is there already; the first of these, as many as are a power
-        // of two, are copied next.
+        // How often the whole source ring is there already; the first of these, as many as are a
+        // power of two, are copied next.
         let times = (self.done / self.from.frames).checked_ilog2();
         let (source, from_slot, begin, there) = match times {
             None => (&self.from, self.from_slot, self.done, self.from.frames()),
@@ -333,7 +364,12 @@ pub(crate) fn left_to_read(
 
 /// Returns `a - b` modulo `n`, in `0..n`.
 fn sub_modulo(a: u64, b: u64, n: NonZeroU64) -> u64 {
-    let (a, b) = (a % n, b % n);
+    // Mostly they are below `n`: a division takes longer than all the rest.
+    let (a, b) = if a < n.get() && b < n.get() {
+        (a, b)
+    } else {
+        (a % n, b % n)
+    };
 
     // Both are below `n`, so where the difference wraps, adding `n` brings it back.
     if a >= b {
@@ -363,6 +399,13 @@ impl SilenceMark {
         Self { end: None }
     }
 
+    /// Makes the mark of a ring that may be silent nowhere.
+    pub(crate) const fn unknown() -> Self {
+        Self {
+            end: Some(u64::MAX),
+        }
+    }
+
     /// Notes that sound was copied to the ring up to the position `end_pos`, exclusive.
     pub(crate) fn data(&mut self, end_pos: u64) {
         // Should a position go backwards, the later one still may have left sound behind.
@@ -374,6 +417,12 @@ impl SilenceMark {
         self.end.map_or(u64::from(ring_frames), |end| {
             pos.saturating_sub(end).min(ring_frames.into())
         })
+    }
+
+    /// Returns how many frames at the beginning of the ring may hold sound, if the position was 0
+    /// when it was silent all over.
+    pub(crate) fn sound_frames(self, ring_frames: u32) -> u64 {
+        self.end.map_or(0, |end| end.min(ring_frames.into()))
     }
 
     /// Returns how many of the `frames` frames from the position `pos` on have to be silenced, in a

@@ -38,9 +38,9 @@ impl Source {
     /// No text at all, and the word `hrtimer`, stand for the clock of the system.
     ///
     /// Numbers are read as the kernel's `kstrtoint()` does: `0x` leads hexadecimal ones, `0` octal
-    /// ones, a sign may stand before. `find_card` gives the number of the card with an identifier; it
-    /// is asked before the other numbers are read, as in C: a card that is not there is the error that
-    /// is found first.
+    /// ones, a sign may stand before. `find_card` gives the number of the card with an identifier;
+    /// it is asked before the other numbers are read, as in C: a card that is not there is the
+    /// error that is found first.
     pub(crate) fn parse(
         text: &[u8],
         find_card: impl FnOnce(&[u8]) -> Option<i32>,

@@ -27,6 +27,7 @@ use alsa::{
         Format,
         Formats,
         Hardware,
+        HwParams,
         Info,
         Limits,
         Opening,
@@ -163,6 +164,12 @@ impl pcm::Ops for Stream {
         })
     }
 
+    fn hw_params(stream: &Self, params: &HwParams) -> Result {
+        let mut cable = stream.line.cable.lock();
+        cable.configure(stream.direction, params);
+        Ok(())
+    }
+
     fn hw_free(stream: &Self) {
         stream.line.cable.lock().free(stream.direction);
     }
@@ -175,7 +182,10 @@ impl pcm::Ops for Stream {
         let setup = Setup::new(substream.params())?;
         if stream.direction == Direction::Capture {
             // Whatever the ring held was of the recording before.
-            substream.ring().silence(0, setup.bytes())?;
+            let frames = stream.line.cable.lock().frames_to_silence(&setup);
+            for span in setup.spans(frames) {
+                substream.ring().silence(span.offset, span.len)?;
+            }
         }
         stream.line.cable.lock().prepare(stream.direction, setup);
         Ok(())

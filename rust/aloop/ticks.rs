@@ -2,11 +2,11 @@
 
 //! Cables that run by a sound timer in place of the system's clock: `timer_source`.
 //!
-//! The timer is opened with the first end of a cable and closed with the last. A tick is a period for
-//! both ends, and positions move by periods only.
+//! The timer is opened with the first end of a cable and closed with the last. A tick is a period
+//! for both ends, and positions move by periods only.
 //!
-//! The order of locks is that of [`cable`](crate::cable): the timer is started and stopped under the
-//! cable's lock; when it calls, it holds no lock.
+//! The order of locks is that of [`cable`](crate::cable): the timer is started and stopped under
+//! the cable's lock; when it calls, it holds no lock.
 
 use crate::{
     cable::{

@@ -159,8 +159,8 @@ impl Drop for UnregisteredCard {
 /// Dropped, it disappears at once for those that have it open (their calls return `ENODEV`), and is
 /// freed when the last of them has closed it; the drop waits for that, and so may sleep for long.
 ///
-/// As with the registrations of the `kernel` crate, the module that made it has to drop it: who forgets it
-/// (`core::mem::forget()`) leaves a card behind whose callbacks go with the module.
+/// As with the registrations of the `kernel` crate, the module that made it has to drop it: who
+/// forgets it (`core::mem::forget()`) leaves a card behind whose callbacks go with the module.
 ///
 /// C: `snd_card_free()`.
 ///
@@ -183,15 +183,16 @@ impl Drop for Registration {
 
 /// The number of the card whose identifier is `id`; `None` if there is none. May sleep.
 pub fn find(id: &[u8]) -> Option<i32> {
-    // SAFETY: The variable is always there, and aligned. It is set when the module `snd` is loaded; should
-    // somebody write it nevertheless, it is read once, and any value will do.
+    // SAFETY: The variable is always there, and aligned. It is set when the module `snd` is loaded;
+    // should somebody write it nevertheless, it is read once, and any value will do.
     let limit = unsafe { (&raw const bindings::snd_ecards_limit).read_volatile() };
     (0..limit).find(|&number| {
         // SAFETY: Any number may be asked for.
         let card = NonNull::new(unsafe { bindings::snd_card_ref(number) });
         card.is_some_and(|card| {
             // SAFETY: The card is valid as long as the reference is held. Its identifier may change
-            // meanwhile: what is compared is copied, byte by byte, and its last byte is always zero.
+            // meanwhile: what is compared is copied, byte by byte, and its last byte is always
+            // zero.
             let name = unsafe { (&raw const (*card.as_ptr()).id).read_volatile() };
             // SAFETY: The reference that was taken above.
             unsafe { bindings::snd_card_unref(card.as_ptr()) };

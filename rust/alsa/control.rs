@@ -2,9 +2,9 @@
 
 //! Controls: values of a card that applications read, write and listen to.
 //!
-//! A driver implements [`Element`] for what it wants to show, with the type of its value, and adds it
-//! with [`UnregisteredCard::add_control`]. The core tells listeners of a value that an application
-//! has written; of one that the driver changes by itself, the driver tells them
+//! A driver implements [`Element`] for what it wants to show, with the type of its value, and adds
+//! it with [`UnregisteredCard::add_control`]. The core tells listeners of a value that an
+//! application has written; of one that the driver changes by itself, the driver tells them
 //! ([`Triggering::notify`]).
 //!
 //! [`UnregisteredCard::add_control`]: crate::card::UnregisteredCard::add_control
@@ -45,8 +45,8 @@ pub trait Element: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error is returned to the application. `EPERM`, which this default returns, is what it gets
-    /// for an element that is not writable.
+    /// An error is returned to the application. `EPERM`, which this default returns, is what it
+    /// gets for an element that is not writable.
     fn put(&self, value: Self::Value) -> Result<bool> {
         let _ = value;
         Err(EPERM)
@@ -405,7 +405,8 @@ mod tests {
         assert!((integer.min, integer.max) == (0, 1));
     }
 
-    /// Who asks for an item beyond the last one gets the last one; a name fits and ends with a zero.
+    /// Who asks for an item beyond the last one gets the last one; a name fits and ends with a
+    /// zero.
     #[test]
     fn items() {
         const LONG: &CStr =

@@ -2,8 +2,9 @@
 
 //! Arrays of module parameters.
 //!
-//! The `module!` macro offers one integer a parameter, which sysfs does not show. Sound drivers take
-//! an array for each parameter, with a slot for each card, of integers, truth values or strings:
+//! The `module!` macro offers one integer a parameter, which sysfs does not show. Sound drivers
+//! take an array for each parameter, with a slot for each card, of integers, truth values or
+//! strings:
 //! [`module_param_array!`] declares one as C's `module_param_array()` does.
 //!
 //! [`module_param_array!`]: crate::module_param_array
@@ -22,14 +23,14 @@ use kernel::{
 
 /// The values of a parameter, one for each slot.
 ///
-/// The kernel writes them before the module's init function runs, and not later: the permission that
-/// [`module_param_array!`](crate::module_param_array) takes has no bit for writing. Sysfs reads them
-/// at any time.
+/// The kernel writes them before the module's init function runs, and not later: the permission
+/// that [`module_param_array!`](crate::module_param_array) takes has no bit for writing. Sysfs
+/// reads them at any time.
 #[repr(transparent)]
 pub struct Array<T, const N: usize>(UnsafeCell<[T; N]>);
 
-// SAFETY: Rust code uses the values as atomics (integers), or only reads them (truth values, strings);
-// C code writes them only before any Rust code of the module runs.
+// SAFETY: Rust code uses the values as atomics (integers), or only reads them (truth values,
+// strings); C code writes them only before any Rust code of the module runs.
 unsafe impl<T: Slot, const N: usize> Sync for Array<T, N> {}
 
 mod sealed {
@@ -60,7 +61,8 @@ impl<const N: usize> Array<bool, N> {
 }
 
 impl<const N: usize> Array<*mut c_char, N> {
-    /// For [`module_param_array!`](crate::module_param_array): no strings. Only the kernel stores any.
+    /// For [`module_param_array!`](crate::module_param_array): no strings. Only the kernel stores
+    /// any.
     #[doc(hidden)]
     pub const fn new_charp() -> Self {
         Self(UnsafeCell::new([core::ptr::null_mut(); N]))
@@ -97,8 +99,8 @@ impl<const N: usize> Array<c_int, N> {
         Some(unsafe { Atomic::from_ptr(ptr) }.load(Relaxed))
     }
 
-    /// Puts the value that is really used into a slot, for sysfs to show. A slot that does not exist
-    /// is passed over.
+    /// Puts the value that is really used into a slot, for sysfs to show. A slot that does not
+    /// exist is passed over.
     pub fn set(&self, slot: usize, value: c_int) {
         if let Some(ptr) = self.slot(slot) {
             // SAFETY: The slot is valid, and Rust code uses it as an atomic only.
@@ -171,7 +173,8 @@ macro_rules! __modinfo {
 /// Declares a module parameter that is an array.
 ///
 /// The type is `int`, `bool` or `charp`, as C calls them. The values are the initial ones of all
-/// slots; those of a `charp` have none. Sysfs shows the parameter to everybody, and lets nobody write it.
+/// slots; those of a `charp` have none. Sysfs shows the parameter to everybody, and lets nobody
+/// write it.
 ///
 /// ```ignore
 /// alsa::module_param_array! {

@@ -2,9 +2,9 @@
 
 //! PCM devices: streams of samples to and from an application.
 //!
-//! A driver implements [`Ops`] and hands it to [`UnregisteredCard::add_pcm`]. The core allocates the
-//! ring of each substream (a *managed* buffer), moves the samples between it and the application,
-//! and keeps the state of the stream; the driver says where in the ring it is.
+//! A driver implements [`Ops`] and hands it to [`UnregisteredCard::add_pcm`]. The core allocates
+//! the ring of each substream (a *managed* buffer), moves the samples between it and the
+//! application, and keeps the state of the stream; the driver says where in the ring it is.
 //!
 //! ```text
 //!   open ──► hw_params ──► prepare ──► trigger(Start) ──► pointer, period_timer … ──► trigger(Stop)
@@ -29,6 +29,7 @@ mod glue;
 mod hub;
 mod hw;
 mod ring;
+mod runtime;
 mod substream;
 mod timer;
 
@@ -36,7 +37,6 @@ pub use self::{
     hub::{
         Hub,
         HubGuard,
-        Pointers,
         Port,
         PortTable, //
     },
@@ -49,6 +49,7 @@ pub use self::{
         Params, //
     },
     ring::Ring,
+    runtime::Pointers,
     substream::{
         Direction,
         Expired,
@@ -76,9 +77,10 @@ use kernel::{
 
 /// The callbacks of a PCM device.
 ///
-/// All substreams of the device share `Data`; each has a `Stream` of its own from `open` to `close`.
-/// Callbacks of different substreams may run at the same time, and `limits` and `period_timer` beside
-/// any other: data are shared references, and what changes in them is the driver's to protect.
+/// All substreams of the device share `Data`; each has a `Stream` of its own from `open` to
+/// `close`. Callbacks of different substreams may run at the same time, and `limits` and
+/// `period_timer` beside any other: data are shared references, and what changes in them is the
+/// driver's to protect.
 ///
 /// C: `struct snd_pcm_ops`.
 #[vtable]
@@ -96,7 +98,8 @@ pub trait Ops: Sized + 'static {
     /// The substream is opened. May sleep.
     fn open(data: &Self::Data, substream: &mut Opening<'_>) -> Result<Self::Stream>;
 
-    /// The application has chosen parameters, and the ring has been allocated. May sleep.
+    /// The application has chosen parameters, and the ring has been allocated. The core fills it
+    /// with zeroes before anybody can use it. May sleep.
     ///
     /// # Errors
     ///
@@ -121,21 +124,21 @@ pub trait Ops: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// An error from a command that starts the stream is returned to the application, and the stream
-    /// does not start; the opposite command follows. (DRAIN, which starts a stream that is prepared,
-    /// passes over the error: the stream then counts as draining, and is stopped in time.) Errors of
-    /// other commands are passed over.
+    /// An error from a command that starts the stream is returned to the application, and the
+    /// stream does not start; the opposite command follows. (DRAIN, which starts a stream that is
+    /// prepared, passes over the error: the stream then counts as draining, and is stopped in
+    /// time.) Errors of other commands are passed over.
     fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
 
-    /// The position of the device in the ring, in frames, less than the ring's length; `None` for an
-    /// xrun. The stream lock is held, interrupts are off.
+    /// The position of the device in the ring, in frames, less than the ring's length; `None` for
+    /// an xrun. The stream lock is held, interrupts are off.
     fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
 
-    /// What the sample clock shows at the position that `pointer` has just returned; `None` if it cannot
-    /// be read in that way. The stream lock is held, interrupts are off.
+    /// What the sample clock shows at the position that `pointer` has just returned; `None` if it
+    /// cannot be read in that way. The stream lock is held, interrupts are off.
     ///
-    /// It is called only right after a `pointer` of the same stream, when an application has asked for
-    /// more than the position.
+    /// It is called only right after a `pointer` of the same stream, when an application has asked
+    /// for more than the position.
     ///
     /// C: `get_time_info`.
     fn audio_time(
@@ -154,17 +157,18 @@ pub trait Ops: Sized + 'static {
         Action::None
     }
 
-    /// What `period_timer` has asked for has been done; the timer may be armed anew. No lock is held; must
-    /// not sleep. The stream may have been stopped.
+    /// What `period_timer` has asked for has been done; the timer may be armed anew. No lock is
+    /// held; must not sleep. The stream may have been stopped.
     ///
-    /// Why not in `period_timer`: a stream that stops has its timer cancelled, but that does nothing to
-    /// a timer whose callback is running, and `period_timer` may ask for what stops the stream.
+    /// Why not in `period_timer`: what it asks for may stop the stream, and the driver may want to
+    /// know how long that has taken.
     fn rearm(stream: &Self::Stream, substream: &Expired<'_>) {
         let _ = (stream, substream);
     }
 
-    /// The application has written or read frames, or gone back on it. The stream lock is held, interrupts
-    /// are off. (One that moves its pointer in mapped memory is not noticed before it says so.)
+    /// The application has written or read frames, or gone back on it. The stream lock is held,
+    /// interrupts are off. (One that moves its pointer in mapped memory is not noticed before it
+    /// says so.)
     ///
     /// C: `ack`.
     fn acknowledge(stream: &Self::Stream, substream: &Querying<'_>) {
@@ -239,9 +243,9 @@ pub enum Action {
     ///
     /// C: `snd_pcm_period_elapsed()`.
     PeriodElapsed,
-    /// The device is held up in a drain: whoever waits for its end is to go on waiting. The core takes
-    /// the drain for failed (`EIO`, and the stream stops) when nothing has happened for the length of
-    /// the ring and a tenth, or 100 ms if that is more.
+    /// The device is held up in a drain: whoever waits for its end is to go on waiting. The core
+    /// takes the drain for failed (`EIO`, and the stream stops) when nothing has happened for the
+    /// length of the ring and a tenth, or 100 ms if that is more.
     ///
     /// C: `wake_up()` of the runtime's wait queue.
     KeepDraining,
@@ -339,6 +343,7 @@ impl Params {
                 rate: bindings::params_rate(params),
                 channels: bindings::params_channels(params),
                 interleaved: hw::is_interleaved(bindings::params_access(params)),
+                mapped: hw::is_mapped(bindings::params_access(params)),
                 period_size: bindings::params_period_size(params),
                 buffer_size: bindings::params_buffer_size(params),
                 period_wakeups: (*params).flags & bindings::SNDRV_PCM_HW_PARAMS_NO_PERIOD_WAKEUP
@@ -397,8 +402,8 @@ pub(crate) unsafe fn add<T: Ops>(
     })?;
 
     // SAFETY: The device is new: nobody else uses it. `name` is larger than `id`, and both are
-    // zeroed, so the name ends with a zero as well. The device's free function calls `private_free`,
-    // also if nothing below succeeds.
+    // zeroed, so the name ends with a zero as well. The device's free function calls
+    // `private_free`, also if nothing below succeeds.
     unsafe {
         let id = (*pcm).id;
         let name = &raw mut (*pcm).name;

@@ -81,9 +81,9 @@ pub fn has_driver(name: &CStr) -> bool {
 pub fn owner(device: &platform::Device<device::Core<'_>>) -> ThisModule {
     // CAST: `platform::Device` is transparent over the C struct.
     let device = core::ptr::from_ref(device).cast::<bindings::platform_device>();
-    // SAFETY: `Core` says that the device is valid and that a callback of its driver runs: the device is
-    // bound, or about to be, which changes only after that. The pointer is that of the module with which
-    // the driver has been registered.
+    // SAFETY: `Core` says that the device is valid and that a callback of its driver runs: the
+    // device is bound, or about to be, which changes only after that. The pointer is that of the
+    // module with which the driver has been registered.
     unsafe { ThisModule::from_ptr((*(*device).dev.driver).owner) }
 }
 

@@ -6,7 +6,8 @@
 
 use crate::bindings;
 
-/// Whether one more message may be printed now. Ask before each that an application can cause at will.
+/// Whether one more message may be printed now. Ask before each that an application can cause at
+/// will.
 ///
 /// C: `__ratelimit()`, with a state of the crate's own.
 pub fn ratelimit() -> bool {

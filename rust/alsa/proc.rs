@@ -13,8 +13,8 @@ use kernel::{
     types::ForeignOwnable, //
 };
 
-/// A file that is text when it is read. The callbacks may sleep, and may be called by several threads
-/// at once.
+/// A file that is text when it is read. The callbacks may sleep, and may be called by several
+/// threads at once.
 pub trait Text: Send + Sync + 'static {
     /// Whether the file may be written, by its owner.
     const WRITABLE: bool = false;
@@ -35,8 +35,8 @@ pub const LINE_MAX: usize = 63;
 /// Adds a text file to a card.
 ///
 /// The file is the card's, as a device of its own: the card frees its devices when the last reader
-/// has gone. The core would leave the entry of a card that is gone to the module `snd`, until that is
-/// unloaded itself.
+/// has gone. The core would leave the entry of a card that is gone to the module `snd`, until that
+/// is unloaded itself.
 ///
 /// # Safety
 ///
@@ -80,14 +80,14 @@ pub(crate) unsafe fn add<T: Text>(card: *mut bindings::snd_card, name: &CStr, te
 ///
 /// # Invariants
 ///
-/// The pointer is a valid entry that nobody else frees: whoever would, finds it in its parent's list,
-/// from which the drop takes it.
+/// The pointer is a valid entry that nobody else frees: whoever would, finds it in its parent's
+/// list, from which the drop takes it.
 struct Entry(NonNull<bindings::snd_info_entry>);
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant. Its parent is valid: the card's folder, which is freed after
-        // the card's devices, if at all.
+        // SAFETY: By the type invariant. Its parent is valid: the card's folder, which is freed
+        // after the card's devices, if at all.
         unsafe { bindings::snd_info_free_entry(self.0.as_ptr()) };
     }
 }
@@ -112,8 +112,8 @@ impl<T: Text> File<T> {
 
     /// # Safety
     ///
-    /// Called only by the core, once, with a device that [`add`] has made for `T`, when the file has
-    /// been removed and its readers have gone.
+    /// Called only by the core, once, with a device that [`add`] has made for `T`, when the file
+    /// has been removed and its readers have gone.
     unsafe extern "C" fn free(device: *mut bindings::snd_device) -> c_int {
         // SAFETY: `add` stored the pointer, and nobody borrows it any more.
         drop(unsafe { <KBox<Self> as ForeignOwnable>::from_foreign((*device).device_data) });
@@ -129,8 +129,8 @@ unsafe extern "C" fn read<T: Text>(
     entry: *mut bindings::snd_info_entry,
     buffer: *mut bindings::snd_info_buffer,
 ) {
-    // SAFETY: `add` stored the pointer of a box. The card, which owns it, removes the file and waits
-    // for its readers before it frees the box.
+    // SAFETY: `add` stored the pointer of a box. The card, which owns it, removes the file and
+    // waits for its readers before it frees the box.
     let file = unsafe { <KBox<File<T>> as ForeignOwnable>::borrow((*entry).private_data) };
     // SAFETY: See `snd_iprintf()`: for a text file the buffer's pointer is a `seq_file`.
     let seq_file = unsafe { SeqFile::from_raw((*buffer).buffer.cast()) };

@@ -10,6 +10,18 @@
 use crate::bindings;
 use kernel::prelude::*;
 
+/// How often the present thread has made way for another. It wraps.
+///
+/// If that is the same at two times, the thread has had its processor to itself in between, but for
+/// interrupts. In an interrupt it is about the thread that was interrupted, and is always the same.
+///
+/// C: `task_struct::nvcsw` and `nivcsw`.
+#[inline]
+pub fn thread_switches() -> usize {
+    // SAFETY: The function reads counts of the present thread, which nobody else writes.
+    unsafe { bindings::thread_switches() as usize }
+}
+
 /// A point in time: nanoseconds of `CLOCK_MONOTONIC`, from 0 to `i64::MAX`.
 ///
 /// C: `ktime_t`.
@@ -72,9 +84,9 @@ impl Ktime {
 
     /// The same point by `CLOCK_MONOTONIC_RAW`. Any context.
     ///
-    /// Both clocks are read now, at one moment, and taken to go alike since: they differ by less than a
-    /// microsecond for each millisecond that the point lies back, unless root has changed the length of the
-    /// system's tick.
+    /// Both clocks are read now, at one moment, and taken to go alike since: they differ by less
+    /// than a microsecond for each millisecond that the point lies back, unless root has changed
+    /// the length of the system's tick.
     ///
     /// C: `ktime_get_snapshot_id()`.
     pub(crate) fn to_raw_timespec(self) -> bindings::timespec64 {

@@ -2,8 +2,8 @@
 
 //! Sound timers: the ticks of other devices, as a clock.
 //!
-//! The ALSA core has timers of its own: one for each PCM substream, which ticks with its periods, and
-//! global ones. A driver can open one and is called at each tick.
+//! The ALSA core has timers of its own: one for each PCM substream, which ticks with its periods,
+//! and global ones. A driver can open one and is called at each tick.
 //!
 //! C header: [`include/sound/timer.h`](srctree/include/sound/timer.h)
 
@@ -53,11 +53,12 @@ impl Id {
     }
 }
 
-/// What is called by a timer. No lock of the timer is held, but interrupts may be off: the callbacks
-/// must not sleep. They may run beside each other. A callback must not drop the [`Timer`] that called
-/// it, since that waits for the callback.
+/// What is called by a timer. No lock of the timer is held, but interrupts may be off: the
+/// callbacks must not sleep. They may run beside each other. A callback must not drop the [`Timer`]
+/// that called it, since that waits for the callback.
 pub trait Handler: Send + Sync + 'static {
-    /// The timer has ticked, `ticks` times since the last call. A tick takes `resolution` nanoseconds.
+    /// The timer has ticked, `ticks` times since the last call. A tick takes `resolution`
+    /// nanoseconds.
     fn tick(&self, ticks: u64, resolution: u64);
 
     /// What the timer ticks with has stopped: no tick will come until it starts again.
@@ -86,8 +87,8 @@ pub struct Timer<H: Handler> {
     _pin: PhantomPinned,
 }
 
-// SAFETY: The functions for timers lock them; they may be called from any thread. The handler may be
-// called from any.
+// SAFETY: The functions for timers lock them; they may be called from any thread. The handler may
+// be called from any.
 unsafe impl<H: Handler> Send for Timer<H> {}
 // SAFETY: As above.
 unsafe impl<H: Handler> Sync for Timer<H> {}
@@ -146,7 +147,8 @@ impl<H: Handler> Timer<H> {
         &self.handler
     }
 
-    /// Lets the timer tick, each tick being one call. Any context; a timer that ticks already goes on.
+    /// Lets the timer tick, each tick being one call. Any context; a timer that ticks already goes
+    /// on.
     ///
     /// C: `snd_timer_start()`.
     ///
@@ -222,9 +224,9 @@ impl<H: Handler> PinnedDrop for Timer<H> {
     fn drop(self: Pin<&mut Self>) {
         // SAFETY: By the type invariant the instance is open, and it is not used any more.
         unsafe { bindings::snd_timer_close(self.instance.as_ptr()) };
-        // The close has taken the lock of the timer to take the instance off its list, and events are told
-        // with that lock held: nobody queues the work any more, and whether anybody has is known. On
-        // `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.
+        // The close has taken the lock of the timer to take the instance off its list, and events
+        // are told with that lock held: nobody queues the work any more, and whether anybody has is
+        // known. On `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.
         if self.has_stopped.load(Relaxed) {
             // SAFETY: The work is initialised.
             unsafe { bindings::irq_work_sync(self.stopped.get()) };

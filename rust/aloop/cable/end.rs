@@ -9,7 +9,12 @@ use crate::{
         NSEC_PER_SEC, //
     },
     duty::Duty,
-    ring::Geometry, //
+    ring::{
+        spans,
+        Geometry,
+        Span, //
+    },
+    share::Member, //
 };
 use alsa::{
     pcm::{
@@ -22,8 +27,7 @@ use alsa::{
 use core::cmp::min;
 use kernel::prelude::*;
 
-/// How long a position stands still, at rates at which more than a frame goes by meanwhile, in
-/// nanoseconds: see [`Setup::step`].
+/// How long a position stands still, in nanoseconds: see [`Setup::step`].
 const STEP: u64 = 10_000;
 
 /// Whether an end takes part in the movement of frames.
@@ -53,10 +57,11 @@ pub(crate) struct Setup {
     /// The time from one move of the cable that a question for the position makes to the next, in
     /// nanoseconds.
     ///
-    /// A program may read, or write, until there is nothing left. Above 100 kHz there are some frames more
-    /// whenever it asks, and it would never end: so positions move in steps of ten microseconds, which are
-    /// more than such a call takes, but not so long that half of a ring goes by. At rates up to
-    /// that it is a frame at most: there is no step.
+    /// A program may read, or write, until there is nothing left. Above 100 kHz there are some
+    /// frames more whenever it asks, and it would never end: so positions move in steps of ten
+    /// microseconds, which are more than such a call takes, but not so long that half of a ring
+    /// goes by. At lower rates, and nominal speed, that is less than a frame. A program that is
+    /// woken asks three times or so within that time, and all but the first need move nothing.
     pub(super) step: u64,
 }
 
@@ -78,9 +83,7 @@ impl Setup {
             params,
             step: 0,
         };
-        if u64::from(params.rate).saturating_mul(STEP) > NSEC_PER_SEC {
-            setup.step = min(STEP, setup.ring_lasts() / 2);
-        }
+        setup.step = min(STEP, setup.ring_lasts() / 2);
         Ok(setup)
     }
 
@@ -89,11 +92,14 @@ impl Setup {
         self.geometry.bytes()
     }
 
+    /// The bytes of so many frames from the beginning of the ring on.
+    pub(crate) fn spans(&self, frames: u64) -> impl Iterator<Item = Span> {
+        spans(&self.geometry, 0, frames)
+    }
+
     /// What a position, counted since PREPARE, is in the ring, in frames.
     pub(super) fn ring_position(&self, position: u64) -> u32 {
-        let frames = u64::from(self.geometry.frames());
-        // A remainder of a 32-bit number.
-        position.checked_rem(frames).unwrap_or(0) as u32
+        self.geometry.slot(position, 0)
     }
 
     /// How long it takes once round the ring, in nanoseconds.
@@ -138,8 +144,8 @@ pub(super) struct Held {
 
 /// One end of a cable.
 pub(crate) struct End {
-    /// Whether somebody has opened it.
-    pub(crate) open: bool,
+    /// Its share of the time, while somebody has it open.
+    pub(super) member: Option<Member>,
     /// What it was prepared for, until the parameters are freed.
     pub(crate) setup: Option<Setup>,
     /// Whether it moves.
@@ -148,8 +154,8 @@ pub(crate) struct End {
     pub(crate) position: u64,
     /// The position at which its present period ends.
     pub(super) period_end: u64,
-    /// The position at which the core is to be told of the end of the present period, or the one before,
-    /// if it is not that end.
+    /// The position at which the core is to be told of the end of the present period, or the one
+    /// before, if it is not that end.
     pub(super) deferred: Option<u64>,
     /// The position that the core was last told.
     pub(super) reported: u64,
@@ -163,10 +169,10 @@ pub(crate) struct End {
     pub(super) paused_phase: Phase,
     /// When its period timer last expired, in nanoseconds.
     pub(super) expired_at: u64,
-    /// How long its timer's callbacks take.
+    /// How often the thread that called back had made way for another by then.
+    pub(super) switches: usize,
+    /// How long its timer's callbacks take, and when the next may begin.
     pub(super) duty: Duty,
-    /// The time before which its period timer is not to expire again, in nanoseconds.
-    pub(super) rested: u64,
     /// What its period timer was last armed for.
     pub(super) armed: Armed,
     /// Whether it has played all that was written, without the core's having noticed.
@@ -186,7 +192,7 @@ pub(crate) struct End {
 impl End {
     /// An end that nobody has opened.
     pub(super) const CLOSED: Self = Self {
-        open: false,
+        member: None,
         setup: None,
         activity: Activity::Stopped,
         position: 0,
@@ -198,8 +204,8 @@ impl End {
         link_time: 0,
         paused_phase: Phase::ZERO,
         expired_at: 0,
+        switches: 0,
         duty: Duty::NEW,
-        rested: 0,
         armed: Armed::NEVER,
         played_out: false,
         held: None,
@@ -209,6 +215,11 @@ impl End {
         shift: 0,
     };
 
+    /// Whether somebody has opened it.
+    pub(crate) fn is_open(&self) -> bool {
+        self.member.is_some()
+    }
+
     /// Whether it takes part.
     pub(super) fn is_running(&self) -> bool {
         self.activity == Activity::Running
@@ -217,6 +228,13 @@ impl End {
     /// Whether it runs as far as its application knows.
     pub(super) fn takes_part(&self) -> bool {
         matches!(self.activity, Activity::Running | Activity::Waiting)
+    }
+
+    /// Whether its application is to be told of the end of each period.
+    pub(super) fn has_period_wakeups(&self) -> bool {
+        self.setup
+            .as_ref()
+            .is_some_and(|setup| setup.params.period_wakeups)
     }
 
     /// Whether it is a capture that is over.
@@ -229,9 +247,19 @@ impl End {
         self.held.is_some_and(|held| now.as_nanos() < held.until)
     }
 
+    /// The core is told the present position, which it has had since `asked_at`, with so much of
+    /// the next frame gone by then.
+    pub(super) fn report(&mut self, asked_at: u64, phase: Phase) {
+        self.reported = self.position;
+        self.asked_at = asked_at;
+        self.phase = phase;
+        self.held = None;
+    }
+
     /// The position in the ring, in frames.
     pub(crate) fn ring_position(&self) -> u32 {
         self.setup
+            .as_ref()
             .map_or(0, |setup| setup.ring_position(self.position))
     }
 
@@ -239,7 +267,7 @@ impl End {
     ///
     /// The core knows positions modulo the ring, and would not notice.
     pub(super) fn lost_rings(&self) -> u64 {
-        self.setup.map_or(0, |setup| {
+        self.setup.as_ref().map_or(0, |setup| {
             let unseen = self.position.saturating_sub(self.reported);
             let frames = u64::from(setup.geometry.frames());
             // Hardly ever: a division costs more than all the rest.
@@ -271,7 +299,7 @@ impl End {
 
     /// If the present period has ended, goes on to the one in which the position is.
     pub(super) fn next_period(&mut self) -> bool {
-        let Some(setup) = self.setup else {
+        let Some(setup) = &self.setup else {
             return false;
         };
         if self.position < self.period_end {

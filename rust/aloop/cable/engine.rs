@@ -11,6 +11,7 @@ use super::{
     PLAYBACK, //
 };
 use crate::ring::{
+    copy_span,
     copy_spans,
     spans,
     written_ahead, //
@@ -35,15 +36,22 @@ impl State {
         }
     }
 
-    /// Moves the cable to the present because the position of an end is asked for, unless it has been moved just
-    /// now (see [`Setup::step`]). Returns the time at which it is where it then is, in nanoseconds.
+    /// Moves the cable to the present because the position of an end is asked for, unless it has
+    /// been moved just now (see [`Setup::step`]). Returns the time at which it is where it then is,
+    /// in nanoseconds.
     pub(super) fn update_if_due(
         &mut self,
         direction: Direction,
         ports: &PortTable<'_, 2>,
         now: Ktime,
     ) -> u64 {
-        let step = self.end(direction).setup.map_or(0, |setup| setup.step);
+        let end = self.end(direction);
+        let step = match &end.setup {
+            // At frame 0, audio time would be 0 as well, and no news to the core, which would note
+            // no system time with it.
+            Some(setup) if end.position > 0 => setup.step,
+            _ => 0,
+        };
         let now_ns = now.as_nanos();
         match self.moved_at() {
             Some(moved_at) if now_ns < moved_at.saturating_add(step) => moved_at,
@@ -89,30 +97,40 @@ impl State {
     /// Copies the next `frames` frames from the playback to the capture, or fewer if the player has
     /// not written so many. Returns how many.
     fn copy(&mut self, ports: &PortTable<'_, 2>, frames: u64) -> u64 {
-        let (Some(from), Some(to)) = (self.playback.setup, self.capture.setup) else {
+        let (Some(from), Some(to)) = (&self.playback.setup, &self.capture.setup) else {
             return 0;
         };
         let (Some(play), Some(capt)) = (ports.get(PLAYBACK), ports.get(CAPTURE)) else {
             return 0;
         };
-        let position = self.playback.position;
-        let sound = min(frames, audible(&play, &self.playback, &from));
-        let target = self.capture.position;
-        for span in copy_spans(&from.geometry, position, &to.geometry, target, sound) {
-            let source = if span.again { capt.ring() } else { play.ring() };
-            // The geometry is that of the rings, and no span leaves a ring: there is no error.
-            let _ = capt.ring().copy_from(span.to, &source, span.from, span.len);
+        let (position, target) = (self.playback.position, self.capture.position);
+        let sound = min(frames, audible(&play, &self.playback, from));
+        if sound == 0 {
+            return 0;
         }
-        if sound > 0 {
-            self.silence.data(target.saturating_add(sound));
+        let (from, to) = (&from.geometry, &to.geometry);
+        // The geometry is that of the rings, and no span leaves a ring: there is no error.
+        if let Some(span) = copy_span(from, position, to, target, sound) {
+            let _ = capt
+                .ring()
+                .copy_from(span.to, &play.ring(), span.from, span.len);
+        } else {
+            for span in copy_spans(from, position, to, target, sound) {
+                let source = if span.again { capt.ring() } else { play.ring() };
+                let _ = capt.ring().copy_from(span.to, &source, span.from, span.len);
+            }
         }
+        self.silence.data(target.saturating_add(sound));
         sound
     }
 
-    /// Silences the ring of the capture from `start` to `end` frames from its position on, as far as
-    /// it isn't silent there.
+    /// Silences the ring of the capture from `start` to `end` frames from its position on, as far
+    /// as it isn't silent there.
     fn silence(&mut self, ports: &PortTable<'_, 2>, start: u64, end: u64) {
-        let (Some(setup), Some(capt)) = (self.capture.setup, ports.get(CAPTURE)) else {
+        if start >= end {
+            return;
+        }
+        let (Some(setup), Some(capt)) = (&self.capture.setup, ports.get(CAPTURE)) else {
             return;
         };
         let position = self.capture.position.saturating_add(start);
@@ -127,9 +145,10 @@ impl State {
     }
 }
 
-/// Whether the core stops a stream whose ring is used up (played out, or full of what was recorded).
+/// Whether the core stops a stream whose ring is used up (played out, or full of what was
+/// recorded).
 pub(super) fn stops_at_its_end(port: &Port<'_>, setup: &Setup) -> bool {
-    port.pointers().stop_threshold <= u64::from(setup.params.buffer_size)
+    port.stop_threshold() <= u64::from(setup.params.buffer_size)
 }
 
 /// How many frames from its position on may be heard: those that the player has written.

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two habits that a card can be loaded with, for recordings that begin and end with what is played.
+//! Two habits that a card can be loaded with, for recordings that begin and end with what is
+//! played.
 //!
-//! - *Wait for the peer* (`wait_for_peer`): an end that starts first waits until the other starts. It
-//!   counts as running, but no frame of its moves: what a player has written waits in its ring, and
-//!   nobody records silence that nobody played. Once it has moved, an end goes on as on any card,
-//!   whatever becomes of the other.
-//! - *End with the peer* (`end_with_peer`): when a player whose sound was heard is closed, the recorder
-//!   hears silence to the end of its period, for there are programs that lose a period that is not
-//!   complete; then no more, and when it has read all there is, its stream is stopped, and with it those
-//!   that it is linked with. A recorder that waits for more than there is gets that, in silence.
+//! - *Wait for the peer* (`wait_for_peer`): an end that starts first waits until the other starts.
+//!   It counts as running, but no frame of its moves: what a player has written waits in its ring,
+//!   and nobody records silence that nobody played. Once it has moved, an end goes on as on any
+//!   card, whatever becomes of the other.
+//! - *End with the peer* (`end_with_peer`): when a player whose sound was heard is closed, the
+//!   recorder hears silence to the end of its period, for there are programs that lose a period
+//!   that is not complete; then no more, and when it has read all there is, its stream is stopped,
+//!   and with it those that it is linked with. A recorder that waits for more than there is gets
+//!   that, in silence.
 //!
 //! A stream that is prepared anew, as after an xrun, starts anew: it waits, and has heard nobody.
 
@@ -18,7 +20,6 @@ use super::{
     port,
     Activity,
     End,
-    Setup,
     State,
     CAPTURE, //
 };
@@ -105,15 +106,18 @@ impl State {
 }
 
 impl End {
-    /// Whether it is one that reads what it likes, as dsnoop does: it has asked never to be stopped. `own`
-    /// is its port; nothing is known of a capture that is paused, which has none.
+    /// Whether it is one that reads what it likes, as dsnoop does: it has asked never to be
+    /// stopped. `own` is its port; nothing is known of a capture that is paused, which has none.
     fn is_never_stopped(&self, own: Option<&Port<'_>>) -> bool {
         own.zip(self.setup.as_ref())
             .is_some_and(|(own, setup)| !stops_at_its_end(own, setup))
     }
 
     /// What is to be done about a capture that is over. `own` is its port.
-    pub(super) fn look_for_reader(&mut self, own: &Port<'_>, setup: &Setup) -> pcm::Action {
+    pub(super) fn look_for_reader(&mut self, own: &Port<'_>) -> pcm::Action {
+        let Some(setup) = &self.setup else {
+            return pcm::Action::None;
+        };
         let pointers = own.pointers();
         if self.reported != self.position {
             // The core has not been told of the last frames yet.
@@ -121,8 +125,8 @@ impl End {
         } else if pointers.hw_ptr == pointers.appl_ptr {
             pcm::Action::Stop(pcm::StopState::Setup)
         } else {
-            // A reader that waits for more than there is will not come. It gets as much silence as it
-            // lacks; once, for one that always does would go on for ever.
+            // A reader that waits for more than there is will not come. It gets as much silence as
+            // it lacks; once, for one that always does would go on for ever.
             let left = left_to_read(
                 pointers.hw_ptr,
                 pointers.appl_ptr,

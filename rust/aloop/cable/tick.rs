@@ -78,8 +78,8 @@ impl State {
 
     /// What the timer that the cable runs by ticks with has stopped.
     ///
-    /// A player whose last frames are playing out would wait for ever: all that is left is played at
-    /// once. Others wait, since the timer may be back soon.
+    /// A player whose last frames are playing out would wait for ever: all that is left is played
+    /// at once. Others wait, since the timer may be back soon.
     pub(crate) fn timer_stopped(&mut self, ports: &PortTable<'_, 2>) {
         if !matches!(self.time, Time::Ticks) || !self.playback.is_running() {
             return;

@@ -8,8 +8,9 @@
 //!   (see [`End::period_wakeup`]);
 //! - otherwise, the last frame of a drain: somebody waits for that;
 //! - the end of a capture that ends with its player;
-//! - for a capture whose ring is being filled, the time at which [`PIECE`] bytes have to be copied or
-//!   silenced. So that, which happens with interrupts off, does not take as long as a period may.
+//! - for a capture whose ring is being filled, the time at which [`PIECE`] bytes have to be copied
+//!   or silenced. So that, which happens with interrupts off, does not take as long as a period
+//!   may.
 //!
 //! What nobody has asked for in the meantime is made up for at the next call, however late.
 
@@ -32,13 +33,19 @@ use alsa::{
         Port,
         PortTable, //
     },
-    time::Ktime, //
+    time::{
+        thread_switches,
+        Ktime, //
+    },
 };
-use core::cmp::max;
+use core::cmp::{
+    max,
+    min, //
+};
 use kernel::cpu::CpuId;
 
-/// How many bytes there may be to copy or to silence before a timer is due, as long as timers are on
-/// time.
+/// How many bytes there may be to copy or to silence before a timer is due, as long as timers are
+/// on time.
 const PIECE: u64 = 256 * 1024;
 
 /// The least time from one call of a period timer to the next, in nanoseconds.
@@ -71,13 +78,12 @@ impl State {
         let Some(ahead) = self.next_event(direction, &own) else {
             return;
         };
-        let earliest = max(earliest.as_nanos(), self.end(direction).rested);
+        let earliest = max(earliest.as_nanos(), self.end(direction).duty.until());
         let at = max(clock.time_of(ahead), earliest);
-        let cpu = CpuId::current().as_u32();
-        own.arm_timer(Ktime::from_nanos(at));
-        self.end_mut(direction).armed = Armed { at, cpu };
+        let cpu = self.end_mut(direction).arm_at(&own, at);
 
-        // Two timers that are due at the same time cost one interrupt, if it is that of one processor.
+        // Two timers that are due at the same time cost one interrupt, if it is that of one
+        // processor.
         let opposite = direction.opposite();
         let other = self.end_mut(opposite);
         if other.is_running() && other.armed.at == at && other.armed.cpu != cpu {
@@ -92,20 +98,29 @@ impl State {
     fn next_event(&self, direction: Direction, own: &Port<'_>) -> Option<u64> {
         let end = self.end(direction);
         let setup = end.setup.as_ref().filter(|_| end.is_running())?;
-        let wakeup = if setup.params.period_wakeups {
-            let next = end.deferred.unwrap_or(end.period_end);
-            Some(next.saturating_sub(end.position))
-        } else if direction == Direction::Playback {
-            // A stream that does not run yet is just being started or resumed, maybe in a drain.
-            let drains = own.state() != pcm::State::Running;
-            drains.then(|| written(own, end, setup))
-        } else {
-            None
-        };
-        let piece = (direction == Direction::Capture && self.has_much_to_fill(setup))
-            .then(|| PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE));
-        let last = end.end.map(|last| last.saturating_sub(end.position));
-        [wakeup, piece, last].into_iter().flatten().min()
+        let mut next = u64::MAX;
+        if setup.params.period_wakeups {
+            next = end
+                .deferred
+                .unwrap_or(end.period_end)
+                .saturating_sub(end.position);
+        } else if direction == Direction::Playback && own.state() != pcm::State::Running {
+            // In a drain. A stream that does not run yet is just being started or resumed, maybe in
+            // one.
+            next = written(own, end, setup);
+        }
+        if direction == Direction::Capture {
+            if self.has_much_to_fill(setup) {
+                next = min(
+                    next,
+                    PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE),
+                );
+            }
+            if let Some(last) = end.end {
+                next = min(next, last.saturating_sub(end.position));
+            }
+        }
+        (next < u64::MAX).then_some(next)
     }
 
     /// Whether the ring of the capture is large, and being filled with sound or silence.
@@ -134,17 +149,13 @@ impl State {
     pub(crate) fn acknowledge(&mut self, direction: Direction, ports: &PortTable<'_, 2>) {
         let by_clock = matches!(self.time, Time::Clock(_));
         let end = self.end_mut(direction);
-        let (true, Some(own), Some(setup)) = (
-            by_clock && end.is_running(),
-            ports.get(port(direction)),
-            end.setup,
-        ) else {
+        let (true, Some(own)) = (by_clock && end.is_running(), ports.get(port(direction))) else {
             return;
         };
-        if !setup.params.period_wakeups {
+        if !end.has_period_wakeups() {
             return;
         }
-        let deferred = end.deferral(direction, &own, &setup);
+        let deferred = end.deferral(direction, &own);
         if deferred != end.deferred {
             end.deferred = deferred;
             let expired_at = Ktime::from_nanos(end.expired_at);
@@ -159,10 +170,12 @@ impl State {
         ports: &PortTable<'_, 2>,
         now: Ktime,
     ) -> pcm::Action {
+        if self.end_mut(direction).expired(now) {
+            return pcm::Action::None;
+        }
         self.update(ports, now);
         let own = ports.get(port(direction));
         let end = self.end_mut(direction);
-        end.expired_at = now.as_nanos();
         match end.activity {
             Activity::Running if end.is_held(now) => pcm::Action::None,
             Activity::Running if end.has_played_out(own.as_ref()) => {
@@ -183,6 +196,12 @@ impl State {
     pub(crate) fn rearm(&mut self, direction: Direction, ports: &PortTable<'_, 2>) {
         let end = self.end_mut(direction);
         let expired_at = Ktime::from_nanos(end.expired_at);
+        if end.is_put_off() {
+            if let Some(own) = ports.get(port(direction)) {
+                end.arm_at(&own, end.duty.until());
+            }
+            return;
+        }
         // Also if the callback has stopped the stream, and with it left the port.
         end.rest(Ktime::now());
         let Some(own) = ports.get(port(direction)) else {
@@ -193,7 +212,7 @@ impl State {
                 if let Some(held) = end.held.filter(|_| end.is_held(expired_at)) {
                     own.arm_timer(Ktime::from_nanos(held.until));
                 } else if end.played_out && end.is_behind() {
-                    own.arm_timer(max(soon(expired_at), Ktime::from_nanos(end.rested)));
+                    own.arm_timer(max(soon(expired_at), Ktime::from_nanos(end.duty.until())));
                 } else if end.is_over() {
                     look_later(&own, expired_at);
                 } else {
@@ -214,21 +233,22 @@ impl State {
     fn elapsed(&mut self, direction: Direction, own: Option<Port<'_>>) -> pcm::Action {
         let by_ticks = matches!(self.time, Time::Ticks);
         let end = self.end_mut(direction);
-        let (Some(setup), Some(own)) = (end.setup, own) else {
+        let Some(own) = own else {
             return pcm::Action::None;
         };
         if end.is_over() {
-            return end.look_for_reader(&own, &setup);
+            return end.look_for_reader(&own);
         }
-        if setup.params.period_wakeups {
+        if end.has_period_wakeups() {
             // A tick is the end of a period: there is nothing in between to wait for.
             return match by_ticks {
-                false => end.period_wakeup(direction, &own, &setup),
+                false => end.period_wakeup(direction, &own),
                 true if end.next_period() => pcm::Action::PeriodElapsed,
                 true => pcm::Action::None,
             };
         }
-        if own.state() != pcm::State::Draining || written(&own, end, &setup) > 0 {
+        let left = end.setup.as_ref().map(|setup| written(&own, end, setup));
+        if own.state() != pcm::State::Draining || left != Some(0) {
             return pcm::Action::None;
         }
         // The core then asks for the position and finds the stream drained.
@@ -250,9 +270,9 @@ impl State {
 
 /// Lets the core ask once more for the position of a stream that has played out.
 ///
-/// At once: somebody waits for the end of the drain. But of a ring shorter than [`MIN_INTERVAL`], as much
-/// time may go by with a step as the step leads on, and an application that moves its pointer along could
-/// have that go on for ever.
+/// At once: somebody waits for the end of the drain. But of a ring shorter than [`MIN_INTERVAL`],
+/// as much time may go by with a step as the step leads on, and an application that moves its
+/// pointer along could have that go on for ever.
 pub(super) fn take_next_step(own: &Port<'_>, setup: &Setup, now: Ktime) {
     if setup.ring_lasts() >= MIN_INTERVAL {
         own.expire_timer_now();
@@ -267,37 +287,61 @@ pub(super) fn soon(now: Ktime) -> Ktime {
 }
 
 impl End {
-    /// The callback of its timer ends: it rests for as long as those take.
-    fn rest(&mut self, ended: Ktime) {
-        // On PREEMPT_RT it is a thread's work: that it was held up says nothing, and it is charged for it.
-        if cfg!(CONFIG_PREEMPT_RT) || self.expired_at == 0 {
-            return;
+    /// Arms its timer. Returns which processor that will interrupt. `own` is the end's port.
+    fn arm_at(&mut self, own: &Port<'_>, at: u64) -> u32 {
+        let cpu = CpuId::current().as_u32();
+        own.arm_timer(Ktime::from_nanos(at));
+        self.armed = Armed { at, cpu };
+        if let Some(member) = &self.member {
+            self.duty.armed(at, member);
         }
-        self.rested = self.duty.rest(self.expired_at, ended.as_nanos());
+        cpu
+    }
+
+    /// Its timer has expired. Returns whether the callback is put off: it is others' turn.
+    fn expired(&mut self, now: Ktime) -> bool {
+        self.expired_at = now.as_nanos();
+        self.switches = switches();
+        if let Some(member) = self.member.as_ref().filter(|_| self.is_running()) {
+            self.duty.expired(self.expired_at, member);
+        }
+        self.is_put_off()
+    }
+
+    /// Whether the callback of its timer, which has last expired, is put off.
+    fn is_put_off(&self) -> bool {
+        self.is_running() && self.duty.is_put_off(self.expired_at)
+    }
+
+    /// The callback of its timer ends: it rests.
+    fn rest(&mut self, ended: Ktime) {
+        let Some(member) = self.member.as_ref().filter(|_| self.expired_at > 0) else {
+            return;
+        };
+        // On PREEMPT_RT it is a thread's work, and whom it has woken may have run at once.
+        let is_known = self.switches == switches();
+        let ended = ended.as_nanos();
+        let length = is_known.then(|| ended.saturating_sub(self.expired_at));
+        self.duty.rest(length, ended, member);
     }
 
     /// Whether the core is to be told now that a period has ended. `own` is the end's port.
     ///
-    /// It is told at the end of the period; but if the application then has to wait for a few frames
-    /// more, when those are there. An application that takes all there is at each wake-up gets a frame
-    /// or two of the next period, if only because it takes time. At the end of that it lacks as many,
-    /// the core wakes nobody, and it would wait for another period.
+    /// It is told at the end of the period; but if the application then has to wait for a few
+    /// frames more, when those are there. An application that takes all there is at each wake-up
+    /// gets a frame or two of the next period, if only because it takes time. At the end of that it
+    /// lacks as many, the core wakes nobody, and it would wait for another period.
     ///
-    /// What it has taken is mostly known before ([`State::acknowledge`]), and the timer armed for the
-    /// right time. An application that moves its pointer in mapped memory, or waits in a read or write,
-    /// says nothing.
-    fn period_wakeup(
-        &mut self,
-        direction: Direction,
-        own: &Port<'_>,
-        setup: &Setup,
-    ) -> pcm::Action {
+    /// What it has taken is mostly known before ([`State::acknowledge`]), and the timer armed for
+    /// the right time. An application that moves its pointer in mapped memory, or waits in a read
+    /// or write, says nothing.
+    fn period_wakeup(&mut self, direction: Direction, own: &Port<'_>) -> pcm::Action {
         let before = self.deferred;
         if before.unwrap_or(self.period_end) > self.position {
             return pcm::Action::None;
         }
         if before.is_none() {
-            self.deferred = self.deferral(direction, own, setup);
+            self.deferred = self.deferral(direction, own);
             self.next_period();
             if self.deferred.is_some() {
                 return pcm::Action::None;
@@ -308,9 +352,10 @@ impl End {
         pcm::Action::PeriodElapsed
     }
 
-    /// The position at which the application has what it waits for, if that comes after the end of the
-    /// period, but before that of the next.
-    fn deferral(&self, direction: Direction, own: &Port<'_>, setup: &Setup) -> Option<u64> {
+    /// The position at which the application has what it waits for, if that comes after the end of
+    /// the period, but before that of the next.
+    fn deferral(&self, direction: Direction, own: &Port<'_>) -> Option<u64> {
+        let setup = self.setup.as_ref()?;
         let wanted = own.wakeup_frames();
         if wanted == 0 || own.state() != pcm::State::Running {
             return None;
@@ -335,5 +380,15 @@ impl End {
         let missing = wanted.saturating_sub(by_then);
         (0 < missing && missing < setup.params.period_size.into())
             .then(|| end.saturating_add(missing))
+    }
+}
+
+/// How often the thread that calls back has made way for another. There is one on `PREEMPT_RT`
+/// only: an interrupt makes way for nobody.
+fn switches() -> usize {
+    if cfg!(CONFIG_PREEMPT_RT) {
+        thread_switches()
+    } else {
+        0
     }
 }

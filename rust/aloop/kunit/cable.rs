@@ -17,6 +17,7 @@ mod tests {
     use alsa::{
         pcm::{
             Action,
+            AudioClock,
             Direction::{
                 Capture,
                 Playback, //
@@ -45,6 +46,7 @@ mod tests {
         interleaved: true,
         period_size: 480,
         buffer_size: 1920,
+        mapped: false,
         period_wakeups: true,
     };
 
@@ -323,6 +325,46 @@ mod tests {
             assert_eq!(state.playback.position, 480 + 480);
             assert_eq!(state.playback.shift, 80_000);
             assert_eq!(state.capture.shift, 0);
+            Ok(())
+        })
+    }
+
+    /// The time of a trigger is older than its lock: the shift may have been changed between.
+    #[test]
+    fn no_start_is_before_a_change_of_shift() -> Result {
+        with_cable(|state, ports| {
+            prepared(state, CD, CD)?;
+            assert!(state.set_shift(80_000, ports, at(5)));
+            state.start(Capture, ports, at(4), None)?;
+            // Within the first frame.
+            let asked = Ktime::from_nanos(5 * MS + 4_000);
+            let report = state.report_position(Capture, ports, asked).ok_or(EINVAL)?;
+            assert_eq!(report.frames, 0);
+            let time = state.audio_time(Capture, AudioClock::LinkAbsolute);
+            // A quarter faster.
+            let audio = 5 * MS + 5_000;
+            assert!(time.is_some_and(|time| time.system == asked && time.audio == audio));
+            Ok(())
+        })
+    }
+
+    /// A question just after another one finds the position of that one, and its time.
+    #[test]
+    fn positions_move_in_steps() -> Result {
+        with_cable(|state, ports| {
+            prepared(state, CD, CD)?;
+            state.start(Capture, ports, at(0), None)?;
+            let mut ask = |ns: u64| {
+                let now = Ktime::from_nanos(ns);
+                let report = state.report_position(Capture, ports, now).ok_or(EINVAL)?;
+                let time = state.audio_time(Capture, AudioClock::Link).ok_or(EINVAL)?;
+                Ok::<_, Error>((report.frames, time.system.as_nanos()))
+            };
+            // The 48th frame ends at 1 ms.
+            assert!(ask(MS - 1)? == (47, MS - 1));
+            assert!(ask(MS)? == (47, MS - 1));
+            assert!(ask(MS + 9_998)? == (47, MS - 1));
+            assert!(ask(MS + 9_999)? == (48, MS + 9_999));
             Ok(())
         })
     }

@@ -7,37 +7,37 @@
 //! The ring is a *managed* buffer: the core allocates it in HW_PARAMS and frees it in HW_FREE,
 //! HW_PARAMS and close. What touches it has to be over before that, and must not begin anew:
 //!
-//! 1. `prepare` touches it in process context. `Open::has_buffer` is a mutex that is held meanwhile;
-//!    the `hw_free` callback, which the core calls before it frees, takes it. HW_PARAMS and PREPARE
-//!    exclude each other by the runtime's `buffer_mutex`. (That would be enough, but for a close: the
-//!    core frees without that mutex, and only then unlinks the substream, so that a PREPARE of a
-//!    linked substream may be at work on this one.)
-//! 2. Whoever holds the lock of the hub that the stream is attached to touches it while the stream is
-//!    at its port: from just before `trigger(START)` to just after `trigger(STOP)`.
+//! 1. `prepare` touches it in process context. `Open::has_buffer` is a mutex that is held
+//!    meanwhile; the `hw_free` callback, which the core calls before it frees, takes it. HW_PARAMS
+//!    and PREPARE exclude each other by the runtime's `buffer_mutex`. (That would be enough, but
+//!    for a close: the core frees without that mutex, and only then unlinks the substream, so that
+//!    a PREPARE of a linked substream may be at work on this one.)
+//! 2. Whoever holds the lock of the hub that the stream is attached to touches it while the stream
+//!    is at its port: from just before `trigger(START)` to just after `trigger(STOP)`.
 //! 3. The core touches it in a stream that starts or runs, when it fills in silence.
 //!
 //! The core means to free no buffer of a stream that runs or may be started, but does not quite
 //! achieve it. What is missing is done here:
 //!
-//! - START, a DRAIN that starts a prepared stream, and the end of a pause do not take the
-//!   `buffer_mutex`: they may come while HW_PARAMS, HW_FREE or PREPARE, having found the stream not
-//!   running, is about to replace the buffer or to prepare. And close frees the buffer of a stream that
-//!   linked ones may have prepared and started again since it was dropped. So `sync_stop` and `hw_free`,
-//!   one of which the core calls before it does so (`sync_stop`, if `stop_operating` is set, which is
-//!   therefore always set), [*withdraw*] the stream: with the stream lock held they stop it and take it
-//!   out of the states from which it could go on.
-//! - What comes earlier is seen by the core, or stopped; what comes later finds nothing to start. It
-//!   would not do to refuse a START meanwhile: a DRAIN goes on as if the stream ran, and nothing would
-//!   ever end it.
-//! - Where the core refuses to stop a group of linked substreams, because one of them has no parameters,
-//!   the stream is stopped alone. What it would touch is about to be freed.
+//! - A DRAIN that starts a prepared stream, the end of a pause, and the START of a linked stream
+//!   may come while HW_PARAMS, HW_FREE or PREPARE, having found the stream not running, is about to
+//!   replace the buffer or to prepare (`quirks.c` has each of them). And close frees the buffer of
+//!   a stream that linked ones may have prepared and started again since it was dropped. So
+//!   `sync_stop` and `hw_free`, one of which the core calls before it does so (`sync_stop`, if
+//!   `stop_operating` is set, which is therefore always set), [*withdraw*] the stream: with the
+//!   stream lock held they stop it and take it out of the states from which it could go on.
+//! - What comes earlier is seen by the core, or stopped; what comes later finds nothing to start.
+//!   It would not do to refuse a START meanwhile: a DRAIN goes on as if the stream ran, and nothing
+//!   would ever end it.
+//! - Where the core refuses to stop a group of linked substreams, because one of them has no
+//!   parameters, the stream is stopped alone. What it would touch is about to be freed.
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` empties their ports.
 //!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)
 //! - After HW_FREE there is no ring to start with (`Open::ring`).
 //!
-//! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at work:
-//! no such callback runs while HW_PARAMS writes the parameters.
+//! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at
+//! work: no such callback runs while HW_PARAMS writes the parameters.
 //!
 //! [*withdraw*]: bindings::snd_pcm_withdraw
 
@@ -109,8 +109,8 @@ struct Open<T: Ops> {
     /// Whether there is a buffer. Held while `prepare` uses it.
     #[pin]
     has_buffer: Mutex<bool>,
-    /// The ring with which the stream can be started. Taken inside of the stream lock and outside of
-    /// the hub's lock.
+    /// The ring with which the stream can be started. Taken inside of the stream lock and outside
+    /// of the hub's lock.
     #[pin]
     ring: SpinLockIrqSave<Option<RawRing>>,
     /// When the stream was last triggered since it was prepared; 0 if it was not.
@@ -221,8 +221,8 @@ impl<T: Ops> Glue<T> {
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
             let runtime = this.runtime();
-            // SAFETY: Nobody else uses runtime and substream yet. The time that reads and writes wait,
-            // unlike all else, would stay from one who has opened the substream before.
+            // SAFETY: Nobody else uses runtime and substream yet. The time that reads and writes
+            // wait, unlike all else, would stay from one who has opened the substream before.
             unsafe {
                 (*runtime).hw = T::HARDWARE.to_raw();
                 (*substream).wait_time = 0;
@@ -233,8 +233,8 @@ impl<T: Ops> Glue<T> {
             let attachment = opening.attachment.take();
             let open = KBox::pin_init(
                 try_pin_init!(Open::<T> {
-                    // SAFETY: The timer is inside of an `Open<T>`, for which the callbacks are made. The
-                    // device outlives its substreams.
+                    // SAFETY: The timer is inside of an `Open<T>`, for which the callbacks are
+                    // made. The device outlives its substreams.
                     timer <- unsafe {
                         PeriodTimer::new(Self::timer_expired, Self::work_run, &private.timers)
                     },
@@ -249,7 +249,8 @@ impl<T: Ops> Glue<T> {
                 GFP_KERNEL,
             )?;
 
-            // SAFETY: The runtime is new, and `open` stores what the rules need before they are applied.
+            // SAFETY: The runtime is new, and `open` stores what the rules need before they are
+            // applied.
             unsafe { Self::add_rules(substream)? };
 
             // SAFETY: Nobody else uses the runtime yet; `private_free` takes the box back.
@@ -315,7 +316,8 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn hw_free(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
-        // From here on neither PREPARE nor START succeeds; then what is prepared or runs is withdrawn.
+        // From here on neither PREPARE nor START succeeds; then what is prepared or runs is
+        // withdrawn.
         open.give_up_buffer();
         // SAFETY: The substream has a runtime, and no lock is held.
         unsafe { bindings::snd_pcm_withdraw(substream, true) };
@@ -341,7 +343,8 @@ impl<T: Ops> Glue<T> {
             }
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
-            // SAFETY: HW_PARAMS is excluded by the `buffer_mutex`, and by `has_buffer` whoever frees.
+            // SAFETY: HW_PARAMS is excluded by the `buffer_mutex`, and by `has_buffer` whoever
+            // frees.
             let raw = unsafe { RawRing::of(this.runtime()) }.ok_or_else(ebadfd)?;
             // SAFETY: The buffer stays as long as `has_buffer` is locked.
             let ring = unsafe { Ring::new(raw) };
@@ -365,9 +368,9 @@ impl<T: Ops> Glue<T> {
             let open = unsafe { Self::opened(substream) };
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
-            // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it withdraws
-            // the stream before, for which it needs that lock, and afterwards the stream is in no
-            // state in which it is triggered.
+            // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it
+            // withdraws the stream before, for which it needs that lock, and afterwards the stream
+            // is in no state in which it is triggered.
             let triggering =
                 unsafe { Triggering::new(this, &open.timer, Self::trigger_time(&open, command)) };
             let result = if command.starts() {
@@ -398,22 +401,24 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn sync_stop(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
-        // In HW_PARAMS, HW_FREE and PREPARE, which leave the stream in another state anyway. (Linked
-        // streams are prepared together; the core has only the mutex of all but one of them.)
+        // In HW_PARAMS, HW_FREE and PREPARE, which leave the stream in another state anyway.
+        // (Linked streams are prepared together; the core has only the mutex of all but one of
+        // them.)
         // SAFETY: The substream has a runtime.
         if unsafe { bindings::snd_pcm_buffer_locked(substream) } {
             // SAFETY: As above, and no lock is held.
             unsafe { bindings::snd_pcm_withdraw(substream, false) };
         }
-        // At a system suspend, the core asks this of streams that it could not suspend too, for example
-        // because one that is linked with them has been drained already. These run on.
+        // At a system suspend, the core asks this of streams that it could not suspend too, for
+        // example because one that is linked with them has been drained already. These run on.
         // SAFETY: The substream has a runtime, and no lock is held.
         if !unsafe { bindings::snd_pcm_runs(substream) } {
             open.leave_port();
             open.timer.cancel_sync();
         }
         // The core has cleared it before the call.
-        // SAFETY: The substream has a runtime; the field is set and cleared by callers of this only.
+        // SAFETY: The substream has a runtime; the field is set and cleared by callers of this
+        // only.
         unsafe { (*(*substream).runtime).stop_operating = true };
         0
     }
@@ -430,21 +435,25 @@ impl<T: Ops> Glue<T> {
         let this = unsafe { Substream::from_raw(substream) };
         // SAFETY: The stream lock is held.
         unsafe { Self::renew_report(this) };
-        // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters meanwhile.
+        // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters
+        // meanwhile.
         let querying = unsafe { Querying::new(this) };
         let position = match T::pointer(&open.data, &querying) {
             Some(frames) => frames as bindings::snd_pcm_uframes_t,
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
         };
-        // SAFETY: The substream has a runtime with a ring, the stream lock is held, and the caller is
-        // `snd_pcm_update_hw_ptr0()`, as always.
-        unsafe { bindings::snd_pcm_skip_rings(substream, querying.lost_rings(), position) };
+        if this.counts_rings() {
+            // SAFETY: The substream has a runtime with a ring, the stream lock is held, and the
+            // caller is `snd_pcm_update_hw_ptr0()`, as always.
+            unsafe { bindings::snd_pcm_skip_rings(substream, querying.lost_rings(), position) };
+        }
         if this.direction() == Direction::Capture {
-            // What follows is the core's plain store of the position, which an application with a mapped
-            // status page may act upon without a lock. It must come after the samples that count as recorded:
-            // the driver's lock has been released since, which by itself lets later stores pass. (That what
-            // counts as played has been read is no matter of stores: see `architecture.rst`.)
+            // What follows is the core's plain store of the position, which an application with a
+            // mapped status page may act upon without a lock. It must come after the samples that
+            // count as recorded: the driver's lock has been released since, which by itself lets
+            // later stores pass. (That what counts as played has been read is no matter of stores:
+            // see `architecture.rst`.)
             // SAFETY: The barrier may be called in any context.
             unsafe { bindings::smp_wmb() };
         }
@@ -480,17 +489,20 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn timer_expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
         // SAFETY: As this function requires.
         let timer = unsafe { PeriodTimer::of_timer(timer) };
-        if PeriodTimer::TIMER_REQUESTS {
-            // SAFETY: The timer waits for this callback before it is freed.
-            unsafe { &*timer }.expire_now();
+        // SAFETY: The timer waits for this callback before it is freed.
+        let this = unsafe { &*timer };
+        let again = if PeriodTimer::TIMER_REQUESTS {
+            this.expire_now();
+            None
         } else {
-            // SAFETY: The timer is part of an `Open<T>`, by what this function requires. No lock is held.
-            unsafe { Self::expired(timer) };
-        }
-        // Bindgen makes a number of the C enum for some kernels, a struct with a number for others, and
-        // names its values accordingly. The one meant is 0, which `helpers.c` makes sure of.
+            // SAFETY: This is the callback, and returns what this returns. The timer is part of an
+            // `Open<T>`, by what this function requires. No lock is held.
+            unsafe { this.run_callback(|| Self::expired(timer)) }
+        };
+        // Bindgen makes a number of the C enum for some kernels, a struct with a number for others,
+        // and names its values accordingly. The one meant is 0, which `helpers.c` makes sure of.
         // SAFETY: Of an integer, or a struct of one, all bits may be zero.
-        unsafe { core::mem::zeroed() }
+        again.unwrap_or(unsafe { core::mem::zeroed() })
     }
 
     /// # Safety
@@ -503,13 +515,14 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// `timer` must be the `PeriodTimer` of an `Open<T>`, which waits for the call before it is freed;
-    /// no lock must be held that a driver takes.
+    /// `timer` must be the `PeriodTimer` of an `Open<T>`, which waits for the call before it is
+    /// freed; no lock must be held that a driver takes.
     unsafe fn expired(timer: *mut PeriodTimer) {
         // SAFETY: The timer is a field of an `Open<T>`.
         let open = unsafe { &*container_of!(timer, Open<T>, timer) };
         let substream = open.substream.as_ptr();
-        // SAFETY: `private_free`, which is called before the runtime is freed, waits for the callback.
+        // SAFETY: `private_free`, which is called before the runtime is freed, waits for the
+        // callback.
         let this = unsafe { Substream::from_raw(substream) };
         // SAFETY: It is the timer of that substream.
         let expired = unsafe { Expired::new(this, &open.timer) };

@@ -8,19 +8,23 @@
 //! and through a [`Port`] the ring, the application's position and the period timer of the stream.
 //!
 //! A stream comes to its port just before the driver's `trigger` is told to start it, and leaves it
-//! just after `trigger` was told to stop, pause or suspend it, or if that was missed, before the core
-//! touches its ring or its parameters. Both take the hub's lock. So what is
-//! found at a port stays valid as long as the lock is held, although it belongs to a stream whose
-//! own lock is not held.
+//! just after `trigger` was told to stop, pause or suspend it, or if that was missed, before the
+//! core touches its ring or its parameters. Both take the hub's lock. So what is found at a port
+//! stays valid as long as the lock is held, although it belongs to a stream whose own lock is not
+//! held.
 //!
-//! Order of locks: stream lock, a lock of the substream's own, hub lock, the timer queue's lock.
-//! Nothing that takes a stream lock may be called with the hub's lock held; the callbacks are made
-//! such that there is no occasion.
+//! Order of locks: stream lock, a lock of the substream's own, hub lock, a lock of the period
+//! timer's own, the timer queue's lock. Nothing that takes a stream lock may be called with the
+//! hub's lock held; the callbacks are made such that there is no occasion.
 
 use super::{
     ring::{
         RawRing,
         Ring, //
+    },
+    runtime::{
+        Pointers,
+        Runtime, //
     },
     timer::PeriodTimer,
     State, //
@@ -34,7 +38,6 @@ use crate::{
     time::Ktime, //
 };
 use core::{
-    marker::PhantomData,
     ops::{
         Deref,
         DerefMut, //
@@ -47,8 +50,8 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// As long as the value is at a port, `substream` is open and has a runtime, `ring` is its ring, and
-/// `timer` its period timer. They are valid, and nobody replaces the ring.
+/// As long as the value is at a port, `substream` is open and has a runtime, `ring` is its ring,
+/// and `timer` its period timer. They are valid, and nobody replaces the ring.
 #[derive(Clone, Copy)]
 pub(crate) struct Running {
     pub(crate) substream: NonNull<bindings::snd_pcm_substream>,
@@ -151,13 +154,10 @@ impl<const N: usize> PortTable<'_, N> {
     /// The stream that runs at a port; `None` if none does.
     #[inline]
     pub fn get(&self, port: usize) -> Option<Port<'_>> {
-        let running = (*self.0.get(port)?)?;
+        let running = self.0.get(port)?.as_ref()?;
         // INVARIANT: `running` is at a port, and stays there while the lock is held, which is as
         // long as `self` is borrowed.
-        Some(Port {
-            running,
-            _lock: PhantomData,
-        })
+        Some(Port { running })
     }
 }
 
@@ -167,8 +167,7 @@ impl<const N: usize> PortTable<'_, N> {
 ///
 /// The invariants of `Running` hold for `'a`.
 pub struct Port<'a> {
-    running: Running,
-    _lock: PhantomData<&'a ()>,
+    running: &'a Running,
 }
 
 impl Port<'_> {
@@ -188,9 +187,10 @@ impl Port<'_> {
         unsafe { self.running.timer.as_ref() }.arm(at);
     }
 
-    /// Lets the callback of the period timer run at once: as soon as this processor has interrupts on,
-    /// thus before a system call that led here returns. It may run beside one that the timer has called.
-    /// On `PREEMPT_RT`: as soon as the device's thread runs, which calls one after the other.
+    /// Lets the callback of the period timer run at once: as soon as this processor has interrupts
+    /// on, thus before a system call that led here returns. It may run beside one that the timer
+    /// has called. On `PREEMPT_RT`: as soon as the device's thread runs, which calls one after the
+    /// other.
     ///
     /// C: `irq_work_queue()`; `kthread_queue_work()` on `PREEMPT_RT`.
     #[inline]
@@ -199,54 +199,45 @@ impl Port<'_> {
         unsafe { self.running.timer.as_ref() }.expire_now();
     }
 
+    /// The core's record of the stream.
+    #[inline]
+    fn runtime(&self) -> &Runtime {
+        // SAFETY: By the type invariant the substream is open, and stays so for as long as `self`.
+        unsafe { Runtime::from_raw((*self.running.substream.as_ptr()).runtime) }
+    }
+
     /// The state of the stream. It may change at any time: the stream lock is not held.
     #[inline]
     pub fn state(&self) -> State {
-        // SAFETY: By the type invariant the substream has a runtime.
-        State::from_raw(unsafe { bindings::snd_pcm_state(self.running.substream.as_ptr()) })
+        self.runtime().state()
     }
 
-    /// How many frames must be available to the application for the end of a period to wake it; 0 if
-    /// somebody waits for the end itself: by the stream's sound timer, or by a signal. It may change at
-    /// any time, and may be any value.
+    /// How many frames must be available to the application for the end of a period to wake it; 0
+    /// if somebody waits for the end itself: by the stream's sound timer, or by a signal. It may
+    /// change at any time, and may be any value.
     #[inline]
     pub fn wakeup_frames(&self) -> u64 {
-        // SAFETY: By the type invariant the substream has a runtime, and with it a control page.
-        unsafe { bindings::snd_pcm_wakeup_frames(self.running.substream.as_ptr()) as u64 }
+        // Without the lock: it is right most of the time, and nothing is lost if not.
+        // SAFETY: By the type invariant the substream is valid.
+        if unsafe {
+            bindings::snd_pcm_substream::timer_running_raw(self.running.substream.as_ptr())
+        } != 0
+        {
+            return 0;
+        }
+        self.runtime().wakeup_frames()
     }
 
     /// Where the core and the application are. It may change at any time.
     #[inline]
     pub fn pointers(&self) -> Pointers {
-        let substream = self.running.substream.as_ptr();
-        // SAFETY: By the type invariant the substream has a runtime, and with it a status and a
-        // control page.
-        unsafe {
-            Pointers {
-                // In this order: what the application has written is at least as much as it had
-                // written when the device was at `hw_ptr`, or before.
-                appl_ptr: bindings::snd_pcm_appl_ptr(substream) as u64,
-                hw_ptr: bindings::snd_pcm_hw_ptr(substream) as u64,
-                boundary: bindings::snd_pcm_boundary(substream) as u64,
-                stop_threshold: bindings::snd_pcm_stop_threshold(substream) as u64,
-            }
-        }
+        self.runtime().pointers()
     }
-}
 
-/// Positions of a stream, in frames, counted modulo `boundary`.
-#[derive(Clone, Copy, Debug)]
-pub struct Pointers {
-    /// The position of the device as the core knows it.
-    pub hw_ptr: u64,
-    /// The position of the application. User space can write it: it may have *any* value. Samples up to
-    /// there that are read afterwards are those that it stands for, as far as whoever moved it has written
-    /// them before.
-    pub appl_ptr: u64,
-    /// Where the positions start anew: a multiple of the ring's length. (That of a 32-bit program is set
-    /// after HW_PARAMS: should another thread start the stream before, it may change.)
-    pub boundary: u64,
-    /// How many frames the application must lag behind for the core to stop the stream; from
-    /// `boundary` on it is never stopped.
-    pub stop_threshold: u64,
+    /// How many frames the application must lag behind for the core to stop the stream; from the
+    /// boundary on it is never stopped. It may change at any time.
+    #[inline]
+    pub fn stop_threshold(&self) -> u64 {
+        self.runtime().stop_threshold()
+    }
 }

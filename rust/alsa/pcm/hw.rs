@@ -93,6 +93,18 @@ impl Format {
         // All formats named above have whole bytes.
         u32::try_from(bits).unwrap_or(0) / 8
     }
+
+    /// Whether silence is all zeroes, as it is not in an unsigned format, or of one-bit samples.
+    ///
+    /// C: `snd_pcm_format_silence_64()`.
+    pub fn is_silence_zero(self) -> bool {
+        // SAFETY: The function takes any number. What it points to never changes, and is eight
+        // bytes long.
+        let silence = unsafe { bindings::snd_pcm_format_silence_64(self.0).cast::<[u8; 8]>() };
+        // SAFETY: As above; for a format that has no silence, it is null.
+        let silence = unsafe { silence.as_ref() };
+        silence == Some(&[0; 8])
+    }
 }
 
 /// A set of formats.
@@ -147,8 +159,8 @@ impl Info {
 
     /// An application may do without period wake-ups: see [`Params::period_wakeups`].
     pub const NO_PERIOD_WAKEUP: Self = Self(bindings::SNDRV_PCM_INFO_NO_PERIOD_WAKEUP);
-    /// Linked streams of the card start at the same time and run at the same speed. The core then gives
-    /// all of them the card's *sync id*.
+    /// Linked streams of the card start at the same time and run at the same speed. The core then
+    /// gives all of them the card's *sync id*.
     pub const SYNC_START: Self = Self(bindings::SNDRV_PCM_INFO_SYNC_START);
     /// The driver wants [`Trigger::Drain`](super::Trigger::Drain).
     pub const DRAIN_TRIGGER: Self = Self(bindings::SNDRV_PCM_INFO_DRAIN_TRIGGER);
@@ -176,9 +188,9 @@ impl Info {
     }
 }
 
-/// The hardware description: the widest limits of a stream. Ranges that are empty, or begin with 0, do not
-/// compile where they become [`Ops::HARDWARE`](super::Ops::HARDWARE): the core divides by what a stream is
-/// set to.
+/// The hardware description: the widest limits of a stream. Ranges that are empty, or begin with 0,
+/// do not compile where they become [`Ops::HARDWARE`](super::Ops::HARDWARE): the core divides by
+/// what a stream is set to.
 ///
 /// C: `struct snd_pcm_hardware`.
 pub struct Hardware {
@@ -283,12 +295,15 @@ pub struct Params {
     pub channels: u32,
     /// Whether the samples of a frame lie side by side in the ring.
     pub interleaved: bool,
+    /// Whether the application may map the ring: then it may write to it, even to that of a
+    /// capture.
+    pub mapped: bool,
     /// The length of a period, in frames.
     pub period_size: u32,
     /// The length of the ring, in frames.
     pub buffer_size: u32,
-    /// Whether the application is to be told of the end of each period. It may have asked not to be if
-    /// the device offers [`Info::NO_PERIOD_WAKEUP`]. The end of a drain it is told of anyway.
+    /// Whether the application is to be told of the end of each period. It may have asked not to be
+    /// if the device offers [`Info::NO_PERIOD_WAKEUP`]. The end of a drain it is told of anyway.
     pub period_wakeups: bool,
 }
 
@@ -296,6 +311,12 @@ pub struct Params {
 pub(crate) fn is_interleaved(access: bindings::snd_pcm_access_t) -> bool {
     access == bindings::SNDRV_PCM_ACCESS_MMAP_INTERLEAVED
         || access == bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
+}
+
+/// Does an access mode let the application map the ring?
+pub(crate) fn is_mapped(access: bindings::snd_pcm_access_t) -> bool {
+    access != bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
+        && access != bindings::SNDRV_PCM_ACCESS_RW_NONINTERLEAVED
 }
 
 #[kunit_tests(alsa_pcm_hw)]
@@ -329,6 +350,16 @@ mod tests {
         assert_eq!(set.bits(), 1 | 1 << 52);
         assert_eq!(Formats::of(&[]).bits(), 0);
         assert!(Formats::from(Format::S16_BE) == Formats::of(&[Format::S16_BE]));
+    }
+
+    #[test]
+    fn silence() {
+        for format in [Format::S16_LE, Format::S24_3BE, Format::FLOAT_LE] {
+            assert!(format.is_silence_zero());
+        }
+        for format in [Format::U8, Format::DSD_U8, Format::DSD_U32_BE] {
+            assert!(!format.is_silence_zero());
+        }
     }
 
     #[test]

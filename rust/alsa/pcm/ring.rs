@@ -96,8 +96,8 @@ impl<'a> Ring<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if a span leaves its ring, or if both are of the same ring and overlap; nothing is copied
-    /// then.
+    /// `EINVAL` if a span leaves its ring, or if both are of the same ring and overlap; nothing is
+    /// copied then.
     #[inline]
     pub fn copy_from(&self, to: usize, source: &Ring<'_>, from: usize, len: usize) -> Result {
         if self.raw.area == source.raw.area && to.abs_diff(from) < len {
@@ -106,8 +106,8 @@ impl<'a> Ring<'a> {
         let to = self.span(to, len).ok_or(EINVAL)?;
         let from = source.span(from, len).ok_or(EINVAL)?;
         // SAFETY: Both spans are inside of their buffers, which stay allocated by the invariant of
-        // `Ring`. The buffers of two substreams are two allocations, and two spans of one buffer have just
-        // been found to be apart: so they don't overlap.
+        // `Ring`. The buffers of two substreams are two allocations, and two spans of one buffer
+        // have just been found to be apart: so they don't overlap.
         unsafe { bindings::ring_copy(to.as_ptr().cast(), from.as_ptr().cast(), len) };
         Ok(())
     }

@@ -19,6 +19,7 @@ use super::{
     },
     hw::{
         is_interleaved,
+        is_mapped,
         Info,
         Params, //
     },
@@ -131,6 +132,7 @@ impl Substream {
             rate,
             channels,
             interleaved: is_interleaved(access),
+            mapped: is_mapped(access),
             // A ring has less than 2^32 bytes, let alone frames: the core bounds it by an `int`.
             period_size: u32::try_from(period_size).unwrap_or(u32::MAX),
             buffer_size: u32::try_from(buffer_size).unwrap_or(u32::MAX),
@@ -138,12 +140,21 @@ impl Substream {
         }
     }
 
+    /// Whether the core has to be told of whole rings that have gone by: see
+    /// `snd_pcm_skip_rings()`. To be called only where nothing can set the stream anew.
+    #[inline]
+    pub(crate) fn counts_rings(&self) -> bool {
+        let runtime = self.runtime();
+        // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
+        unsafe { (*runtime).no_period_wakeup() != 0 || (*runtime).buffer_size == 1 }
+    }
+
     /// A time in the clock that the application wants timestamps in.
     ///
     /// C: `snd_pcm_gettime()`, for another time than the present.
     pub(crate) fn timestamp(&self, time: Ktime) -> bindings::timespec64 {
-        // SAFETY: The runtime is valid. `SNDRV_PCM_IOCTL_TTSTAMP` may change the field at any time: it is
-        // a number, and read once.
+        // SAFETY: The runtime is valid. `SNDRV_PCM_IOCTL_TTSTAMP` may change the field at any time:
+        // it is a number, and read once.
         let clock = unsafe { (&raw const (*self.runtime()).tstamp_type).read_volatile() };
         match u32::try_from(clock) {
             Ok(bindings::SNDRV_PCM_TSTAMP_TYPE_MONOTONIC) => time.to_timespec(),
@@ -175,8 +186,8 @@ impl<'a> Opening<'a> {
 
     /// Attaches the substream to a port of `hub`, at which it will be found while it runs.
     ///
-    /// A substream has one attachment: a second call replaces the first. A port is for one substream:
-    /// of two that run, the one that started last is found there.
+    /// A substream has one attachment: a second call replaces the first. A port is for one
+    /// substream: of two that run, the one that started last is found there.
     ///
     /// # Errors
     ///
@@ -327,15 +338,16 @@ impl<'a> Querying<'a> {
         self.substream.params()
     }
 
-    /// Says in `pointer`, beside the position that it returns, that so many whole rings have gone by since
-    /// the position that it last returned, or since `prepare`: the stream has moved by `rings` times the
-    /// ring's length, and by less than a ring beyond. Elsewhere it says nothing.
+    /// Says in `pointer`, beside the position that it returns, that so many whole rings have gone
+    /// by since the position that it last returned, or since `prepare`: the stream has moved by
+    /// `rings` times the ring's length, and by less than a ring beyond. Elsewhere it says nothing.
     ///
-    /// The core knows positions modulo the ring. In a stream without period wake-ups, whose application may
-    /// sleep for longer, the rings said here are counted. In any other the end of each period tells the
-    /// core, and a ring that is lost nevertheless, because the system stood still, is not counted: return
-    /// `None` there, unless the application has asked never to be stopped. But in a ring of a single frame,
-    /// where all positions are one, one ring said here is counted in any stream: say it for the next frame.
+    /// The core knows positions modulo the ring. In a stream without period wake-ups, whose
+    /// application may sleep for longer, the rings said here are counted. In any other the end of
+    /// each period tells the core, and a ring that is lost nevertheless, because the system stood
+    /// still, is not counted: return `None` there, unless the application has asked never to be
+    /// stopped. But in a ring of a single frame, where all positions are one, one ring said here is
+    /// counted in any stream: say it for the next frame.
     pub fn note_lost_rings(&self, rings: u64) {
         self.lost_rings.set(rings);
     }
@@ -397,9 +409,9 @@ pub enum StopState {
     Setup,
     /// As after an xrun.
     Xrun,
-    /// For a capture: no more will come, and a reader that waits gets what there is. A playback in this
-    /// state would count as running, and a stop concerns all linked substreams alike (unless one of them
-    /// has no parameters): if one of them is a playback, this is [`StopState::Setup`].
+    /// For a capture: no more will come, and a reader that waits gets what there is. A playback in
+    /// this state would count as running, and a stop concerns all linked substreams alike (unless
+    /// one of them has no parameters): if one of them is a playback, this is [`StopState::Setup`].
     Draining,
 }
 

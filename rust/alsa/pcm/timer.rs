@@ -2,21 +2,23 @@
 
 //! The period timer: an hrtimer that each open substream has.
 //!
-//! The `kernel` crate has `HrTimer`, whose handle can only be cancelled with a wait for the callback
-//! to return. A PCM stream is stopped under its stream lock, which the callback wants as well: to
-//! wait there would be a deadlock. So a stream that stops only *tries* to cancel its timer; the
-//! callback finds out by itself that the stream no longer runs; and the wait comes later, where
-//! sleeping is allowed and the lock is not held (`sync_stop` and `close`).
+//! The `kernel` crate has `HrTimer`, whose handle can only be cancelled with a wait for the
+//! callback to return. A PCM stream is stopped under its stream lock, which the callback wants as
+//! well: to wait there would be a deadlock. So a stream that stops only *tries* to cancel its
+//! timer; the callback finds out by itself that the stream no longer runs; and the wait comes
+//! later, where sleeping is allowed and the lock is not held (`sync_stop` and `close`).
 //!
-//! The timer is never restarted by its callback's return value but by arming it anew. So it does
-//! not matter whether a callback is running when the stream is started again.
+//! A timer that is armed while its callback runs, be it by the callback itself, is restarted when
+//! that returns: it costs a fraction of starting it anew, and a stream that is stopped in between,
+//! as the callback may bring about, has only to forget it. Whether a callback runs is known under a
+//! lock that whoever arms takes.
 //!
-//! Beside the hrtimer there is a call with the same effect, for a stream that must be called at once:
-//! before whoever asked for it, with interrupts off, has them on again. An hrtimer that is armed for the
-//! past is only as quick as the clock's hardware.
+//! Beside the hrtimer there is a call with the same effect, for a stream that must be called at
+//! once: before whoever asked for it, with interrupts off, has them on again. An hrtimer that is
+//! armed for the past is only as quick as the clock's hardware.
 //!
-//! On an ordinary kernel both callbacks run in interrupts (`interrupt`), on `PREEMPT_RT` in a thread
-//! (`thread`).
+//! On an ordinary kernel both callbacks run in interrupts (`interrupt`), on `PREEMPT_RT` in a
+//! thread (`thread`).
 //!
 //! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
@@ -32,11 +34,17 @@ pub(crate) use self::call::{
 use self::call::Call;
 use crate::{
     bindings,
+    lock::SpinLockIrqSave,
+    new_spinlock_irqsave,
     time::Ktime, //
 };
 use kernel::{
     container_of,
     prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    },
     types::Opaque, //
 };
 
@@ -51,11 +59,18 @@ pub(crate) type WorkCallback = unsafe extern "C" fn(*mut Work);
 ///
 /// # Invariants
 ///
-/// The timer is initialised and does not move.
+/// The timer is initialised and does not move. Unless its callback only requests the call, it is
+/// started with the lock of `again` held only.
 #[pin_data(PinnedDrop)]
 pub(crate) struct PeriodTimer {
     #[pin]
     timer: Opaque<bindings::hrtimer>,
+    /// Whether the hrtimer's callback runs. It ends to do so with the lock of `again` held.
+    runs: Atomic<bool>,
+    /// For when it is to be restarted then. Taken inside of all other locks; not used if the
+    /// callback only requests the call.
+    #[pin]
+    again: SpinLockIrqSave<Option<Ktime>>,
     #[pin]
     call: Call,
 }
@@ -66,16 +81,16 @@ unsafe impl Send for PeriodTimer {}
 unsafe impl Sync for PeriodTimer {}
 
 impl PeriodTimer {
-    /// Whether the callback of the hrtimer must do no more than [`PeriodTimer::expire_now`], which has
-    /// that of the call do what is to be done.
+    /// Whether the callback of the hrtimer must do no more than [`PeriodTimer::expire_now`], which
+    /// has that of the call do what is to be done.
     pub(crate) const TIMER_REQUESTS: bool = call::TIMER_REQUESTS;
 
     /// Makes a timer that does not run.
     ///
     /// # Safety
     ///
-    /// Until the timer is dropped, the callbacks must be sound to call with the addresses of its parts, and
-    /// `context` must live.
+    /// Until the timer is dropped, the callbacks must be sound to call with the addresses of its
+    /// parts, and `context` must live.
     pub(crate) unsafe fn new(
         timer_callback: TimerCallback,
         work_callback: WorkCallback,
@@ -96,6 +111,8 @@ impl PeriodTimer {
                     )
                 }
             }),
+            runs: Atomic::new(false),
+            again <- new_spinlock_irqsave!(None, "alsa::pcm::PeriodTimer"),
             call <- call,
         })
     }
@@ -125,8 +142,8 @@ impl PeriodTimer {
         self.timer.get()
     }
 
-    /// Lets the callback run as soon as this processor has interrupts on; it may then run beside the
-    /// timer's. On `PREEMPT_RT`: as soon as the thread runs.
+    /// Lets the callback run as soon as this processor has interrupts on; it may then run beside
+    /// the timer's. On `PREEMPT_RT`: as soon as the thread runs.
     ///
     /// Any context.
     pub(crate) fn expire_now(&self) {
@@ -138,25 +155,69 @@ impl PeriodTimer {
     /// Any context.
     #[inline]
     pub(crate) fn arm(&self, at: Ktime) {
+        if Self::TIMER_REQUESTS {
+            self.start(at);
+            return;
+        }
+        let mut again = self.again.lock();
+        // If it has just begun, and this does not see it yet, the timer is started in vain, and
+        // found on its queue when the callback ends.
+        if self.runs.load(Relaxed) {
+            *again = Some(at);
+        } else {
+            self.start(at);
+        }
+    }
+
+    /// Starts the hrtimer.
+    #[inline]
+    fn start(&self, at: Ktime) {
         // SAFETY: The timer is initialised and does not move, by the type invariant.
         unsafe { bindings::hrtimer_start_range_ns(self.as_raw(), at.as_raw(), 0, call::TIMER_MODE) }
     }
 
-    /// Takes the timer off its queue; does not wait for a callback that is running.
+    /// Does, in the callback of the hrtimer, what is to be done. Returns what that callback has to
+    /// return if it was armed meanwhile.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the callback of the hrtimer only, which returns right after it.
+    pub(crate) unsafe fn run_callback(
+        &self,
+        call: impl FnOnce(),
+    ) -> Option<bindings::hrtimer_restart> {
+        self.runs.store(true, Relaxed);
+        call();
+        let mut again = self.again.lock();
+        self.runs.store(false, Relaxed);
+        let at = again.take()?;
+        // SAFETY: The timer is initialised, by the type invariant. Its callback runs, by this
+        // function's requirement: so it is on a queue only if somebody has started it, and whoever
+        // cancels leaves it there. With the lock held, nobody starts it.
+        Some(unsafe { bindings::hrtimer_again(self.as_raw(), at.as_raw()) })
+    }
+
+    /// Takes the timer off its queue; does not wait for a callback that is running. Whatever that
+    /// has armed is forgotten, unless it is just returning; nor is a timer cancelled that was
+    /// started when the callback had just begun. Then a callback may come, once, that finds the
+    /// stream stopped.
     ///
     /// Any context, also with a lock held that the callback takes.
     #[inline]
     pub(crate) fn try_cancel(&self) {
+        if !Self::TIMER_REQUESTS {
+            *self.again.lock() = None;
+        }
         // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
         unsafe { bindings::hrtimer_try_to_cancel(self.as_raw()) };
     }
 
-    /// Takes the timer off its queue and waits until its callback, and that of the call, have returned. It
-    /// waits for what there is to wait for, and for nothing else: who prepares a stream that has stopped
-    /// long ago is not held up.
+    /// Takes the timer off its queue and waits until its callback, and that of the call, have
+    /// returned. It waits for what there is to wait for, and for nothing else: who prepares a
+    /// stream that has stopped long ago is not held up.
     ///
-    /// What is armed or called for meanwhile, by others or by the callbacks themselves, it may miss. A
-    /// driver whose stream has stopped does neither.
+    /// What is armed or called for meanwhile, by others or by the callbacks themselves, it may
+    /// miss. A driver whose stream has stopped does neither.
     ///
     /// Process context, interrupts on, and without any lock that the callback takes.
     pub(crate) fn cancel_sync(&self) {
@@ -174,15 +235,16 @@ impl PeriodTimer {
 #[pinned_drop]
 impl PinnedDrop for PeriodTimer {
     fn drop(self: Pin<&mut Self>) {
-        // Nothing is missed here, even if the driver always arms the timer. The stream is at no port, so
-        // nobody calls at once or arms but the callbacks. On an ordinary kernel that of the call is done
-        // for good when it has been waited for, and that of the timer then too.
+        // Nothing is missed here, even if the driver always arms the timer. The stream is at no
+        // port, so nobody calls at once or arms but the callbacks. On an ordinary kernel that of
+        // the call is done for good when it has been waited for, and that of the timer then too.
         //
-        // On `PREEMPT_RT` it is the timer that requests the call, which may arm the timer again. So it is
-        // told to request nothing more, and all is waited for twice. A callback of the timer that has not
-        // yet seen that is waited for by the end of the first round, and its request by the second. The
-        // call that this round has waited for has taken the worker's lock after the first round had held
-        // it: whatever timer it has armed finds that it is to request nothing, and ends with the round.
+        // On `PREEMPT_RT` it is the timer that requests the call, which may arm the timer again. So
+        // it is told to request nothing more, and all is waited for twice. A callback of the timer
+        // that has not yet seen that is waited for by the end of the first round, and its request
+        // by the second. The call that this round has waited for has taken the worker's lock after
+        // the first round had held it: whatever timer it has armed finds that it is to request
+        // nothing, and ends with the round.
         self.call.close();
         self.cancel_sync();
         if Self::TIMER_REQUESTS {

@@ -37,6 +37,20 @@ proptest! {
         }
     }
 
+    /// What it showed before a change is forgotten, and nothing else.
+    #[test]
+    fn knows_since_the_last_change(
+        shift in shift(), changes in vec(0_u64..u64::MAX, 1..5), time in wild(),
+    ) {
+        let mut clock = Absolute::new();
+        for &change in &changes {
+            clock.set_shift(shift, change);
+        }
+        let last = changes.into_iter().max().unwrap_or(0);
+        prop_assert_eq!(clock.changed_at(), last);
+        prop_assert_eq!(clock.at(time).is_some(), time >= last);
+    }
+
     /// One change: the exact quotient from there on.
     #[test]
     fn one_change_is_exact(shift in shift(), at in wild(), after in step()) {
@@ -49,8 +63,8 @@ proptest! {
         }
     }
 
-    /// After any number of changes it shows the sum of its pieces: never ahead, and behind by no more
-    /// than the rounding of each change; and it never goes backwards.
+    /// After any number of changes it shows the sum of its pieces: never ahead, and behind by no
+    /// more than the rounding of each change; and it never goes backwards.
     #[test]
     fn shows_the_sum_of_its_pieces(
         start in 0_u64..1 << 60, pieces in vec((vec(step(), 0..4), shift()), 1..100),
@@ -78,8 +92,8 @@ proptest! {
         }
     }
 
-    /// A question for a time before the last change has no answer; a change that comes with such a time
-    /// acts from the last one on. Nothing goes backwards.
+    /// A question for a time before the last change has no answer; a change that comes with such a
+    /// time acts from the last one on. Nothing goes backwards.
     #[test]
     fn times_out_of_order_do_no_harm(calls in vec((wild(), wild(), any::<u32>()), 1..50)) {
         let mut clock = Absolute::new();

@@ -150,8 +150,8 @@ proptest! {
     }
 
     /// At nominal speed position and phase are the time that has gone by, to the nanosecond: so the
-    /// difference of system time and audio time is one number as long as the stream runs. At another
-    /// speed audio time is the whole part of that time, stretched.
+    /// difference of system time and audio time is one number as long as the stream runs. At
+    /// another speed audio time is the whole part of that time, stretched.
     #[test]
     fn link_time_is_the_time_gone_by(
         rate in rate(), shift in shift(), start in 0_u64..1 << 62, steps in vec(step(), 1..50),
@@ -200,8 +200,8 @@ proptest! {
 }
 
 proptest! {
-    /// A clock that goes on in the phase of another, at the same speed, completes its frames when the
-    /// other would have.
+    /// A clock that goes on in the phase of another, at the same speed, completes its frames when
+    /// the other would have.
     #[test]
     fn a_begun_frame_goes_on(
         rate in rate(), shift in shift(), before in step(), pause in step(), after in step(),

@@ -2,10 +2,10 @@
 
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
-//! The modules [`clock`], [`duty`], [`ring`] and [`source`] are the driver's own files, compiled here with
-//! overflow checks as in the kernel. Each property is checked against an oracle that is written another way:
-//! 128-bit arithmetic from the start of time instead of carried remainders, real buffers filled
-//! byte by byte instead of spans.
+//! The modules [`clock`], [`duty`], [`ring`] and [`source`] are the driver's own files, compiled
+//! here with overflow checks as in the kernel. Each property is checked against an oracle that is
+//! written another way: 128-bit arithmetic from the start of time instead of carried remainders,
+//! real buffers filled byte by byte instead of spans.
 //!
 //! Start them with `tests/host/run`, for more cases with `PROPTEST_CASES=100000`. A failure is
 //! shrunk to a small input, printed, and kept in `proptest-regressions/` to be tried first from

@@ -74,6 +74,17 @@ impl Capture {
         })
     }
 
+    /// Silences what may not be silent, and begins anew.
+    fn prepare(&mut self) {
+        let frames = self.mark.sound_frames(self.geometry.frames());
+        // No more than was heard.
+        assert!(frames <= self.pos);
+        self.pos = 0;
+        self.fill(frames, 0);
+        self.mark = SilenceMark::silent();
+        self.cleared = 0;
+    }
+
     fn sound(&mut self, frames: u64) {
         self.fill(frames, 1);
         self.pos += frames;
@@ -93,6 +104,15 @@ impl Capture {
 }
 
 proptest! {
+    /// Of a ring of which nothing is known, all is silenced, and nothing passes for silent.
+    #[test]
+    fn nothing_unknown_is_silent(ring in 1..100_000_u32, pos in 0..1_000_000_u64) {
+        let mark = SilenceMark::unknown();
+        prop_assert_eq!(mark.sound_frames(ring), u64::from(ring));
+        prop_assert_eq!(mark.silent_frames(ring, pos), 0);
+        prop_assert_eq!(mark.to_clear(ring, pos, ring.into()), u64::from(ring));
+    }
+
     /// What is known to be silent and what has to be cleared make up the ring.
     #[test]
     fn silent_and_not_yet_silent_make_up_the_ring(
@@ -138,7 +158,10 @@ proptest! {
                         prop_assert!(heard);
                     }
                 }
-                Move::Prepare => capture = Capture::new(geometry),
+                Move::Prepare => {
+                    capture.prepare();
+                    prop_assert!(capture.ring.iter().all(|&byte| byte == 0));
+                }
             }
             prop_assert!(capture.cleared <= ring);
         }

@@ -2,6 +2,7 @@
 
 //! Spans to silence and to copy, against a naive ring buffer.
 
+use crate::ring::copy_span;
 use crate::ring::copy_spans;
 use crate::ring::spans;
 use crate::ring::Geometry;
@@ -123,6 +124,21 @@ proptest! {
         let kept = (frames - first_kept(&to, frames)) as usize;
         let frame_bytes = (to.channels() * to.sample_bytes()) as usize;
         prop_assert_eq!(writes.iter().sum::<u32>() as usize, kept * frame_bytes);
+    }
+
+    /// A single stretch is found if there is one, and only then.
+    #[test]
+    fn copy_span_is_the_only_one(
+        layouts in (layout(), layout(), any::<bool>()), sizes in (1_u32..=64, 1_u32..=64),
+        from_pos in position(), to_pos in position(), frames in frames(),
+    ) {
+        let from = layouts.0.ring(sizes.0);
+        let to = if layouts.2 { layouts.1 } else { layouts.0 }.ring(sizes.1);
+        let all: Vec<_> = copy_spans(&from, from_pos, &to, to_pos, frames).collect();
+        let one = copy_span(&from, from_pos, &to, to_pos, frames);
+        // Of what is overwritten at once, and of planes, it says nothing.
+        let simple = all.len() == 1 && to.interleaved() && frames <= to.frames().into();
+        prop_assert_eq!(one.as_slice(), if simple { &all[..] } else { &[] });
     }
 
     /// Rings that differ in anything but size have nothing to copy.

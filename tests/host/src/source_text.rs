@@ -20,8 +20,8 @@ fn find(id: &[u8]) -> Option<i32> {
     (id == b"Intel").then_some(INTEL)
 }
 
-/// What `kstrtoint(text, 0, …)` makes of a text, by another way: the longest run of digits first, then
-/// 128-bit arithmetic.
+/// What `kstrtoint(text, 0, …)` makes of a text, by another way: the longest run of digits first,
+/// then 128-bit arithmetic.
 fn kstrtoint(text: &[u8]) -> Result<i32, Error> {
     let text = String::from_utf8_lossy(text).into_owned();
     let (sign, text) = match text.strip_prefix('-') {
@@ -53,7 +53,8 @@ fn kstrtoint(text: &[u8]) -> Result<i32, Error> {
     i32::try_from(sign * value).map_err(|_| Error::Range)
 }
 
-/// What a text says, read from the manual: split into words first, which are read one after the other.
+/// What a text says, read from the manual: split into words first, which are read one after the
+/// other.
 fn by_the_manual(text: &[u8]) -> Result<Source, Error> {
     if [&b""[..], b"hrtimer"].contains(&text) {
         return Ok(Source::System);

@@ -21,8 +21,8 @@ impl<T: Ops> Glue<T> {
     ///
     /// # Safety
     ///
-    /// `substream` must be valid, with a runtime that nobody else uses yet, and be opened before a rule
-    /// is applied.
+    /// `substream` must be valid, with a runtime that nobody else uses yet, and be opened before a
+    /// rule is applied.
     pub(super) unsafe fn add_rules(substream: *mut bindings::snd_pcm_substream) -> Result {
         if !T::HAS_LIMITS {
             return Ok(());
@@ -66,8 +66,8 @@ impl<T: Ops> Glue<T> {
             channels,
             period_bytes,
         } = T::limits(&open.data);
-        // The core applies the hardware's limits only to what a request names as changed, and its rules
-        // would take the rest for boundless.
+        // The core applies the hardware's limits only to what a request names as changed, and its
+        // rules would take the rest for boundless.
         let within = |range: (u32, u32), hardware: &RangeInclusive<u32>| {
             (range.0.max(*hardware.start()), range.1.min(*hardware.end()))
         };

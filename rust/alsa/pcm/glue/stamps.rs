@@ -10,6 +10,7 @@ use crate::{
     bindings,
     pcm::{
         AudioClock,
+        AudioTime,
         Ops,
         Querying,
         Substream,
@@ -38,8 +39,8 @@ unsafe fn report_no_clock(report: *mut bindings::snd_pcm_audio_tstamp_report) {
 }
 
 impl<T: Ops> Glue<T> {
-    /// Tells the core when the stream began to run: at the time that the driver knows, and not a little
-    /// later. Or that the core shall look for itself, as it does when the stream stops.
+    /// Tells the core when the stream began to run: at the time that the driver knows, and not a
+    /// little later. Or that the core shall look for itself, as it does when the stream stops.
     ///
     /// # Safety
     ///
@@ -56,15 +57,15 @@ impl<T: Ops> Glue<T> {
         }
     }
 
-    /// The time of a trigger: for those that linked substreams get one after the other, with interrupts
-    /// off, the time of the first.
+    /// The time of a trigger: for those that linked substreams get one after the other, with
+    /// interrupts off, the time of the first.
     ///
-    /// All of them pause, or go on after a pause, in the order in which they are linked. Not all need
-    /// start together: a drain starts only players that have something to play. But all have been
-    /// prepared together, so one that has been triggered since has been started just now.
+    /// All of them pause, or go on after a pause, in the order in which they are linked. Not all
+    /// need start together: a drain starts only players that have something to play. But all have
+    /// been prepared together, so one that has been triggered since has been started just now.
     ///
-    /// The core leaves out substreams that don't run when it stops, suspends or resumes linked ones: none
-    /// of them is sure to have been told of that trigger.
+    /// The core leaves out substreams that don't run when it stops, suspends or resumes linked
+    /// ones: none of them is sure to have been told of that trigger.
     pub(super) fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
         let own = open.substream.as_ptr();
         let time = match command {
@@ -105,8 +106,8 @@ impl<T: Ops> Glue<T> {
 
     /// Makes the report that goes with a position be of that position.
     ///
-    /// The core does not call `get_time_info` for the position itself. It then looks at the report all
-    /// the same, which may still be about another clock.
+    /// The core does not call `get_time_info` for the position itself. It then looks at the report
+    /// all the same, which may still be about another clock.
     ///
     /// # Safety
     ///
@@ -128,8 +129,8 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only by the core, right after `pointer`, with an open substream that runs, the stream lock
-    /// held, and times, a configuration and a report that are its own.
+    /// Called only by the core, right after `pointer`, with an open substream that runs, the stream
+    /// lock held, and times, a configuration and a report that are its own.
     pub(super) unsafe extern "C" fn get_time_info(
         substream: *mut bindings::snd_pcm_substream,
         system: *mut bindings::timespec64,
@@ -137,31 +138,42 @@ impl<T: Ops> Glue<T> {
         config: *mut bindings::snd_pcm_audio_tstamp_config,
         report: *mut bindings::snd_pcm_audio_tstamp_report,
     ) -> c_int {
+        // SAFETY: The core passed a valid configuration.
+        let clock = AudioClock::from_raw(unsafe { (*config).type_requested() });
+        // SAFETY: As this function requires; a position with no such time is what is mostly asked
+        // for.
+        match clock.and_then(|clock| Some((clock, unsafe { Self::time_by(substream, clock) }?))) {
+            // SAFETY: The core passed a valid report, and times that may be written.
+            Some((clock, (time, stamp))) => unsafe {
+                *system = stamp;
+                *audio = Ktime::from_nanos(time.audio).to_timespec();
+                (*report).set_actual_type(clock.to_raw());
+                (*report).set_accuracy_report(1);
+                (*report).accuracy = time.accuracy;
+            },
+            // The core then takes the position, and the time by itself.
+            // SAFETY: As above.
+            None => unsafe { report_no_clock(report) },
+        }
+        0
+    }
+
+    /// What a sample clock shows, and the system's time of that as the application wants it.
+    ///
+    /// # Safety
+    ///
+    /// As for `get_time_info`.
+    unsafe fn time_by(
+        substream: *mut bindings::snd_pcm_substream,
+        clock: AudioClock,
+    ) -> Option<(AudioTime, bindings::timespec64)> {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
         // SAFETY: The substream is valid and has a runtime.
         let this = unsafe { Substream::from_raw(substream) };
         // SAFETY: As in `pointer`.
         let querying = unsafe { Querying::new(this) };
-        // SAFETY: The core passed a valid configuration.
-        let clock = AudioClock::from_raw(unsafe { (*config).type_requested() });
-
-        let time =
-            clock.and_then(|clock| Some((clock, T::audio_time(&open.data, &querying, clock)?)));
-        // SAFETY: The core passed a valid report, and times that may be written.
-        unsafe {
-            match time {
-                Some((clock, time)) => {
-                    *system = this.timestamp(time.system);
-                    *audio = Ktime::from_nanos(time.audio).to_timespec();
-                    (*report).set_actual_type(clock.to_raw());
-                    (*report).set_accuracy_report(1);
-                    (*report).accuracy = time.accuracy;
-                }
-                // The core then takes the position, and the time by itself.
-                None => report_no_clock(report),
-            }
-        }
-        0
+        let time = T::audio_time(&open.data, &querying, clock)?;
+        Some((time, this.timestamp(time.system)))
     }
 }

@@ -53,8 +53,8 @@ impl Call {
     ///
     /// # Safety
     ///
-    /// Until [`Call::wait`] has been called after the last request, `callback` must be sound to call with
-    /// the address of the work.
+    /// Until [`Call::wait`] has been called after the last request, `callback` must be sound to
+    /// call with the address of the work.
     pub(super) unsafe fn new(
         callback: unsafe extern "C" fn(*mut Work),
         _context: &Context,

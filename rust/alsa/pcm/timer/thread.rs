@@ -2,15 +2,15 @@
 
 //! Where the callback of a period timer runs on `PREEMPT_RT`: in a thread that the PCM device has.
 //!
-//! Locks sleep there, so a callback cannot run in an interrupt. The kernel has threads for the timers and
-//! for the irq_works that are not made for interrupts, but these are for everybody's leftovers: they run
-//! at priority 1, behind each program that has any real-time priority at all, as most have that make
-//! music. And to wait for an irq_work that runs in a thread takes a grace period of RCU, tens of
-//! milliseconds, even if it was not queued.
+//! Locks sleep there, so a callback cannot run in an interrupt. The kernel has threads for the
+//! timers and for the irq_works that are not made for interrupts, but these are for everybody's
+//! leftovers: they run at priority 1, behind each program that has any real-time priority at all,
+//! as most have that make music. And to wait for an irq_work that runs in a thread takes a grace
+//! period of RCU, tens of milliseconds, even if it was not queued.
 //!
-//! So the device has a thread of its own, which is to it what its interrupt's thread is to a device of
-//! hardware, and has its priority: 50, unless the administrator changes it. The hrtimer, in its interrupt,
-//! does no more than to wake it.
+//! So the device has a thread of its own, which is to it what its interrupt's thread is to a device
+//! of hardware, and has its priority: 50, unless the administrator changes it. The hrtimer, in its
+//! interrupt, does no more than to wake it.
 //!
 //! C header: [`include/linux/kthread.h`](srctree/include/linux/kthread.h)
 
@@ -64,8 +64,8 @@ impl Context {
 
 impl Drop for Context {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant the worker is valid. No work is left: whoever made a `Call` has
-        // promised that this lives until it has been waited for.
+        // SAFETY: By the type invariant the worker is valid. No work is left: whoever made a `Call`
+        // has promised that this lives until it has been waited for.
         unsafe { bindings::kthread_destroy_worker(self.0.as_ptr()) };
     }
 }
@@ -88,8 +88,8 @@ impl Call {
     ///
     /// # Safety
     ///
-    /// Until [`Call::wait`] has been called after the last request, `callback` must be sound to call with
-    /// the address of the work, and `context` not be dropped.
+    /// Until [`Call::wait`] has been called after the last request, `callback` must be sound to
+    /// call with the address of the work, and `context` not be dropped.
     pub(super) unsafe fn new(
         callback: unsafe extern "C" fn(*mut Work),
         context: &Context,
@@ -125,14 +125,15 @@ impl Call {
         }
     }
 
-    /// From now on a request does nothing, once the caller of this has waited ([`Call::wait`]), and for
-    /// whoever has been called after that: the wait takes the lock of the worker, and so does a call when
-    /// it begins.
+    /// From now on a request does nothing, once the caller of this has waited ([`Call::wait`]), and
+    /// for whoever has been called after that: the wait takes the lock of the worker, and so does a
+    /// call when it begins.
     pub(super) fn close(&self) {
         self.closed.store(true, Relaxed);
     }
 
-    /// Waits until the call has returned that was last requested, if it has not yet. Process context.
+    /// Waits until the call has returned that was last requested, if it has not yet. Process
+    /// context.
     pub(super) fn wait(&self) {
         // SAFETY: The work is initialised, by the type invariant.
         unsafe { bindings::kthread_flush_work(self.work.get()) };

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What goes around faults of the ALSA core, a section for each: what is wrong, what is done about
+ * it here, which tests show it, and how the core would be mended. A section can go when no listed
+ * kernel has the fault. All kernels of 7.2 and 7.3 have all of them; for a driver in C they are no
+ * less.
+ *
+ * As in helpers.c, the functions are called from Rust only.
+ */
+
+#include <linux/atomic.h>
+#include <linux/jiffies.h>
+#include <linux/lockdep.h>
+#include <linux/minmax.h>
+#include <linux/mutex.h>
+#include <linux/spinlock.h>
+#include <linux/wait.h>
+#include <sound/core.h>
+#include <sound/pcm.h>
+#include <sound/timer.h>
+
+/*
+ * A half-registered PCM device keeps its card for ever
+ * -----------------------------------------------------
+ * snd_pcm_dev_register() registers the playback, then the capture. If that fails, it returns, and
+ * the device does not count as registered: so it is not disconnected either. The playback's device
+ * keeps its reference to the card, for which snd_card_free() waits.
+ *
+ * Here: when snd_card_register() has failed, and before the card is freed, such halves are
+ * unregistered.
+ *
+ * Tests: faults, "the module is loaded", with the allocation that fails in the middle.
+ *
+ * In the core: in snd_pcm_dev_register(), where snd_register_device() has failed,
+ *
+ *	if (err < 0) {
+ *		while (cidx--)
+ *			if (pcm->streams[cidx].substream)
+ *				snd_unregister_device(pcm->streams[cidx].dev);
+ *		list_del_init(&pcm->list);
+ *		return err;
+ *	}
+ */
+void rust_helper_alsa_card_unregister_halves(struct snd_card *card)
+{
+	struct snd_device *dev;
+	struct snd_pcm *pcm;
+	int i;
+
+	list_for_each_entry(dev, &card->devices, list) {
+		if (dev->type != SNDRV_DEV_PCM || dev->state == SNDRV_DEV_REGISTERED)
+			continue;
+		pcm = dev->device_data;
+		for (i = 0; i < ARRAY_SIZE(pcm->streams); i++) {
+			if (pcm->streams[i].dev && device_is_registered(pcm->streams[i].dev))
+				snd_unregister_device(pcm->streams[i].dev);
+		}
+	}
+}
+
+/*
+ * Whole rings are counted by jiffies
+ * ----------------------------------
+ * The core knows positions modulo the ring. In a stream without period wake-ups,
+ * snd_pcm_update_hw_ptr0() concludes from jiffies how many rings have gone by since it last knew
+ * the position. That is wrong where frames and time part (a pause, another speed), and a loop
+ * without end, with interrupts off, if a ring is shorter than a jiffy. In a ring of one frame all
+ * positions are the same, with period wake-ups too.
+ *
+ * Here: the driver knows how many rings there are between the last position and @position, which
+ * the caller, in the pointer callback of snd_pcm_update_hw_ptr0(), is about to return. The core is
+ * told that a ring lasts for ever, from which it concludes nothing, and the ring that it takes to
+ * be the present one is moved on as it would do itself. In a ring of one frame, the next frame is
+ * the next ring.
+ *
+ * Tests: wakeups, 3.9; power, 12.3 "rings lost after RESUME"; drain, 7.8 "a ring of a frame or
+ * two".
+ *
+ * In the core: a callback beside `pointer` that returns the frames since PREPARE, not modulo
+ * anything; where a driver has it, snd_pcm_update_hw_ptr0() takes the difference to what it
+ * returned before as `delta`, and looks at no jiffies.
+ */
+void rust_helper_snd_pcm_skip_rings(struct snd_pcm_substream *substream, u64 rings,
+				    snd_pcm_uframes_t position)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+	unsigned long size = runtime->buffer_size, count, ring;
+
+	if (runtime->no_period_wakeup)
+		runtime->hw_ptr_buffer_jiffies = LONG_MAX;
+	else if (size == 1)
+		rings = min(rings, 1); /* More at once, the core takes for a mistake. */
+	else
+		return;
+	if (!rings || position >= size)
+		return;
+	/* The part of a ring beyond may lead into the next one. */
+	if (position < runtime->status->hw_ptr - runtime->hw_ptr_base)
+		rings++;
+	ring = runtime->hw_ptr_base / size + rings;
+	/*
+	 * Positions start anew at the boundary, for a 32-bit program after 2^30 frames. One that
+	 * seems to lie behind the last, the core takes to be in the next ring.
+	 */
+	count = runtime->boundary / size;
+	if (ring % count * size + position < runtime->status->hw_ptr)
+		ring--;
+	runtime->hw_ptr_base = ring % count * size;
+	runtime->hw_ptr_wrap += ring / count * runtime->boundary;
+}
+
+/*
+ * A capture in DRAINING takes its playbacks along
+ * -----------------------------------------------
+ * snd_pcm_stop() sets all linked streams to the state that is meant for one. For a capture,
+ * DRAINING means that there is no more to come; for a playback, that it still plays:
+ * snd_pcm_running() is true of it, and nothing will ever end it.
+ *
+ * Here: who stops a capture so first asks whether a playback is linked with it, or may just be
+ * linked: with the stream lock held, which the core takes inside of that of the group, so that this
+ * one must not wait for the latter.
+ *
+ * Tests: notify, 6.5 "... linked with a player stops with it".
+ *
+ * In the core: in snd_pcm_post_stop(),
+ *
+ *	if (state == SNDRV_PCM_STATE_DRAINING &&
+ *	    substream->stream == SNDRV_PCM_STREAM_PLAYBACK)
+ *		state = SNDRV_PCM_STATE_SETUP;
+ */
+bool rust_helper_snd_pcm_linked_playback(struct snd_pcm_substream *substream)
+{
+	struct snd_pcm_group *group = substream->group;
+	struct snd_pcm_substream *s;
+	bool found = false;
+
+	if (!snd_pcm_stream_linked(substream))
+		return false;
+	if (!spin_trylock(&group->lock))
+		return true;
+	snd_pcm_group_for_each_entry(s, substream) {
+		if (s->stream == SNDRV_PCM_STREAM_PLAYBACK)
+			found = true;
+	}
+	spin_unlock(&group->lock);
+	return found;
+}
+
+/*
+ * lockdep takes the lock of a group for that of a stream
+ * ------------------------------------------------------
+ * Both are of the class that snd_pcm_group_init() gives. Where snd_pcm_stream_group_ref() finds the
+ * lock of the group taken, it waits for it and takes that of the stream inside, and lockdep reports
+ * a recursion that there is not.
+ *
+ * Here: the locks of streams get a class of their own, before the device is registered. The price:
+ * streams of other drivers keep the core's class. Their lock held while one of ours is waited for
+ * looks like a group's, and is not reported by itself. No driver on these abstractions takes a
+ * stream's lock.
+ *
+ * Tests: regressions in the checker kernel, those with linked streams.
+ *
+ * In the core: a class of its own for `self_group`, set in snd_pcm_new_stream().
+ */
+void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm)
+{
+	static struct lock_class_key key;
+	struct snd_pcm_substream *substream;
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(pcm->streams); i++)
+		for (substream = pcm->streams[i].substream; substream; substream = substream->next)
+			lockdep_set_class_and_name(&substream->self_group.lock, &key,
+						   "snd_pcm_substream::self_group");
+}
+
+/*
+ * A drain is given up after a time
+ * --------------------------------
+ * In a stream with period wake-ups, snd_pcm_drain() waits for 1.1 times what the ring lasts, or 100
+ * ms. If nothing has woken it then, it stops the stream, and returns EIO. `wait_time` is for reads
+ * and writes only. A player that waits for its recorder (or for a clock that stands still) has
+ * nothing to wake it with.
+ *
+ * Here: those who wait in a drain or a poll are woken, look anew, and wait again.
+ *
+ * Tests: peer.sh, 7.8.
+ *
+ * In the core: snd_pcm_drain() has `substream->wait_time` tell how long, as wait_for_avail() does.
+ */
+void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream)
+{
+	wake_up(&substream->runtime->sleep);
+}
+
+/*
+ * A buffer is freed while its stream runs
+ * ---------------------------------------
+ * HW_PARAMS, HW_FREE and PREPARE look at the state under the stream lock, let go of it, and free
+ * the buffer, or prepare. Meanwhile `buffer_accessing` is negative, which START respects. But
+ *
+ * - a DRAIN that starts a prepared stream does not look at it (snd_pcm_do_drain_init());
+ * - nor does the end of a pause, of a stream that another thread prepares, starts and pauses when
+ *   PREPARE has made sure that it does not run;
+ * - it says nothing of the linked streams that are prepared together, of which only the
+ *   `buffer_mutex` is taken;
+ * - close frees the buffer without it, of a stream that linked ones may have prepared and started
+ *   again since it was dropped.
+ *
+ * What is freed is mapped, recorded, and played by others.
+ *
+ * Besides, snd_pcm_stop() stops none of a group of linked streams if one of them has no parameters
+ * (snd_pcm_pre_stop() returns EBADFD): such a stream can't be stopped at all.
+ *
+ * Here: whatever is about to free or to prepare first takes the stream out of the states from which
+ * it could go on, under the stream lock (snd_pcm_withdraw()), and stops it alone if the group can't
+ * be stopped (snd_pcm_stop_surely(), which does what snd_pcm_drain_done() does, that is not
+ * exported). glue.rs has the order of events. sync_stop, in which part of it happens, is called by
+ * HW_PARAMS, HW_FREE and PREPARE with the buffer locked, and without at a system suspend, at a
+ * close, and when the card goes: snd_pcm_buffer_locked() and snd_pcm_runs() tell what it is.
+ *
+ * Tests: races, 7.1 and 7.8; callbacks, "reading of 2026"; regressions, 67a01afaf3d3 and
+ * e5c33cdc6f40.
+ *
+ * In the core: snd_pcm_drain(), and snd_pcm_pre_pause() for the end of a pause, look at
+ * `buffer_accessing` as snd_pcm_pre_start() does; it is made negative for each member of a group
+ * that is prepared, and by snd_pcm_release_substream(). And snd_pcm_pre_stop() refuses no group
+ * because of a member in OPEN, whose state snd_pcm_post_stop() then leaves as it is.
+ */
+
+/*
+ * Stops the stream, and those that are linked with it, or the stream alone. The stream lock is
+ * held, and may be released and taken again meanwhile. Afterwards the stream does not run.
+ */
+void rust_helper_snd_pcm_stop_surely(struct snd_pcm_substream *substream, snd_pcm_state_t state)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+
+	if (snd_pcm_stop(substream, state) >= 0 || !snd_pcm_running(substream))
+		return;
+	runtime->trigger_master = NULL;
+	substream->ops->trigger(substream, SNDRV_PCM_TRIGGER_STOP);
+	runtime->stop_operating = true;
+	if (!runtime->trigger_tstamp_latched)
+		snd_pcm_gettime(runtime, &runtime->trigger_tstamp);
+	__snd_pcm_set_state(runtime, state);
+	if (substream->timer)
+		snd_timer_notify(substream->timer, SNDRV_TIMER_EVENT_MSTOP,
+				 &runtime->trigger_tstamp);
+	wake_up(&runtime->sleep);
+	wake_up(&runtime->tsleep);
+}
+
+/*
+ * Brings the stream into a state in which the core leaves its buffer alone: neither running nor to
+ * be started, nor to go on after a pause. @freed: HW_PARAMS must come before any use; a RESET of
+ * linked streams, which needs no state, fills in no silence either.
+ */
+void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool freed)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+	unsigned long flags;
+
+	snd_pcm_stream_lock_irqsave(substream, flags);
+	if (snd_pcm_running(substream))
+		rust_helper_snd_pcm_stop_surely(substream, SNDRV_PCM_STATE_SETUP);
+	/* The lock may have been released meanwhile. */
+	if (runtime->state == SNDRV_PCM_STATE_PREPARED ||
+	    runtime->state == SNDRV_PCM_STATE_PAUSED)
+		__snd_pcm_set_state(runtime, SNDRV_PCM_STATE_SETUP);
+	if (freed)
+		runtime->silence_size = 0;
+	snd_pcm_stream_unlock_irqrestore(substream, flags);
+}
+
+/* Does the stream run, or play the rest of a drain? Not to be called with the stream lock held. */
+bool rust_helper_snd_pcm_runs(struct snd_pcm_substream *substream)
+{
+	unsigned long flags;
+	bool runs;
+
+	snd_pcm_stream_lock_irqsave(substream, flags);
+	runs = snd_pcm_running(substream);
+	snd_pcm_stream_unlock_irqrestore(substream, flags);
+	return runs;
+}
+
+/*
+ * Are HW_PARAMS, HW_FREE, PREPARE or RESET at work on the buffer? They have called
+ * snd_pcm_buffer_access_lock(), or have the mutex of a stream that is linked with theirs.
+ */
+bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream)
+{
+	struct snd_pcm_runtime *runtime = substream->runtime;
+
+	return atomic_read(&runtime->buffer_accessing) < 0 || mutex_is_locked(&runtime->buffer_mutex);
+}
