@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # Guest: --deterministic (programs that are late lose frames)
 # load.sh [MODULE [ALOOP-TEST [TIMES]]]: tests loading and unloading of the module in a guest where no sound
-# card is present, with its parameters. Numbers in names are rules of the card's behaviour. The
+# card is present, with its parameters. Numbers in names are rules of Documentation/behaviour.rst. The
 # report is KTAP version 1; the exit status is 1 if a test failed. MODULE is snd-aloop-rs unless
 # given. With aloop-test (by default the one beside this script), a third card is played through.
 
@@ -178,6 +178,15 @@ test_enable() {
 	load "enable=$(many 32 1)" pcm_substreams="$(many 32 1)"
 	expect "number of cards" "$(cards | wc -w)" 32
 	expect "long name of the last" "$(long_name 31)" "Loopback 32"
+	unload
+	# Each at the number that it was given, from the last one downwards.
+	load "enable=$(many 30 1)" pcm_substreams="$(many 32 1)" "index=$(seq 31 -1 2 | xargs | tr ' ' ,)"
+	expect "number of cards" "$(cards | wc -w)" 30
+	for card in 2 3 17 30 31; do
+		expect "long name of card $card" "$(long_name $card)" "Loopback $((32 - card))"
+	done
+	card_works 2
+	card_works 31
 	unload
 	load_fails "No such device" enable=0
 }

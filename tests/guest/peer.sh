@@ -219,23 +219,23 @@ status=0
 while read -r test name; do
 	number=$((number + 1))
 	if why=$("t_$test" 2>&1); then
-		echo "ok $number - peer: $name"
+		echo "ok $number - $name"
 	else
 		printf '%s\n' "$why" | sed 's/^/# /'
-		echo "not ok $number - peer: $name"
+		echo "not ok $number - $name"
 		status=1
 	fi
 done <<'END'
-off both are off by default, and nothing changes
-recorder_waits a recorder that starts first waits, and begins with the first frame
-player_waits a player that starts first waits, and loses nothing
-drain_waits a player that is drained waits too
-goes_on once both have started, the recorder hears silence after the player
-interrupted a recorder that waits can be interrupted
-ends the recording ends when the player is closed, complete
-whole with both, a recording is what was played
-probe a player that plays nothing ends nothing
-one_card one card of two
+off 18.1 18.2 both are off by default, and nothing changes
+recorder_waits 18.1 a recorder that starts first waits, and begins with the first frame
+player_waits 18.1 a player that starts first waits, and loses nothing
+drain_waits 18.1 a player that is drained waits too
+goes_on 18.1 once both have started, the recorder hears silence after the player
+interrupted 18.1 a recorder that waits can be interrupted
+ends 18.2 the recording ends when the player is closed, complete
+whole 18.1 18.2 with both, a recording is what was played
+probe 18.2 a player that plays nothing ends nothing
+one_card 18.1 one card of two
 END
 
 # For readers and writers of other kinds, aloop-test is beside this script. Each run is a report of its

@@ -4,7 +4,7 @@
 # reload.sh [MODULE [ROUNDS]]: tests that nothing of the driver is left behind when it goes. All of ALSA
 # is unloaded right after the card was used, so that a timer, a work item or a file that still refers to
 # the module would crash the kernel at once. Each test does so ROUNDS times (10). Numbers in names are
-# rules of the card's behaviour. The report is KTAP; the exit status is 1 if a test failed.
+# rules of Documentation/behaviour.rst. The report is KTAP; the exit status is 1 if a test failed.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls as a program of 32 bits makes them: by their own way into the kernel. The fuzzer uses this, too.
+//! Calls as a program of 32 bits makes them: by their own way into the kernel. The fuzzer uses
+//! this, too.
 //!
 //! `Low` is memory that an address of 32 bits reaches, `ioctl32` a call that is given one.
 

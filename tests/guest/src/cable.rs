@@ -5,10 +5,13 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use crate::check_eq;
+use crate::config::state_name;
 use crate::config::Address;
 use crate::config::Config;
 use crate::config::Dir;
 use crate::config::XRUN;
+use crate::kernel::is_realtime;
 use crate::kernel::now_ns;
 use crate::kernel::Errno;
 use crate::ktap::Context;
@@ -369,6 +372,21 @@ pub fn wait_for_state(pcm: &Pcm, state: i32, limit: Duration) -> Result<(), Fail
         // The state has no event of its own; a short wait lets the stream's timer run.
         poll(&mut [], 1);
     }
+}
+
+/// Checks the state into which the START of the other end has brought a stream, by the time that it
+/// returns. On `PREEMPT_RT`, it is a thread that does so, soon.
+pub fn state_by_peer(pcm: &Pcm, state: i32) -> Result<(), Fail> {
+    if is_realtime()? {
+        return wait_for_state(pcm, state, Duration::from_millis(100));
+    }
+    let (now, wanted) = (pcm.state()?, state);
+    check_eq!(
+        format!("state of the {:?}", pcm.dir),
+        state_name(now),
+        state_name(wanted)
+    );
+    Ok(())
 }
 
 /// Waits until the hardware position has reached `frame`.

@@ -99,13 +99,10 @@ impl Config {
         self.format.bytes * self.channels
     }
 
-    /// How old a position may be that somebody is told, in nanoseconds: above 100 kHz, where more than a frame
-    /// goes by in that time, positions move in such steps.
+    /// How old a position may be that somebody is told, in nanoseconds: positions move in such
+    /// steps (rule 8.2).
     pub fn step_ns(&self) -> i64 {
-        match self.rate {
-            ..=100_000 => 0,
-            _ => 10_000,
-        }
+        10_000
     }
 
     /// How many frames may go by meanwhile, at the fastest rate shift.

@@ -7,6 +7,7 @@
 //! others. What a client of alsa-lib sees is tested in `tests::client`.
 
 use std::fmt;
+use std::fs;
 use std::io;
 
 /// A failed call, with its name and its `errno` (positive).
@@ -57,7 +58,9 @@ const NONE: u64 = 0;
 const WRITE: u64 = 1;
 const READ: u64 = 2;
 
-const fn request(dir: u64, kind: u8, nr: u64, size: usize) -> u64 {
+/// The number of a request: direction (1 the kernel reads, 2 it writes), kind, number, size of the
+/// argument.
+pub const fn request(dir: u64, kind: u8, nr: u64, size: usize) -> u64 {
     (dir << 30) | ((size as u64) << 16) | ((kind as u64) << 8) | nr
 }
 
@@ -388,4 +391,54 @@ pub fn now_ns() -> i64 {
     // SAFETY: `ts` is a valid place for the result.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut ts) };
     ts.tv_sec * 1_000_000_000 + ts.tv_nsec
+}
+
+/// Whether the kernel is a real-time one, where what interrupts do elsewhere is done by threads.
+pub fn is_realtime() -> Result<bool, io::Error> {
+    Ok(fs::read_to_string("/proc/version")?.contains("PREEMPT_RT"))
+}
+
+/// Lets the calling thread run on one processor only.
+///
+/// # Errors
+///
+/// EINVAL if there is no such processor.
+pub fn pin(cpu: usize) -> Result<(), Errno> {
+    pin_thread(0, cpu)
+}
+
+/// Lets the threads that a card has on `PREEMPT_RT`, where callbacks run in them, run on one
+/// processor only.
+///
+/// # Errors
+///
+/// EINVAL if there is no such processor.
+pub fn pin_threads_of(card: u32, cpu: usize) -> Result<(), Errno> {
+    let name = format!("snd/C{card}D");
+    for process in fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let comm = fs::read_to_string(process.path().join("comm")).unwrap_or_default();
+        let number = process.file_name().to_str().and_then(|n| n.parse().ok());
+        if let (true, Some(thread)) = (comm.starts_with(&name), number) {
+            pin_thread(thread, cpu)?;
+        }
+    }
+    Ok(())
+}
+
+/// 0 is the calling thread.
+fn pin_thread(thread: libc::pid_t, cpu: usize) -> Result<(), Errno> {
+    // SAFETY: A set of processors is plain data, that says how long it is; the call changes where
+    // a thread runs.
+    let result = unsafe {
+        let mut set: libc::cpu_set_t = std::mem::zeroed();
+        libc::CPU_SET(cpu, &mut set);
+        libc::sched_setaffinity(thread, size_of::<libc::cpu_set_t>(), &set)
+    };
+    if result < 0 {
+        return Err(Errno {
+            call: "sched_setaffinity",
+            code: io::Error::last_os_error().raw_os_error().unwrap_or(0),
+        });
+    }
+    Ok(())
 }

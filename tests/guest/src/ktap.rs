@@ -11,6 +11,7 @@ use std::io::Read;
 use std::io::Write;
 use std::os::fd::FromRawFd;
 use std::panic;
+use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -126,6 +127,11 @@ fn number_of(id: &str) -> Result<u32, String> {
 }
 
 impl Context {
+    /// Whether the card has its last node: it is there with all its devices.
+    pub fn has_nodes(&self) -> bool {
+        Path::new(&format!("/dev/snd/pcmC{}D1c", self.index)).exists()
+    }
+
     /// Looks for the card with the id `card`, and for that of the C driver with the id `reference`.
     ///
     /// # Errors
@@ -228,6 +234,9 @@ pub fn run_all(ctx: &Context, tests: &[Test]) -> usize {
         let begun = Instant::now();
         let (code, message) = run_one(ctx, test);
         let took = begun.elapsed().as_secs_f64();
+        if code == EXIT_FAIL {
+            await_card(ctx);
+        }
         let number = index + 1;
         for line in message.lines().filter(|_| code != EXIT_SKIP) {
             println!("# {line}");
@@ -264,6 +273,15 @@ pub fn run_all(ctx: &Context, tests: &[Test]) -> usize {
     }
     println!();
     failed
+}
+
+/// Waits for the card, which a test that has failed may have left unbound: it comes back within
+/// seconds. The next test is to fail for a reason of its own.
+fn await_card(ctx: &Context) {
+    let until = Instant::now() + Duration::from_secs(10);
+    while !ctx.has_nodes() && Instant::now() < until {
+        std::thread::sleep(Duration::from_millis(10));
+    }
 }
 
 /// Runs one test in a child process; returns its exit code and its message.

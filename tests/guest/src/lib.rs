@@ -16,5 +16,6 @@ pub mod signal;
 pub mod stamp;
 pub mod stress;
 pub mod tests;
+pub mod timer;
 pub mod trace;
 pub mod turns;

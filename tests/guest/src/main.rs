@@ -2,26 +2,16 @@
 
 //! `aloop-test`: conformance tests of an ALSA loopback card, run where the card is.
 //!
-//! Each test's name begins with the number of the rule of the card's behaviour that it checks.
-//! The report is KTAP version 1, one line a test; the exit status is 1 if one failed.
+//! Each test's name begins with the numbers of the rules of `Documentation/behaviour.rst` that it
+//! checks. The report is KTAP version 1, one line a test; the exit status is 1 if one failed.
 //!
-//! The tests of the group `timing` judge microseconds. They mean something only where the clock
-//! is counted and not the host's (`qemu/run --deterministic`), and run only when asked for. So do
-//! those of the groups
-//!
-//! - `matrix`, every format at every rate, because of their number;
-//! - `races`, which want several processors, and `interrupts`, which want quick ones besides;
-//! - `regressions`, which want several processors and suspend the guest, and `callbacks`, which want a
-//!   kernel with probes;
-//! - `power` and `probe`, which suspend the guest and take the card away (not every guest comes back;
-//!   the probes compare with another card);
-//! - `faults`, which need a kernel whose allocations can be made to fail;
-//! - `waits` and `ends`, which need a card with `wait_for_peer` or `end_with_peer`;
-//! - `soak`, which take long;
-//! - `hostile`, which the C driver does not survive.
+//! Not every guest can run every test: `tests/groups` says for each group what it needs, and
+//! whether it runs when nobody asks for it. `tests/one` starts the guest that a test wants.
 //!
 //! On the kernel's own `snd-aloop`, tests of behaviour that is documented as a defect there are
 //! reported as `TODO` when they fail and do not count as failures.
+
+mod groups;
 
 use std::process::ExitCode;
 
@@ -37,8 +27,7 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
 
   --card ID      id of the card (default: Loopback)
   --group NAME   run only this group; may be given more than once
-                 (default: all but `timing`, `matrix`, `races`, `interrupts`, `regressions`, `callbacks`,
-                 `power`, `probe`, `faults`, `waits`, `ends`, `soak` and `hostile`)
+                 (default: those marked * below; with a FILTER: all)
   --skip NAME    leave this group out; may be given more than once
   --seed N       what `races`, `regressions`, `callbacks` and `probe` draw their lots from
                  (default: a number that they print)
@@ -48,7 +37,18 @@ Tests an ALSA loopback card. FILTER runs only tests whose name contains it.
   --reference ID the card of the C driver that the group `probe` compares with
   --list         print group and name of each test chosen, run none
   --help         print this text
+
+Groups:
 ";
+
+/// Prints how the program is called, and the groups of the table.
+fn print_usage() {
+    print!("{USAGE}");
+    for group in groups::all() {
+        let mark = if group.is_default { '*' } else { ' ' };
+        println!("{mark} {:<11}  {}", group.name, group.about);
+    }
+}
 
 struct Options {
     card: String,
@@ -114,31 +114,30 @@ fn parse() -> Result<Option<Options>, String> {
 
 fn choose(options: &Options) -> Result<Vec<ktap::Test>, String> {
     let all = tests::all();
+    let groups = groups::all();
+    // A test whose group nobody knows would run in no guest, a group without a test is a mistake.
+    if let Some(test) = all
+        .iter()
+        .find(|t| !groups.iter().any(|g| g.name == t.group))
+    {
+        return Err(format!("tests/groups has no group {}", test.group));
+    }
+    if let Some(group) = groups
+        .iter()
+        .find(|g| !all.iter().any(|t| t.group == g.name))
+    {
+        return Err(format!("no test is of the group {}", group.name));
+    }
     if let Some(group) = options
         .groups
         .iter()
         .chain(&options.skipped)
-        .find(|g| !all.iter().any(|t| t.group == g.as_str()))
+        .find(|name| !groups.iter().any(|g| g.name == name.as_str()))
     {
         return Err(format!("no group {group}"));
     }
     let in_group = |t: &ktap::Test| match options.groups.as_slice() {
-        [] if options.filter.is_none() => !matches!(
-            t.group,
-            "timing"
-                | "matrix"
-                | "races"
-                | "interrupts"
-                | "regressions"
-                | "callbacks"
-                | "power"
-                | "probe"
-                | "faults"
-                | "waits"
-                | "ends"
-                | "soak"
-                | "hostile"
-        ),
+        [] if options.filter.is_none() => groups.iter().any(|g| g.is_default && g.name == t.group),
         [] => true,
         groups => groups.iter().any(|g| g == t.group),
     };
@@ -163,11 +162,11 @@ fn main() -> ExitCode {
     let options = match parse() {
         Ok(Some(options)) => options,
         Ok(None) => {
-            print!("{USAGE}");
+            print_usage();
             return ExitCode::SUCCESS;
         }
         Err(why) => {
-            eprintln!("aloop-test: {why}\n{USAGE}");
+            eprintln!("aloop-test: {why} (see --help)");
             return ExitCode::from(2);
         }
     };

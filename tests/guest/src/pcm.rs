@@ -138,7 +138,8 @@ impl Pcm {
         request: u64,
         arg: &mut T,
     ) -> Result<i32, Errno> {
-        // SAFETY: Every caller, here and in `stamp`, passes the structure that the request is made for.
+        // SAFETY: Every caller, here and in `stamp`, passes the structure that the request is made
+        // for.
         unsafe { k::ioctl(self.fd.as_raw_fd(), name, request, arg) }
     }
 
@@ -248,8 +249,8 @@ impl Pcm {
         self.set_thresholds(u64::MAX, u64::MAX, frames)
     }
 
-    /// Enough to be woken at: a wake-up comes at a period's end, and must not be missed because some
-    /// frames of that period were moved already.
+    /// Enough to be woken at: a wake-up comes at a period's end, and must not be missed because
+    /// some frames of that period were moved already.
     fn half_a_period(&self) -> u64 {
         u64::from(self.config().period / 2).max(1)
     }
@@ -270,8 +271,8 @@ impl Pcm {
         self.call("SW_PARAMS", k::SW_PARAMS, &mut sw).map(|_| ())
     }
 
-    /// SW_PARAMS: the frames asked for that start the stream, the frames available that stop it, and those
-    /// that wake who waits. `u64::MAX` is never.
+    /// SW_PARAMS: the frames asked for that start the stream, the frames available that stop it,
+    /// and those that wake who waits. `u64::MAX` is never.
     pub fn set_thresholds(&mut self, start: u64, stop: u64, avail_min: u64) -> Result<(), Errno> {
         const NEVER: u64 = i64::MAX as u64;
         let mut sw = k::SwParams {
@@ -289,8 +290,9 @@ impl Pcm {
         Ok(())
     }
 
-    /// Maps the ring, with all its pages at once: once the card is gone, the kernel has a signal (`SIGBUS`)
-    /// for whoever touches one for the first time, which no caller could turn into an error.
+    /// Maps the ring, with all its pages at once: once the card is gone, the kernel has a signal
+    /// (`SIGBUS`) for whoever touches one for the first time, which no caller could turn into an
+    /// error.
     fn map_ring(&self, bytes: usize) -> Result<Map, Errno> {
         let bytes = bytes.next_multiple_of(4096);
         // SAFETY: A new mapping of our own descriptor.
@@ -314,7 +316,8 @@ impl Pcm {
             addr: addr.cast(),
             bytes,
         };
-        // That a page is missing, `mmap` doesn't tell. The card's calls are refused before its pages are.
+        // That a page is missing, `mmap` doesn't tell. The card's calls are refused before its
+        // pages are.
         let mut version = 0;
         self.call("mmap", k::PVERSION, &mut version)?;
         Ok(map)

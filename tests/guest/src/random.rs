@@ -40,8 +40,8 @@ impl Random {
 
     /// Spends a time that is mostly short, so that calls of two threads meet at any distance.
     ///
-    /// (Without a hint that this is a loop that waits: where processors take turns, each such hint ends
-    /// this one's turn, and so few of them would take as long as all that the others do.)
+    /// (Without a hint that this is a loop that waits: where processors take turns, each such hint
+    /// ends this one's turn, and so few of them would take as long as all that the others do.)
     pub fn spin(&mut self) {
         let most = 1 << self.below(16);
         for step in 0..self.below(most) {

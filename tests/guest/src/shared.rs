@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The pages of a stream that the kernel shares with its client: one with its status, which the client
-//! reads, one of the client's own, which the kernel reads.
+//! The pages of a stream that the kernel shares with its client: one with its status, which the
+//! client reads, one of the client's own, which the kernel reads.
 
 use crate::kernel as k;
 use crate::kernel::Errno;
@@ -9,8 +9,8 @@ use crate::ktap::expect_error;
 use crate::ktap::Outcome;
 use crate::pcm::Pcm;
 
-/// The kernel shares them where all processors and devices see the same memory, of which x86 is sure.
-/// Elsewhere there are none, and SYNC_PTR tells the same.
+/// The kernel shares them where all processors and devices see the same memory, of which x86 is
+/// sure. Elsewhere there are none, and SYNC_PTR tells the same.
 pub const SHARED: bool = cfg!(target_arch = "x86_64");
 
 const PAGE: usize = 4096;

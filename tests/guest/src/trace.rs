@@ -87,8 +87,8 @@ impl Drop for Trace {
     }
 }
 
-/// Probes at one place of the kernel, each of which holds up who comes there for some microseconds: by taking
-/// down who has called it.
+/// Probes at one place of the kernel, each of which holds up who comes there for some microseconds:
+/// by taking down who has called it.
 pub struct Probes {
     count: usize,
     /// What is written to hold up those who come: all, or the first one alone.
@@ -103,8 +103,8 @@ impl Probes {
         Ok(probes)
     }
 
-    /// Where a function of the card's driver begins, which is told by a part of its symbol: one call after
-    /// each [`Probes::arm`].
+    /// Where a function of the card's driver begins, which is told by a part of its symbol: one
+    /// call after each [`Probes::arm`].
     pub fn that_hold_up_one(ctx: &Context, function: &str, count: usize) -> Result<Self, Fail> {
         let symbols = fs::read_to_string("/proc/kallsyms")?;
         let ours: Vec<&str> = symbols
@@ -209,8 +209,8 @@ impl Event {
     }
 }
 
-/// What begins and ends each callback of a timer: its own, and that of the work in a thread which on
-/// `PREEMPT_RT` does what there is to do.
+/// What begins and ends each callback of a timer: its own, and that of the work in a thread which
+/// on `PREEMPT_RT` does what there is to do.
 pub const CALLBACKS: [&str; 4] = [
     "timer/hrtimer_expire_entry",
     "timer/hrtimer_expire_exit",

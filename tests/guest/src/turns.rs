@@ -2,10 +2,11 @@
 
 //! How threads meet where processors take turns.
 //!
-//! Under the clock that counts instructions, one processor at a time runs. Its turn ends at a fraction of the
-//! time until some timer expires, which may be milliseconds; when a timer is armed; and with each `PAUSE`,
-//! the hint of a loop that it waits. A call of another thread that is to fall into one of some microseconds
-//! needs a timer that expires meanwhile. Where processors run at the same time, none of this does any harm.
+//! Under the clock that counts instructions, one processor at a time runs. Its turn ends at a
+//! fraction of the time until some timer expires, which may be milliseconds; when a timer is armed;
+//! and with each `PAUSE`, the hint of a loop that it waits. A call of another thread that is to
+//! fall into one of some microseconds needs a timer that expires meanwhile. Where processors run at
+//! the same time, none of this does any harm.
 
 use std::os::fd::FromRawFd;
 use std::os::fd::OwnedFd;
@@ -14,8 +15,8 @@ use crate::kernel::now_ns;
 
 /// A time that is waited for without sleeping, with a timer that expires then.
 ///
-/// Nobody is woken by the timer. But another processor may be in the midst of its turn: the timer ends
-/// that, and it is this one's turn just when its time has come.
+/// Nobody is woken by the timer. But another processor may be in the midst of its turn: the timer
+/// ends that, and it is this one's turn just when its time has come.
 pub struct Alarm {
     until: i64,
     _timer: Option<OwnedFd>,
@@ -61,8 +62,8 @@ fn timer_at(time: i64) -> Option<OwnedFd> {
     }
 }
 
-/// Waits without sleeping. Each hint that this is a wait ends a turn: for the host, that is much more work
-/// than to look a few times more.
+/// Waits without sleeping. Each hint that this is a wait ends a turn: for the host, that is much
+/// more work than to look a few times more.
 pub fn spin_until(mut holds: impl FnMut() -> bool) {
     while !(0..20).any(|_| holds()) {
         std::hint::spin_loop();

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! On an ARM, a process is of 32 or of 64 bits from its beginning. A program of 32 bits, which is a part of
-//! this one (`calls.c`), makes the calls: it shares memory with this one, and takes its files.
+//! On an ARM, a process is of 32 or of 64 bits from its beginning. A program of 32 bits, which is a
+//! part of this one (`calls.c`), makes the calls: it shares memory with this one, and takes its
+//! files.
 
 use std::cell::RefCell;
 use std::fs::File;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * calls DESCRIPTOR LENGTH: a program of 32 bits that makes its parent's ioctls (arm.rs). It maps the
- * parent's file DESCRIPTOR, and does what it is asked on stdin until that ends; the results go to
- * stdout.
+ * calls DESCRIPTOR LENGTH: a program of 32 bits that makes its parent's ioctls (arm.rs). It maps
+ * the parent's file DESCRIPTOR, and does what it is asked on stdin until that ends; the results go
+ * to stdout.
  */
 
 #include <errno.h>

@@ -54,8 +54,8 @@ impl Drop for Low {
 pub fn ioctl32(fd: i32, request: u32, argument: u32) -> Result<i32, i32> {
     const IOCTL: u64 = 54;
     let result: u64;
-    // SAFETY: The kernel keeps all registers but these. It writes at addresses of 32 bits only, where this
-    // process has nothing but `Low` memory.
+    // SAFETY: The kernel keeps all registers but these. It writes at addresses of 32 bits only,
+    // where this process has nothing but `Low` memory.
     unsafe {
         asm!(
             "xchg rbx, {fd}",

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The threads that are not an end of a cable: its controls, the card's files, and what happens to the
-//! whole card.
+//! The threads that are not an end of a cable: its controls, the card's files, and what happens to
+//! the whole card.
 
 use std::io;
 use std::sync::atomic::Ordering;

@@ -2,14 +2,15 @@
 
 //! Judges what a recorder hears.
 //!
-//! Each frame of a recording is silent, or a frame of a generation that was played on this very cable
-//! with these very parameters. And since both ends of a cable read one clock:
+//! Each frame of a recording is silent, or a frame of a generation that was played on this very
+//! cable with these very parameters. And since both ends of a cable read one clock:
 //!
 //! - frames follow each other in the order in which they were played;
-//! - none is left out, but by as many silent ones as are heard in its place, or while the recorder is
-//!   paused or suspended;
-//! - what went by before the recorder was at a position is not heard after it. The player tells what has
-//!   gone by ([`Programme::floor`]); the recorder looks at that, asks for its position, and remembers both.
+//! - none is left out, but by as many silent ones as are heard in its place, or while the recorder
+//!   is paused or suspended;
+//! - what went by before the recorder was at a position is not heard after it. The player tells
+//!   what has gone by ([`Programme::floor`]); the recorder looks at that, asks for its position,
+//!   and remembers both.
 
 use std::collections::VecDeque;
 use std::sync::atomic::Ordering;
@@ -34,8 +35,8 @@ pub struct Ear {
     last: Option<(u64, Arc<Generation>, u64)>,
     /// The last place that is known.
     bound: Place,
-    /// Positions between which frames may be left out; the end is not known yet while the recorder is
-    /// not heard to run.
+    /// Positions between which frames may be left out; the end is not known yet while the recorder
+    /// is not heard to run.
     gaps: Vec<(u64, Option<u64>)>,
     /// Nothing is known of the order: others may have prepared the stream.
     pub loose: bool,
@@ -149,7 +150,8 @@ impl Ear {
             .any(|&(from, to)| from <= until && to.is_none_or(|to| to > after))
     }
 
-    /// Judges `audio`, heard from `position` on. `keep_from`: no earlier position will be heard again.
+    /// Judges `audio`, heard from `position` on. `keep_from`: no earlier position will be heard
+    /// again.
     ///
     /// # Errors
     ///
@@ -245,8 +247,8 @@ impl Ear {
                 .any(|generation| generation.loose.load(Ordering::SeqCst))
     }
 
-    /// The frame `at` among all that were played: those first that both rings may hold of a stream that
-    /// goes on, then those that were there before a pause.
+    /// The frame `at` among all that were played: those first that both rings may hold of a stream
+    /// that goes on, then those that were there before a pause.
     fn search_all(&self, audio: &Audio, at: usize, position: u64, programme: &Programme) -> Found {
         let all = programme.since(0);
         let recent = &all[all.len().saturating_sub(8)..];
@@ -312,8 +314,8 @@ impl Ear {
         }
     }
 
-    /// The frame `at` among those from `from` on. `limit`: in the generation of this number the last frame
-    /// that may come, in later ones the same.
+    /// The frame `at` among those from `from` on. `limit`: in the generation of this number the
+    /// last frame that may come, in later ones the same.
     fn search(
         &self,
         audio: &Audio,
@@ -353,8 +355,8 @@ impl Ear {
                 if same == wanted {
                     return Found::Known(Arc::clone(generation), frame);
                 }
-                // They may end here: with the block, with silence, where frames are left out, or where
-                // the next generation begins. Otherwise it was chance.
+                // They may end here: with the block, with silence, where frames are left out, or
+                // where the next generation begins. Otherwise it was chance.
                 let next = at + same;
                 let here = position + next as u64;
                 if next >= audio.len()

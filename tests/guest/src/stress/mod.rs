@@ -2,15 +2,16 @@
 
 //! `aloop-stress`: everything at once.
 //!
-//! A thread for each end of each cable, one for the controls of each, one for the card's files, and one
-//! that suspends the machine and takes the card away. Each does one step after the other, at random. What
-//! a step of a thread does depends on the seed, the thread, the number of the step and the state that it
-//! finds; how the threads meet is the machine's. So `--seed` makes them try the same again.
+//! A thread for each end of each cable, one for the controls of each, one for the card's files, and
+//! one that suspends the machine and takes the card away. Each does one step after the other, at
+//! random. What a step of a thread does depends on the seed, the thread, the number of the step and
+//! the state that it finds; how the threads meet is the machine's. So `--seed` makes them try the
+//! same again.
 //!
-//! What is checked all the time: [`calls`] says which results a call may have, [`ear`] what may be heard,
-//! [`stream`] where a position may be, [`card`] what controls may tell, and [`World::find_stuck`] how long
-//! a call may take. That is measured in beats: the time that each processor of the guest has really run
-//! through, so that a busy host makes no failure.
+//! What is checked all the time: [`calls`] says which results a call may have, [`ear`] what may be
+//! heard, [`stream`] where a position may be, [`card`] what controls may tell, and
+//! [`World::find_stuck`] how long a call may take. That is measured in beats: the time that each
+//! processor of the guest has really run through, so that a busy host makes no failure.
 
 mod asked;
 pub mod calls;
@@ -44,6 +45,7 @@ use std::time::Duration;
 use std::time::Instant;
 
 use crate::config::Dir;
+use crate::kernel::pin;
 use crate::ktap::Context;
 use crate::ktap::Fail;
 use crate::tests::cable_works;
@@ -84,12 +86,7 @@ fn use_cpus(wanted: usize) -> usize {
 
 /// A thread that lets its processor beat, for as long as the program lives.
 fn beat(world: Arc<World>, cpu: usize) {
-    // SAFETY: A set that is ours; the calling thread is moved.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
-    }
+    let _ = pin(cpu);
     loop {
         thread::sleep(Duration::from_millis(BEAT_MS));
         world.beats[cpu].fetch_add(1, Ordering::Relaxed);

@@ -2,10 +2,11 @@
 
 //! What is played: sound that says where it comes from.
 //!
-//! Each PREPARE of a player begins a *generation*, which has a key of its own. The sample of a channel in
-//! a frame is a function of that key, the channel, and the frame's number since the PREPARE. No byte of
-//! it is one of silence. So who knows the keys can tell of a few bytes in a row from which cable, which
-//! generation and which frame they come; and a frame that is rewound and written again stays the same.
+//! Each PREPARE of a player begins a *generation*, which has a key of its own. The sample of a
+//! channel in a frame is a function of that key, the channel, and the frame's number since the
+//! PREPARE. No byte of it is one of silence. So who knows the keys can tell of a few bytes in a row
+//! from which cable, which generation and which frame they come; and a frame that is rewound and
+//! written again stays the same.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -32,8 +33,8 @@ pub struct Generation {
     pub gone_by: AtomicU64,
     /// None will go by any more.
     pub ended: AtomicBool,
-    /// The player may be heard in any order: others can start and prepare it, or it plays its ring round
-    /// and round.
+    /// The player may be heard in any order: others can start and prepare it, or it plays its ring
+    /// round and round.
     pub loose: AtomicBool,
 }
 

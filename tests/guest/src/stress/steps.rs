@@ -7,7 +7,8 @@ use crate::config::Dir;
 use super::calls::Model;
 use super::stream::Stream;
 
-/// What a step does, and how often. `Flow` is what lets sound flow: whatever is needed next for that.
+/// What a step does, and how often. `Flow` is what lets sound flow: whatever is needed next for
+/// that.
 #[derive(Clone, Copy)]
 enum Act {
     Flow,

@@ -52,8 +52,8 @@ pub struct Stream {
     pub high: u64,
     pub generation: Option<Arc<Generation>>,
     pub ear: Option<Ear>,
-    /// The position that was seen last while it ran, and before which time. (The core asks for none while
-    /// it is paused, and then knows of less than has gone by.)
+    /// The position that was seen last while it ran, and before which time. (The core asks for none
+    /// while it is paused, and then knows of less than has gone by.)
     pub seen: Option<(u64, i64)>,
     /// `World::suspends` before the last call.
     suspends_before: u64,
@@ -368,8 +368,8 @@ impl Stream {
     }
 
     pub fn set_params(&mut self, cfg: &Config, wakes: bool) {
-        // What fails leaves the stream without parameters too. What succeeds does not free it: until its
-        // next PREPARE, it limits the other end as before.
+        // What fails leaves the stream without parameters too. What succeeds does not free it:
+        // until its next PREPARE, it limits the other end as before.
         let before = self.before();
         let flags = if wakes {
             0

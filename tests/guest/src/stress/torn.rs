@@ -2,9 +2,9 @@
 
 //! Sound that is written while it is heard.
 //!
-//! A player that plays its ring round and round, or that others start, may be heard at any moment of a
-//! write: one channel has its new frames already, the next one still has those before, or silence. So
-//! each channel is judged by itself.
+//! A player that plays its ring round and round, or that others start, may be heard at any moment
+//! of a write: one channel has its new frames already, the next one still has those before, or
+//! silence. So each channel is judged by itself.
 
 use std::sync::Arc;
 
@@ -39,8 +39,9 @@ impl Torn {
         self.channels.fill(Channel::default());
     }
 
-    /// Judges the frames of `audio` from `at` on, as long as all channels go on; at least one. Returns how
-    /// many these are; None if a channel has had so much that nobody played that it is no tear.
+    /// Judges the frames of `audio` from `at` on, as long as all channels go on; at least one.
+    /// Returns how many these are; None if a channel has had so much that nobody played that it is
+    /// no tear.
     pub fn judge(
         &mut self,
         audio: &Audio,

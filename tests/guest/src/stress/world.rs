@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the threads share: what is known of the card, what each of them has done, and what went wrong.
+//! What the threads share: what is known of the card, what each of them has done, and what went
+//! wrong.
 
 use std::collections::VecDeque;
 use std::fmt::Write as _;
@@ -206,7 +207,8 @@ impl World {
         source
     }
 
-    /// `source` is what `opening` has returned. Returns whether another clock was to be had meanwhile.
+    /// `source` is what `opening` has returned. Returns whether another clock was to be had
+    /// meanwhile.
     pub fn opened(&self, line: usize, source: u64) -> bool {
         let odd = source % 2 == 1 || self.odd_source.load(Ordering::SeqCst) != source;
         if odd {
@@ -339,7 +341,8 @@ pub const NO_ARG: i64 = i64::MIN;
 pub struct Actor {
     pub world: Arc<World>,
     pub number: usize,
-    /// What this step draws from. It depends on the seed, the thread and the number of the step alone.
+    /// What this step draws from. It depends on the seed, the thread and the number of the step
+    /// alone.
     pub random: Random,
     pub counts: Counts,
 }
@@ -371,8 +374,8 @@ impl Actor {
         &self.world.desks[self.number].name
     }
 
-    /// Makes a call, and remembers it. It may take `limit` milliseconds. `value` makes a number of what
-    /// it returns.
+    /// Makes a call, and remembers it. It may take `limit` milliseconds. `value` makes a number of
+    /// what it returns.
     pub fn call<T>(
         &mut self,
         kind: Kind,

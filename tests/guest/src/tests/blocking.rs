@@ -11,6 +11,7 @@ use crate::ktap::Context;
 use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
+use crate::pcm::poll;
 use crate::pcm::Pcm;
 use crate::tests::timing::before_all_others;
 use crate::tests::CABLE;
@@ -31,7 +32,73 @@ pub fn tests() -> Vec<Test> {
             let run = move |ctx: &Context| before_all_others().and_then(|()| waits(ctx, dir));
             Test::new("timing", name, run).limit(60)
         })
+        .chain(Dir::BOTH.map(|dir| {
+            let name = format!(
+                "8.7 a {} that begins in the middle of a period ends when a period is there",
+                if dir == Dir::Playback {
+                    "write"
+                } else {
+                    "read"
+                }
+            );
+            let run = move |ctx: &Context| before_all_others().and_then(|()| lags(ctx, dir));
+            Test::new("timing", name, run).c_defect("8.7").limit(60)
+        }))
         .collect()
+}
+
+/// Who takes all there is in the middle of a period, and then waits for a period, lacks some frames
+/// at the end of the present one. In a call that may wait, the core says only then what it waits
+/// for.
+fn lags(ctx: &Context, dir: Dir) -> Outcome {
+    let cfg = USUAL;
+    let (period, ring) = (cfg.period as usize, cfg.buffer());
+    for into_period in [1, 3, 8] {
+        let what = format!("{into_period} ms into a period");
+        let mut pcm = Pcm::open_with(CABLE.end(ctx, dir), 0)?;
+        pcm.configure(&cfg)?;
+        let start = if dir == Dir::Playback { ring as u64 } else { 1 };
+        pcm.set_thresholds(start, ring as u64, period as u64)?;
+        let source = cfg.silence(ring);
+        let transfer = |pcm: &mut Pcm, frames: usize| match dir {
+            Dir::Playback => pcm.write(&source, 0, frames),
+            Dir::Capture => pcm.read(&mut cfg.nothing(), frames),
+        };
+        match dir {
+            Dir::Playback => transfer(&mut pcm, ring)?,
+            Dir::Capture => {
+                pcm.start()?;
+                0
+            }
+        };
+        let mut wanted = 0;
+        let mut ended = Vec::new();
+        for _ in 0..20 {
+            poll(&mut [], into_period);
+            let there = pcm.status()?.avail as usize;
+            if there > 0 {
+                transfer(&mut pcm, there)?;
+            }
+            transfer(&mut pcm, period)?;
+            wanted += there + period;
+            ended.push((now_ns(), wanted));
+        }
+        let begun = pcm.status()?.trigger_tstamp.ns();
+        // When the device was at that position.
+        let late = |(time, frames): (i64, usize)| {
+            time - begun - frames as i64 * 1_000_000_000 / i64::from(cfg.rate)
+        };
+        let latest = ended.into_iter().map(late).max().unwrap_or(i64::MAX);
+        note(&format!(
+            "{what}: at most {:.0} us late",
+            latest as f64 / 1e3
+        ));
+        check!(
+            latest <= 200_000,
+            "{what}: a call has ended {latest} ns late"
+        );
+    }
+    Ok(())
 }
 
 /// A ring of two periods: who waits for more than the next end of one is too late, or nearly so.

@@ -240,8 +240,8 @@ fn read_only(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A kernel with `CONFIG_SND_CTL_INPUT_VALIDATION` refuses by itself what is out of an element's range;
-/// what the driver does with it is not to be seen there.
+/// A kernel with `CONFIG_SND_CTL_INPUT_VALIDATION` refuses by itself what is out of an element's
+/// range; what the driver does with it is not to be seen there.
 fn core_validates() -> bool {
     let config = Command::new("zcat").arg("/proc/config.gz").output();
     config.is_ok_and(|config| {

@@ -158,8 +158,8 @@ fn nonblocking(ctx: &Context) -> Outcome {
     wait_for_state(&play, SETUP, Duration::from_secs(2))
 }
 
-/// Rings that last a millisecond or two: now and then the guest is held up for longer, and the core,
-/// which knows positions modulo the ring, does not see how far the player has come.
+/// Rings that last a millisecond or two: now and then the guest is held up for longer, and the
+/// core, which knows positions modulo the ring, does not see how far the player has come.
 fn short_ring(ctx: &Context) -> Outcome {
     for round in 0..60 {
         let (rate, period) = [(48000, 32), (48000, 64), (192_000, 64)][round % 3];

@@ -33,6 +33,7 @@ use crate::ktap::Fail;
 use crate::ktap::Outcome;
 use crate::ktap::Test;
 use crate::pcm::open_control;
+use crate::pcm::poll;
 use crate::pcm::Pcm;
 use crate::tests::power::platform;
 use crate::tests::proc;
@@ -112,7 +113,8 @@ fn every<T>(
     some(1..100_000, errors, attempt, after)
 }
 
-/// The allocations at which an attempt fails that takes long: each `ctx.step`-th, from where the seed says.
+/// The allocations at which an attempt fails that takes long: each `ctx.step`-th, from where the
+/// seed says.
 fn chosen(ctx: &Context) -> impl Iterator<Item = u32> {
     let step = u64::from(ctx.step);
     let first = (1 + ctx.seed % step) as u32;
@@ -424,9 +426,9 @@ fn is_whole_or_gone(ctx: &Context, made: bool) -> Outcome {
     Ok(())
 }
 
-/// To make a card takes long, and hundreds of allocations. The attempt in which the next one fails gets
-/// further than the last, and shows so that what failed before works now; that it works to the end is
-/// looked at after every eighth failure.
+/// To make a card takes long, and hundreds of allocations. The attempt in which the next one fails
+/// gets further than the last, and shows so that what failed before works now; that it works to the
+/// end is looked at after every eighth failure.
 struct Turn(u32);
 
 impl Turn {
@@ -524,17 +526,28 @@ fn load(ctx: &Context) -> Outcome {
     }
     let file = File::open(module_file(&ctx.module)?)?;
     let name = CString::new(ctx.module.as_str()).expect("no NUL in a name");
-    // SAFETY: The arguments are a descriptor and C strings.
-    let load = || unsafe {
+    // A kernel that frees late (DEBUG_KOBJECT_RELEASE) has the folder of the driver for some
+    // seconds after it has gone, and until then no other of its name can come.
+    let settle = || {
+        let driver = Path::new("/sys/bus/platform/drivers/snd_aloop");
+        while driver.exists() && !driver.join("uevent").exists() {
+            poll(&mut [], 100);
+        }
+    };
+    let load = || {
         let fd = file.as_raw_fd();
         let parameters = c"pcm_substreams=1";
-        let result = libc::syscall(libc::SYS_finit_module, fd, parameters.as_ptr(), 0);
+        // SAFETY: The arguments are a descriptor and a C string.
+        let result = unsafe { libc::syscall(libc::SYS_finit_module, fd, parameters.as_ptr(), 0) };
         checked("finit_module", result)
     };
-    // SAFETY: The arguments are a C string and flags.
-    let unload = || unsafe {
-        let result = libc::syscall(libc::SYS_delete_module, name.as_ptr(), libc::O_NONBLOCK);
-        checked("delete_module", result)
+    let unload = || {
+        // SAFETY: The arguments are a C string and flags.
+        let result =
+            unsafe { libc::syscall(libc::SYS_delete_module, name.as_ptr(), libc::O_NONBLOCK) };
+        checked("delete_module", result)?;
+        settle();
+        Ok::<(), Errno>(())
     };
     unload()?;
     let mut turn = Turn(0);
@@ -542,6 +555,7 @@ fn load(ctx: &Context) -> Outcome {
     let errors = [libc::ENOMEM, libc::ENODEV, libc::EINVAL];
     let result = some(chosen(ctx), &errors, load, |loaded| {
         if loaded.is_none() {
+            settle();
             let path = format!("/sys/module/{}", ctx.module);
             check!(fs::metadata(&path).is_err(), "{path} is there");
             is_gone(ctx)?;

@@ -41,6 +41,10 @@ pub fn tests() -> Vec<Test> {
             prepared_ring,
         ),
         test(
+            "5.2 a recording begins with silence, however much was recorded before",
+            recorded_before,
+        ),
+        test(
             "5.3 capture alone gives silence at the nominal rate",
             capture_alone,
         ),
@@ -133,6 +137,50 @@ fn check_pace(pcm: &crate::pcm::Pcm, rate: f64) -> Outcome {
         error < 0.02,
         "pace: expected {rate} frames/s, got {pace:.0}"
     );
+    Ok(())
+}
+
+/// Of a ring that cannot be mapped, no more need be silenced than has been heard.
+fn recorded_before(ctx: &Context) -> Outcome {
+    for access in [Access::RwInterleaved, Access::RwNoninterleaved] {
+        for format in [signal::S16_LE, signal::DSD_U8] {
+            let cfg = Config {
+                access,
+                format,
+                ..LONG
+            };
+            let ring = cfg.buffer();
+            let mut rec = CABLE.recorder(ctx)?;
+            rec.setup(&cfg)?;
+            rec.sw_params(u64::MAX)?;
+            // The first is for the ring as HW_PARAMS has left it.
+            for frames in [0, 100, ring / 2 + 7, ring, ring + 480, 3 * ring] {
+                rec.prepare()?;
+                rec.start()?;
+                let what = format!("{access:?}, {format:?}, after {frames} frames");
+                let heard = record(&mut rec, ring)?;
+                let is_silent = heard
+                    .planes
+                    .iter()
+                    .flatten()
+                    .all(|&byte| byte == heard.silence);
+                check!(is_silent, "{what}: no silence");
+                rec.stop()?;
+                rec.prepare()?;
+                rec.start()?;
+                let mut play = CABLE.player(ctx)?;
+                play.configure(&cfg)?;
+                // It plays its ring round and round.
+                play.sw_params(u64::MAX)?;
+                play.write(&cfg.signal(ring, 52), 0, ring)?;
+                play.start()?;
+                if frames > 0 {
+                    record(&mut rec, frames)?;
+                }
+                rec.stop()?;
+            }
+        }
+    }
     Ok(())
 }
 

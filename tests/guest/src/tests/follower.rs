@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `alsaloop` in its slave mode, 17.5: it watches the controls of its capture end, and sets itself up
-//! anew for each player. It runs under the counted clock, with the other tests of `timing`.
+//! `alsaloop` in its slave mode, 17.5: it watches the controls of its capture end, and sets itself
+//! up anew for each player. It runs under the counted clock, with the other tests of `timing`.
 
 use std::process::Child;
 use std::process::Command;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! DRAIN of linked streams. It is one call for all of them: those that are prepared are started by it,
-//! if they have something to play, and each ends with its own last frame.
+//! DRAIN of linked streams. It is one call for all of them: those that are prepared are started by
+//! it, if they have something to play, and each ends with its own last frame.
 
 use crate::cable::record;
 use crate::cable::Cable;

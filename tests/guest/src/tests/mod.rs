@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The tests, one file per subject. Numbers in names are rules of the card's behaviour.
+//! The tests, one file per subject. Numbers in names are rules: `Documentation/behaviour.rst`.
 
 mod blocking;
 mod client;
@@ -16,6 +16,7 @@ mod flow;
 mod follower;
 mod format;
 mod geometry;
+mod gone;
 mod hostile;
 mod limits;
 mod linked;
@@ -91,6 +92,7 @@ pub fn all() -> Vec<Test> {
         secrets::tests(),
         hostile::tests(),
         power::tests(),
+        gone::tests(),
         data::matrix(),
         races::tests(),
         regressions::tests(),

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How positions and wake-ups of a cable's two ends relate: sections 8, 14 and 17. As with `timing`,
-//! it can only be judged under the counted clock.
+//! How positions and wake-ups of a cable's two ends relate: sections 8, 14 and 17. As with
+//! `timing`, it can only be judged under the counted clock.
 
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use std::time::Instant;
 
 use crate::cable::wait_for_position;
 use crate::cable::Cable;
+use crate::cable::Session;
 use crate::check;
 use crate::check_eq;
 use crate::config::Config;
@@ -50,6 +53,10 @@ pub fn tests() -> Vec<Test> {
         Test::new("timing", name, run).limit(120)
     };
     vec![
+        test(
+            "8.5 a clock of the day that is set by hours holds up no stream",
+            clock_is_set,
+        ),
         test(
             "8.1 17.16 a player's position is never ahead of the time",
             |ctx| never_ahead(ctx, Dir::Playback),
@@ -264,13 +271,89 @@ fn both_ends_speed(ctx: &Context, rate: u32) -> Outcome {
         play.start()?;
         for pcm in [&rec, &play] {
             wait_for_position(pcm, 1, Duration::from_secs(1))?;
-            let (got, _) = fit(&observe(pcm, 4.0)?);
+            // The longer a frame, the longer it takes until its rounding averages out.
+            let seconds = 4.0 * (48000.0 / f64::from(rate)).max(1.0);
+            let (got, _) = fit(&observe(pcm, seconds)?);
             let ppm = (got / f64::from(rate) - 1.0) * 1e6;
             note(&format!("{distance} ms, {:?}: {ppm:+.3} ppm", pcm.dir));
             check!(ppm.abs() < 2.0, "{distance} ms: {ppm:+.3} ppm off");
         }
     }
     Ok(())
+}
+
+/// `CLOCK_REALTIME`, which is set back when dropped.
+struct DayClock {
+    /// By how much it is ahead of `CLOCK_MONOTONIC`.
+    ahead: i64,
+}
+
+impl DayClock {
+    fn begin() -> Result<Self, Fail> {
+        let now = std::time::SystemTime::now()
+            .duration_since(std::time::UNIX_EPOCH)
+            .map_err(|e| e.to_string())?;
+        Ok(DayClock {
+            ahead: now.as_nanos() as i64 - now_ns(),
+        })
+    }
+
+    /// Sets it to so many hours after the right time.
+    fn set(&self, hours: i64) -> Outcome {
+        let ns = now_ns() + self.ahead + hours * 3_600_000_000_000;
+        let time = libc::timespec {
+            tv_sec: ns / 1_000_000_000,
+            tv_nsec: ns % 1_000_000_000,
+        };
+        // SAFETY: `time` is a valid time.
+        let result = unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &time) };
+        check_eq!("clock_settime", result, 0);
+        Ok(())
+    }
+}
+
+impl Drop for DayClock {
+    fn drop(&mut self) {
+        let _ = self.set(0);
+    }
+}
+
+/// Nobody who waits for a period waits longer, or less, for it.
+fn clock_is_set(ctx: &Context) -> Outcome {
+    let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(48000, 153))?;
+    let clock = DayClock::begin()?;
+    let ended = AtomicBool::new(false);
+    let (outcome, times) = thread::scope(|scope| {
+        let setter = scope.spawn(|| -> Result<u32, Fail> {
+            let mut times = 0;
+            while !ended.load(Ordering::Relaxed) {
+                for hours in [5, -7, 1, 0] {
+                    clock.set(hours)?;
+                    thread::sleep(Duration::from_millis(3));
+                    times += 1;
+                }
+            }
+            Ok(times)
+        });
+        let begun = now_ns();
+        let outcome = session.run().map(|()| now_ns() - begun);
+        ended.store(true, Ordering::Relaxed);
+        (outcome, setter.join().expect("no panic"))
+    });
+    let (took, times) = (outcome?, times?);
+    let frames = session.recorded.len() as i64;
+    note(&format!(
+        "set {times} times while {frames} frames were recorded in {:.1} ms",
+        took as f64 / 1e6
+    ));
+    check!(times > 100, "set only {times} times");
+    // A period more than what was read, at most.
+    let expected = frames * 1_000_000_000 / i64::from(LONG.rate);
+    check!(
+        (took - expected).abs() <= 2 * LONG.period_ns(),
+        "{frames} frames took {took} ns"
+    );
+    session.verify(Expect::Whole)
 }
 
 /// Makes the kernel's loading of a module last a second, until dropped.

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `PCM Notify`: who may choose parameters, and what a player's START tells and does: 4.4, 6.5, 6.6.
+//! `PCM Notify`: who may choose parameters, and what a player's START tells and does: 4.4, 6.5,
+//! 6.6.
 
 use std::time::Duration;
 
 use crate::cable::record;
+use crate::cable::state_by_peer;
 use crate::cable::wait_for_position;
 use crate::cable::Cable;
 use crate::check;
 use crate::check_eq;
-use crate::config::state_name;
 use crate::config::Config;
 use crate::config::DRAINING;
 use crate::config::PREPARED;
-use crate::config::RUNNING;
 use crate::config::SETUP;
 use crate::kernel as k;
 use crate::kernel::HwParams;
@@ -200,10 +200,7 @@ fn start_tells(ctx: &Context) -> Outcome {
         let (play, rec) = mismatched(ctx)?;
         c.control.subscribe()?;
         play.start()?;
-        check!(
-            rec.state()? != RUNNING,
-            "the recorder is RUNNING after START"
-        );
+        state_by_peer(&rec, DRAINING)?;
         check_eq!("Slave values", c.slave()?, [32, 44100, 6, 0]);
         check_eq!("Slave Active", c.get(ACTIVE)?, 1);
         let want = [FORMAT, RATE, CHANNELS, ACTIVE].map(|which| NAMES[which]);
@@ -230,11 +227,7 @@ fn linked_with_a_player(ctx: &Context) -> Outcome {
         play.start()?;
         // Draining, its player would count as running for ever, where nothing moves.
         for pcm in [&rec, &own] {
-            check_eq!(
-                format!("state of the {:?}", pcm.dir),
-                state_name(pcm.state()?),
-                state_name(SETUP)
-            );
+            state_by_peer(pcm, SETUP)?;
         }
         own.prepare()?;
         Ok(())
@@ -250,11 +243,7 @@ fn linked_with_a_recorder(ctx: &Context) -> Outcome {
         rec.link(&own)?;
         play.start()?;
         for pcm in [&rec, &own] {
-            check_eq!(
-                "state of a recorder",
-                state_name(pcm.state()?),
-                state_name(DRAINING)
-            );
+            state_by_peer(pcm, DRAINING)?;
         }
         Ok(())
     })

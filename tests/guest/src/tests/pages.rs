@@ -38,6 +38,10 @@ pub fn tests() -> Vec<Test> {
             mapped,
         ),
         test(
+            "5.2 what a client has left in its mapped buffer is gone with PREPARE",
+            scribbled,
+        ),
+        test(
             "3.11 RESET, FORWARD, TTSTAMP and unknown calls are the core's",
             core_calls,
         ),
@@ -102,6 +106,47 @@ fn mapped(ctx: &Context) -> Outcome {
         control.word(APPL_PTR),
         960
     );
+    Ok(())
+}
+
+/// It is mapped for writing too, though nothing but the driver has to write there.
+fn scribbled(ctx: &Context) -> Outcome {
+    for format in [signal::S16_LE, signal::DSD_U8] {
+        let cfg = Config {
+            format,
+            access: Access::MmapInterleaved,
+            ..LONG
+        };
+        let mut rec = CABLE.recorder(ctx)?;
+        rec.configure(&cfg)?;
+        let bytes = cfg.buffer() * cfg.frame_bytes();
+        // SAFETY: A new mapping, which is written and given back here.
+        unsafe {
+            let addr = libc::mmap(
+                std::ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_SHARED,
+                rec.fd(),
+                0,
+            );
+            check!(addr != libc::MAP_FAILED, "mmap of the ring failed");
+            addr.cast::<u8>().write_bytes(0x5a, bytes);
+            libc::munmap(addr, bytes);
+        }
+        check!(
+            ring(&rec, &cfg)?.iter().all(|&b| b == 0x5a),
+            "nothing was left there"
+        );
+        rec.prepare()?;
+        let silence = if format == signal::DSD_U8 { 0x69 } else { 0 };
+        let left = ring(&rec, &cfg)?.iter().filter(|&&b| b != silence).count();
+        check_eq!(
+            format!("{}: bytes that are not silent", format.name),
+            left,
+            0
+        );
+    }
     Ok(())
 }
 

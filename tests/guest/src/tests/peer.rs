@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cards with `wait_for_peer` (group `waits`) or `end_with_peer` (group `ends`), for streams as `aplay`
-//! and `arecord` don't make them. `peer.sh` loads the module for them.
+//! Cards with `wait_for_peer` (group `waits`) or `end_with_peer` (group `ends`), for streams as
+//! `aplay` and `arecord` don't make them. `peer.sh` loads the module for them.
 
 use std::fs;
 use std::sync::mpsc;
@@ -33,15 +33,17 @@ use crate::tests::USUAL;
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for dir in Dir::BOTH {
-        let name = format!("wait_for_peer: a {dir:?} without period wake-ups stays where it is");
+        let name =
+            format!("18.1 wait_for_peer: a {dir:?} without period wake-ups stays where it is");
         let run =
             move |ctx: &Context| loaded_with(ctx, "wait_for_peer").and_then(|()| waits(ctx, dir));
         tests.push(Test::new("waits", name, run));
     }
     for (call, by_poll) in [("READI", false), ("poll", true)] {
         for frames in [1024, 1000, 1300, 4000] {
-            let name =
-                format!("end_with_peer: a reader of {frames} frames ends, that waits in {call}");
+            let name = format!(
+                "18.2 end_with_peer: a reader of {frames} frames ends, that waits in {call}"
+            );
             let run = move |ctx: &Context| {
                 loaded_with(ctx, "end_with_peer").and_then(|()| ends(ctx, frames, by_poll))
             };
@@ -50,7 +52,12 @@ pub fn tests() -> Vec<Test> {
     }
     tests.push(Test::new(
         "ends",
-        "end_with_peer: a paused recorder goes on that has asked never to be stopped",
+        "18.2 end_with_peer: a player that starts before the recording ends is recorded",
+        |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| goes_on_with_another(ctx)),
+    ));
+    tests.push(Test::new(
+        "ends",
+        "18.2 end_with_peer: a paused recorder goes on that has asked never to be stopped",
         |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| goes_on(ctx)),
     ));
     tests
@@ -69,7 +76,8 @@ fn loaded_with(ctx: &Context, parameter: &str) -> Outcome {
     Ok(())
 }
 
-/// Waits for longer than the ring lasts, and then is heard, or hears, as if it had just been started.
+/// Waits for longer than the ring lasts, and then is heard, or hears, as if it had just been
+/// started.
 fn waits(ctx: &Context, dir: Dir) -> Outcome {
     let cfg = LONG;
     for stop in [cfg.buffer() as u64, u64::MAX] {
@@ -185,6 +193,42 @@ fn goes_on(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+/// One player goes, and the next one starts in the same period of the recorder.
+fn goes_on_with_another(ctx: &Context) -> Outcome {
+    // 200 ms.
+    let long = Config {
+        period: 9600,
+        ..RECORDED
+    };
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&long)?;
+    rec.start()?;
+    for seed in [1, 2] {
+        let mut play = CABLE.player(ctx)?;
+        play.configure(&RECORDED)?;
+        let source = RECORDED.signal(RECORDED.buffer(), seed);
+        play.write(&source, 0, source.len())?;
+        play.start()?;
+        poll(&mut [], 60);
+        if seed == 1 {
+            continue;
+        }
+        check!(rec.status()?.hw_ptr < 9600, "the second one was too late");
+        poll(&mut [], 300);
+        let s = rec.status()?;
+        check_eq!("state", state_name(s.state), state_name(RUNNING));
+        check!(s.hw_ptr > 9600 + 4800, "it has stopped at {}", s.hw_ptr);
+        let mut heard = long.nothing();
+        rec.read(&mut heard, s.hw_ptr as usize)?;
+        let sound = heard.last_sound();
+        check!(
+            sound.is_some_and(|last| last > 9600),
+            "the last sound is in frame {sound:?}"
+        );
+    }
+    Ok(())
+}
+
 /// Reads to the end: all that there was, and the error that ended it.
 fn read_all(rec: &mut Pcm, frames: usize, by_poll: bool) -> (Audio, Errno) {
     let mut heard = RECORDED.nothing();
@@ -211,17 +255,24 @@ fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
         rec.start()?;
         let (send, receive) = mpsc::channel();
         thread::spawn(move || {
-            let _ = send.send(read_all(&mut rec, frames, by_poll));
+            let outcome = read_all(&mut rec, frames, by_poll);
+            let _ = send.send((outcome, rec));
         });
         play(ctx, &source).map_err(|e| match e {
             Fail::Wrong(why) => format!("{what}: the player: {why}").into(),
             other => other,
         })?;
-        let (heard, error) = receive.recv_timeout(Duration::from_secs(2)).map_err(|_| {
+        let ((heard, error), rec) = receive.recv_timeout(Duration::from_secs(2)).map_err(|_| {
             format!("{what}: the reader still waits 2 s after the player was closed")
         })?;
         check_eq!(format!("{what}: the end"), error.code, libc::EBADFD);
         compare(&source, &heard, Expect::Whole).map_err(|why| format!("{what}: {why}"))?;
+        // Not a frame more than was to be read.
+        check_eq!(
+            format!("{what}: position in the end"),
+            rec.status()?.hw_ptr,
+            heard.len() as u64
+        );
         let last = heard.last_sound().unwrap_or(0);
         let rest = heard.len() - 1 - last;
         check!(

@@ -5,9 +5,13 @@
 //! The kernel suspends all devices and resumes them at once: its own test of device drivers.
 
 use std::fs;
+use std::io::BufRead;
+use std::io::BufReader;
 use std::path::Path;
 use std::path::PathBuf;
+use std::process::Child;
 use std::process::Command;
+use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
@@ -26,6 +30,7 @@ use crate::config::PREPARED;
 use crate::config::RUNNING;
 use crate::config::SETUP;
 use crate::config::SUSPENDED;
+use crate::kernel::pin;
 use crate::ktap::expect_error;
 use crate::ktap::Context;
 use crate::ktap::Fail;
@@ -84,6 +89,10 @@ pub fn tests() -> Vec<Test> {
         .c_defect("3.9"),
         test("12.5 a hibernation is like a suspend", hibernated),
         test("12.4 PREPARE in place of RESUME", prepared_again),
+        test(
+            "8.1 a processor that goes takes no wake-up along",
+            processors_go,
+        ),
         test("13.2 unbind with open streams, and bind again", unbind),
     ]
 }
@@ -121,8 +130,8 @@ fn to_sleep(state: &str) -> Outcome {
         levels.contains("devices"),
         "the kernel has no test of suspending devices: {levels:?}"
     );
-    // Otherwise the kernel spins for five seconds before it resumes the devices. (Where a module has no
-    // such parameter, it does.)
+    // Otherwise the kernel spins for five seconds before it resumes the devices. (Where a module
+    // has no such parameter, it does.)
     for module in ["suspend", "hibernate"] {
         let delay = format!("/sys/module/{module}/parameters/pm_test_delay");
         if fs::exists(&delay)? {
@@ -168,11 +177,12 @@ fn suspended_states(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The core suspends linked streams only if each of them can be: not if one has been drained already.
+/// The core suspends linked streams only if each of them can be: not if one has been drained
+/// already.
 fn linked_drain(ctx: &Context) -> Outcome {
-    // Long enough to outlast the suspend.
+    // Long enough to outlast the suspend, in a kernel that checks itself too.
     let cfg = Config {
-        periods: 200,
+        periods: 500,
         ..LONG
     };
     let source = cfg.signal(cfg.buffer(), 122);
@@ -195,7 +205,7 @@ fn linked_drain(ctx: &Context) -> Outcome {
     check_eq!("the long player", long.state()?, DRAINING);
     rec.resume()?;
     let mut heard = cfg.nothing();
-    let until = Instant::now() + Duration::from_secs(5);
+    let until = Instant::now() + Duration::from_secs(8);
     while long.state()? == DRAINING && Instant::now() < until {
         rec.read(&mut heard, cfg.buffer())?;
         rec.poll(100);
@@ -389,8 +399,112 @@ pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Outcome {
     Ok(())
 }
 
+/// A stream is served by the second processor, which then is taken away, several times.
+fn processors_go(ctx: &Context) -> Outcome {
+    const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
+    if !Path::new(ONLINE).exists() {
+        return Err(Fail::Skip(
+            "it needs two processors, one of which can go".into(),
+        ));
+    }
+    // A second: to take one away takes long.
+    let cfg = Config {
+        periods: 100,
+        ..USUAL
+    };
+    let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(48000, 130))?;
+    let serve = |session: &mut Session| -> Outcome {
+        let until = Instant::now() + Duration::from_millis(60);
+        while Instant::now() < until {
+            session.serve()?;
+            check!(session.rec.poll(100).is_some(), "no wake-up for 100 ms");
+        }
+        Ok(())
+    };
+    let mut rounds = || -> Outcome {
+        for round in 0..4 {
+            pin(1)?;
+            if round == 0 {
+                session.begin()?;
+            }
+            serve(&mut session)?;
+            pin(0)?;
+            fs::write(ONLINE, "0")?;
+            serve(&mut session)?;
+            fs::write(ONLINE, "1")?;
+        }
+        serve_all(std::slice::from_mut(&mut session))
+    };
+    let outcome = rounds();
+    fs::write(ONLINE, "1")?;
+    outcome?;
+    session.verify(Expect::Whole)
+}
+
+/// An unbind of the card's device that has begun. It waits for the last descriptor, so it is
+/// another process that waits; which binds the device again when this test is over, however it
+/// ends.
+pub struct Unbind {
+    child: Child,
+    /// What it says when the device has been unbound.
+    says: mpsc::Receiver<String>,
+    ended: Option<String>,
+}
+
+impl Unbind {
+    /// Begins it, and waits until the card has gone.
+    pub fn begin(ctx: &Context) -> Result<Self, Fail> {
+        let (driver, name) = platform(ctx)?;
+        let driver = driver.display();
+        let mut child = Command::new("sh")
+            .arg("-c")
+            .arg(format!(
+                "echo {name} >{driver}/unbind && echo unbound; read -r _; echo {name} >{driver}/bind"
+            ))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let output = child
+            .stdout
+            .take()
+            .ok_or_else(|| "no output of sh".to_string())?;
+        let (send, says) = mpsc::channel();
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            let _ = BufReader::new(output).read_line(&mut line);
+            let _ = send.send(line);
+        });
+        let unbind = Unbind {
+            child,
+            says,
+            ended: None,
+        };
+        wait_until("the card's nodes are there", || {
+            !Path::new(&format!("/dev/snd/pcmC{}D0p", ctx.index)).exists()
+                && !Path::new(&format!("/proc/asound/card{}", ctx.index)).exists()
+        })?;
+        Ok(unbind)
+    }
+
+    /// Whether it waits yet.
+    pub fn waits(&mut self) -> bool {
+        if self.ended.is_none() {
+            self.ended = self.says.try_recv().ok();
+        }
+        self.ended.is_none()
+    }
+
+    /// Everything is closed: it ends, and a fresh card is made.
+    pub fn end_and_bind(mut self, ctx: &Context) -> Outcome {
+        wait_until("unbind still waits, with nothing open", || !self.waits())?;
+        check_eq!("unbind", self.ended.as_deref(), Some("unbound\n"));
+        drop(self.child.stdin.take());
+        check!(self.child.wait()?.success(), "bind has failed");
+        wait_until("the card is not back", || ctx.has_nodes())
+    }
+}
+
 fn unbind(ctx: &Context) -> Outcome {
-    let (driver, name) = platform(ctx)?;
     let (mut play, rec) = running(ctx)?;
     rec.pause(true)?;
     let control = open_control(ctx.index)?;
@@ -412,15 +526,7 @@ fn unbind(ctx: &Context) -> Outcome {
         let result = sleeper.read(&mut heard, 480_000);
         let _ = send.send((result, sleeper));
     });
-    // The write waits for the last descriptor; it must not be this process that waits.
-    let mut writer = Command::new("sh")
-        .arg("-c")
-        .arg(format!("echo {name} >{}/unbind", driver.display()))
-        .spawn()?;
-    wait_until("the card's nodes are there", || {
-        !Path::new(&format!("/dev/snd/pcmC{}D0p", ctx.index)).exists()
-            && !Path::new(&format!("/proc/asound/card{}", ctx.index)).exists()
-    })?;
+    let mut unbind = Unbind::begin(ctx)?;
     let (result, sleeper) = receive
         .recv_timeout(Duration::from_secs(5))
         .map_err(|_| "a reader still sleeps 5 s after unbind".to_string())?;
@@ -438,20 +544,11 @@ fn unbind(ctx: &Context) -> Outcome {
     check!(revents & libc::POLLERR != 0, "poll: {revents:#x}");
     drop((play, rec));
     check!(
-        writer.try_wait()?.is_none(),
+        unbind.waits(),
         "unbind is done, with the control device open"
     );
     drop(control);
-    let mut status = None;
-    wait_until("unbind still waits, with nothing open", || {
-        status = writer.try_wait().ok().flatten();
-        status.is_some()
-    })?;
-    check!(status.is_some_and(|s| s.success()), "unbind: {status:?}");
-    fs::write(driver.join("bind"), &name)?;
-    wait_until("the card is not back", || {
-        Path::new(&format!("/dev/snd/pcmC{}D1c", ctx.index)).exists()
-    })?;
+    unbind.end_and_bind(ctx)?;
     let id = fs::read_to_string(format!("/proc/asound/card{}/id", ctx.index))?;
     check_eq!("id of the fresh card", id.trim(), ctx.card);
     let c = Controls::of(ctx, CABLE)?;

@@ -186,7 +186,8 @@ fn used_ring(ctx: &Context) -> Outcome {
             View::ring(pcm, &cfg)?.is_clean(&format!("{periods} periods"))?;
         }
     }
-    // A recording that begins anew does not show the last one, which has filled nearly all of the ring.
+    // A recording that begins anew does not show the last one, which has filled nearly all of the
+    // ring.
     let (play, rec) = sounding(ctx, CABLE)?;
     let nearly_all = MAPPED.buffer() as u64 * 15 / 16;
     crate::cable::wait_for_position(&rec, nearly_all, Duration::from_secs(5))?;
@@ -259,7 +260,8 @@ fn status_page(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The application's pointer lies in a page that the application can write: to any value, at any time.
+/// The application's pointer lies in a page that the application can write: to any value, at any
+/// time.
 fn any_pointer(ctx: &Context) -> Outcome {
     for victim in [CABLE, OTHER] {
         let (play, mut rec) = sounding(ctx, victim)?;

@@ -2,8 +2,8 @@
 
 //! What shows only after a long time: a hole in an hour of sound, a little memory lost each time.
 //!
-//! The lengths are in the guest's time, and mean something only under the counted clock: a host that
-//! is busy would make holes of its own.
+//! The lengths are in the guest's time, and mean something only under the counted clock: a host
+//! that is busy would make holes of its own.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -243,8 +243,8 @@ struct Growth {
 }
 
 impl Growth {
-    /// Fails if what was done `times` times took more than `allowed` by what `times` small pieces would
-    /// make: an object in each tenth of them, or 100 bytes each.
+    /// Fails if what was done `times` times took more than `allowed` by what `times` small pieces
+    /// would make: an object in each tenth of them, or 100 bytes each.
     fn check(&self, times: usize, allowed: &Growth) -> Outcome {
         note(&format!(
             "{times} times: {} KiB more in use than before",
@@ -316,8 +316,8 @@ fn opens(ctx: &Context) -> Outcome {
     grown.check(OPENS, &Growth::default())
 }
 
-/// The core keeps some entries of `/proc` of each card that is gone until it is unloaded itself: what
-/// it keeps of the C driver's, it may keep of ours.
+/// The core keeps some entries of `/proc` of each card that is gone until it is unloaded itself:
+/// what it keeps of the C driver's, it may keep of ours.
 fn loads(ctx: &Context) -> Outcome {
     let run = |program: &str, module: &str| -> Outcome {
         let status = Command::new(program).arg(module).status()?;

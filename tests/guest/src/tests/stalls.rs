@@ -64,6 +64,10 @@ pub fn tests() -> Vec<Test> {
             "8.4 a question takes no longer because the player's ring is short",
             short_rings,
         ),
+        test(
+            "5.6 PREPARE of a recorder takes no longer because its ring is long",
+            prepares,
+        ),
     ]
 }
 
@@ -116,6 +120,46 @@ fn short_rings(ctx: &Context) -> Outcome {
         took[1],
         took[2],
         took[0]
+    );
+    Ok(())
+}
+
+/// What a recorder has not heard need not be silenced.
+fn prepares(ctx: &Context) -> Outcome {
+    let mut took = Vec::new();
+    for periods in [2, 32] {
+        let cfg = Config {
+            format: signal::S16_LE,
+            channels: 32,
+            rate: 48_000,
+            period: 1024,
+            periods,
+            ..USUAL
+        };
+        let mut rec = CABLE.recorder(ctx)?;
+        rec.setup(&cfg)?;
+        let mut longest = 0;
+        for turn in 0..4 {
+            let begun = now_ns();
+            rec.prepare()?;
+            longest = longest.max(now_ns() - begun);
+            // The first was for a ring that has just been allocated. Then a little is heard.
+            let mut play = CABLE.player(ctx)?;
+            play.configure(&cfg)?;
+            play.write(&cfg.signal(100, turn), 0, 100)?;
+            rec.start()?;
+            play.set_blocking(true);
+            play.drain()?;
+            rec.stop()?;
+        }
+        took.push(longest / 1000);
+    }
+    note(&format!("128 KiB: {} us; 2 MiB: {} us", took[0], took[1]));
+    check!(
+        took[1] <= took[0] * 2,
+        "PREPARE takes {} us with a ring of 128 KiB, and {} us with 2 MiB",
+        took[0],
+        took[1]
     );
     Ok(())
 }
@@ -191,7 +235,8 @@ fn thresholds(ctx: &Context) -> Outcome {
                 }
                 pcm.start()?;
                 let mut heard = cfg.nothing();
-                // It takes all there is, at times that have nothing to do with periods, and waits long.
+                // It takes all there is, at times that have nothing to do with periods, and waits
+                // long.
                 for wait in [3, 57, 1, 101] {
                     let until = now_ns() + 1_234_567 * wait % 7_000_000;
                     while now_ns() < until {}
@@ -228,8 +273,8 @@ const MIB: u32 = 1 << 20;
 /// The most that may be moved in one piece.
 const PIECE: u32 = MIB / 4;
 
-/// How long the longest callback of a timer of the driver takes within 0.4 s, in microseconds: so long
-/// interrupts are off.
+/// How long the longest callback of a timer of the driver takes within 0.4 s, in microseconds: so
+/// long interrupts are off.
 fn longest_callback(ctx: &Context, cfg: &Config, sound: bool) -> Result<f64, Fail> {
     let (play, rec) = open(ctx, cfg, true)?;
     rec.start()?;

@@ -17,6 +17,7 @@ use crate::config::PAUSED;
 use crate::config::RUNNING;
 use crate::kernel as k;
 use crate::kernel::now_ns;
+use crate::ktap::expect_error;
 use crate::ktap::Context;
 use crate::ktap::Fail;
 use crate::ktap::Outcome;
@@ -31,6 +32,7 @@ use crate::tests::source::system_config;
 use crate::tests::source::Source;
 use crate::tests::timing::with_shift;
 use crate::tests::CABLE;
+use crate::tests::USUAL;
 
 const SECOND: i128 = 1_000_000_000;
 const RATES: [u32; 5] = [8000, 11025, 44101, 48000, 768_000];
@@ -70,6 +72,14 @@ pub fn tests() -> Vec<Test> {
             Box::new(move |ctx| one_reading(ctx, rate, shift)),
         ));
     }
+    tests.push(
+        Test::new(
+            "stamps",
+            "8.9 what is recorded after an overrun is no older than its start, nor than what was before",
+            overruns,
+        )
+        .limit(300),
+    );
     tests.extend([
         test(
             "8.9 a change of Rate Shift bends audio time at once, and no more".into(),
@@ -206,7 +216,8 @@ fn clocks(ctx: &Context, dir: Dir) -> Outcome {
                 let s = pcm.stamp(kind)?;
                 check_eq!(format!("{clock:?}: {kind:?}"), s.actual, kind as u32);
                 within_frame(&format!("{kind:?}"), &s, cfg.rate)?;
-                // Nobody corrects the guest's clocks: the two go alike but for what their scales round.
+                // Nobody corrects the guest's clocks: the two go alike but for what their scales
+                // round.
                 let since = s.system - s.trigger;
                 let apart = (s.audio - since).abs();
                 let most = match clock {
@@ -348,7 +359,8 @@ fn bends(ctx: &Context) -> Outcome {
 fn absolute(ctx: &Context) -> Outcome {
     with_shift(ctx, 100_000, |_, _| {
         let kind = Kind::LinkAbsolute;
-        // How far the cable's clock is from the system's: nothing, unless Rate Shift was used before.
+        // How far the cable's clock is from the system's: nothing, unless Rate Shift was used
+        // before.
         let mut apart = None;
         for rate in [8000, 44101, 768_000] {
             let cfg = config(rate);
@@ -378,6 +390,46 @@ fn absolute(ctx: &Context) -> Outcome {
         }
         Ok(())
     })
+}
+
+/// A recorder that is stopped for seconds now and then, as by SIGSTOP. What it reads is as old as
+/// programs reckon: the time stamp, less what was left to read by then. That is right to a frame: a
+/// position is the last frame before the time stamp, by up to one.
+fn overruns(ctx: &Context) -> Outcome {
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&USUAL)?;
+    rec.start()?;
+    let mut newest = 0;
+    for round in 0..30 {
+        for _ in 0..20 {
+            check!(rec.poll(1000).is_some(), "round {round}: nothing to read");
+            let s = rec.status()?;
+            let left = s.avail as i64 * 1_000_000_000 / i64::from(USUAL.rate);
+            let oldest = s.tstamp.ns() - left;
+            let frame = 1_000_000_000 / i64::from(USUAL.rate) + 1;
+            let start = s.trigger_tstamp.ns();
+            check!(
+                oldest + frame >= start,
+                "round {round}: recorded {} ns before it started",
+                start - oldest
+            );
+            check!(
+                oldest + frame >= newest,
+                "round {round}: {} ns older than what was read before",
+                newest - oldest
+            );
+            let mut heard = USUAL.nothing();
+            let got = rec.read(&mut heard, s.avail as usize)?;
+            check_eq!("frames read", got as u64, s.avail);
+            newest = oldest + got as i64 * 1_000_000_000 / i64::from(USUAL.rate);
+        }
+        poll(&mut [], 5000);
+        let mut lost = USUAL.nothing();
+        expect_error("READI after 5 s", rec.read(&mut lost, 480), libc::EPIPE)?;
+        rec.prepare()?;
+        rec.start()?;
+    }
+    Ok(())
 }
 
 /// Around a PAUSE audio time stands still, and goes on from where it was. At 8 kHz a frame is long.

@@ -30,6 +30,8 @@ use crate::pcm::Pcm;
 use crate::signal::Expect;
 use crate::tests::cable_works;
 use crate::tests::controls::Controls;
+use crate::tests::controls::ACTIVE;
+use crate::tests::controls::NAMES;
 use crate::tests::controls::SHIFT;
 use crate::tests::source::master;
 use crate::tests::source::master_of;
@@ -47,6 +49,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "11.3 a period that is not a tick is an XRUN of both ends",
             wrong_period,
+        ),
+        test(
+            "9.13 11.3 a player whose period is not a tick tells that it is active no more",
+            wrong_period_is_told,
         ),
         test(
             "11.4 the system timer: whole periods, whole stream",
@@ -97,6 +103,10 @@ pub fn tests() -> Vec<Test> {
             no_ticks,
         ),
         test(
+            "7.12 without ticks a DRAIN is EIO, and ends",
+            no_ticks_to_drain,
+        ),
+        test(
             "11.1 afterwards the cable runs by the clock of the system",
             afterwards,
         ),
@@ -127,6 +137,25 @@ fn wrong_period(ctx: &Context) -> Outcome {
         rec.prepare()?;
         check_eq!("the recorder after PREPARE", rec.state()?, PREPARED);
     }
+    Ok(())
+}
+
+fn wrong_period_is_told(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let right = system_config()?;
+    let c = Controls::of(ctx, CABLE)?;
+    let cfg = Config {
+        period: right.period * 2,
+        ..right
+    };
+    let mut play = CABLE.player(ctx)?;
+    play.configure(&cfg)?;
+    play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+    play.start()?;
+    c.control.subscribe()?;
+    wait_for_state(&play, XRUN, Duration::from_secs(2))?;
+    check_eq!("Slave Active", c.get(ACTIVE)?, 0);
+    check_eq!("events of the XRUN", c.events()?, [NAMES[ACTIVE]]);
     Ok(())
 }
 
@@ -441,6 +470,19 @@ fn no_ticks(ctx: &Context) -> Outcome {
     check_eq!("state", rec.state()?, RUNNING);
     clock.start()?;
     check_eq!("frames read once it ticks", rec.read(&mut heard, 480)?, 480);
+    Ok(())
+}
+
+/// The core gives it up after as long as a transfer, and stops the player.
+fn no_ticks_to_drain(ctx: &Context) -> Outcome {
+    let _clock = master(ctx, &LONG)?;
+    let _source = Source::set(ctx, &master_of(ctx.index))?;
+    let mut play = Pcm::open_with(CABLE.end(ctx, Dir::Playback), 0)?;
+    play.configure(&LONG)?;
+    play.write(&LONG.silence(480), 0, 480)?;
+    expect_error("DRAIN", play.drain(), libc::EIO)?;
+    check_eq!("state", play.state()?, SETUP);
+    check_eq!("position", play.status()?.hw_ptr, 0);
     Ok(())
 }
 

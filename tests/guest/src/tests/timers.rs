@@ -16,6 +16,7 @@ use crate::config::RUNNING;
 use crate::config::SETUP;
 use crate::config::XRUN;
 use crate::kernel::now_ns;
+use crate::kernel::pin;
 use crate::ktap::note;
 use crate::ktap::unless_stalled;
 use crate::ktap::Context;
@@ -60,6 +61,13 @@ pub fn tests() -> Vec<Test> {
             "interrupts",
             "8.1 both ends of a cable wake up by one interrupt",
             one_interrupt,
+        )
+        .c_defect("8.1")
+        .limit(60),
+        Test::new(
+            "interrupts",
+            "8.1 ends that two processors serve, of unlike periods, are woken in time",
+            unlike_periods,
         )
         .c_defect("8.1")
         .limit(60),
@@ -197,18 +205,6 @@ fn eviction_leaves_no_timer(ctx: &Context) -> Outcome {
     })();
     control.set(NOTIFY, 0)?;
     outcome
-}
-
-/// Lets the calling thread run on one processor only.
-fn pin(cpu: usize) -> Outcome {
-    // SAFETY: A set of processors is plain data; the call changes this thread's.
-    let result = unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set)
-    };
-    check_eq!("sched_setaffinity", result, 0);
-    Ok(())
 }
 
 /// Two threads, each on its own processor, one for each end.
@@ -361,6 +357,71 @@ fn greedy(ctx: &Context) -> Outcome {
         check!(
             expired <= wakeups * 11 / 10,
             "{expired} timers for {wakeups} wake-ups"
+        );
+        Ok(())
+    })
+}
+
+/// Each thread takes all there is, and so has the timer of its end armed by its own processor.
+fn unlike_periods(ctx: &Context) -> Outcome {
+    if thread::available_parallelism().map_or(1, |n| n.get()) < 2 {
+        return Err(Fail::Skip("it needs two processors".into()));
+    }
+    // 100 ms, and 10.
+    let slow = Config {
+        period: 4800,
+        periods: 10,
+        ..SECOND
+    };
+    unless_stalled(|| {
+        let (mut play, mut rec) = CABLE.open(ctx, &slow, &SECOND)?;
+        play.sw_params_waking_at(4800)?;
+        rec.sw_params_waking_at(480)?;
+        let silence = slow.silence(slow.buffer());
+        play.write(&silence, 0, silence.len())?;
+        let stop = AtomicBool::new(false);
+        let longest = thread::scope(|scope| {
+            let reader = scope.spawn(|| -> Result<i64, Fail> {
+                pin(1)?;
+                rec.start()?;
+                let (mut longest, mut woken) = (0, now_ns());
+                while !stop.load(Ordering::Relaxed) {
+                    check!(
+                        rec.poll(1000).is_some(),
+                        "the reader is not woken for a second"
+                    );
+                    let now = now_ns();
+                    longest = longest.max(now - woken);
+                    woken = now;
+                    let avail = rec.status()?.avail as usize;
+                    rec.read(&mut SECOND.nothing(), avail)?;
+                }
+                Ok(longest)
+            });
+            let writer = (|| -> Outcome {
+                pin(0)?;
+                play.start()?;
+                for _ in 0..20 {
+                    check!(
+                        play.poll(1000).is_some(),
+                        "the writer is not woken for a second"
+                    );
+                    let room = play.status()?.avail as usize;
+                    play.write(&silence, 0, room)?;
+                }
+                Ok(())
+            })();
+            stop.store(true, Ordering::Relaxed);
+            let longest = reader.join().expect("no panic");
+            writer.and(longest)
+        })?;
+        note(&format!(
+            "the reader waits {:.1} ms at most",
+            longest as f64 / 1e6
+        ));
+        check!(
+            longest < SECOND.period_ns() * 3 / 2,
+            "the reader has waited for {longest} ns"
         );
         Ok(())
     })

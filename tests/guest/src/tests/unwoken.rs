@@ -2,9 +2,9 @@
 
 //! What the core makes of a stream without period wake-ups.
 //!
-//! It then has no other measure than jiffies of how many rings have gone by, and is wrong where time and
-//! frames part: after a pause, at another speed, in a stream that waits for its peer (`peer.rs`). Where a
-//! ring is shorter than a jiffy it counts for ever. It has to be told better.
+//! It then has no other measure than jiffies of how many rings have gone by, and is wrong where
+//! time and frames part: after a pause, at another speed, in a stream that waits for its peer
+//! (`peer.rs`). Where a ring is shorter than a jiffy it counts for ever. It has to be told better.
 
 use crate::cable::record;
 use crate::cable::Cable;
@@ -68,7 +68,7 @@ pub fn tests() -> Vec<Test> {
         .c_defect("3.9"),
         // The clock has to be a counted one: it stands idle for 50 minutes.
         Test::new(
-            "timing",
+            "idle",
             "15.2 lost rings are counted where the positions of a 32-bit program start anew",
             lost_over_the_boundary,
         )
@@ -102,8 +102,8 @@ struct Pause {
 }
 
 impl Pause {
-    /// Pauses a stream for `ms` milliseconds; returns the last position before it, too. (That in the
-    /// pause is brought up to date by the release.)
+    /// Pauses a stream for `ms` milliseconds; returns the last position before it, too. (That in
+    /// the pause is brought up to date by the release.)
     fn of(pcm: &Pcm, ms: i32) -> Result<(u64, Self), Fail> {
         let asked = now_ns();
         let position = pcm.status()?.hw_ptr;
@@ -211,8 +211,8 @@ fn paused(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The core sets the time of the last position back by 1000 s when it pauses: as many rings may not be
-/// counted later. Nor may those be forgotten that nobody had asked for before.
+/// The core sets the time of the last position back by 1000 s when it pauses: as many rings may not
+/// be counted later. Nor may those be forgotten that nobody had asked for before.
 fn lost_around_a_pause(ctx: &Context) -> Outcome {
     let rate = USUAL.rate;
     for (period, periods) in [(1200, 4), (96, 2)] {
@@ -380,8 +380,8 @@ fn counts_all(what: &str, s: &Stamp, rate: u32, shift: i64) -> Outcome {
     Ok(())
 }
 
-/// A player plays its ring out unseen; the first question stops it. That takes the core a microsecond,
-/// in which a frame or two go by: these were played before.
+/// A player plays its ring out unseen; the first question stops it. That takes the core a
+/// microsecond, in which a frame or two go by: these were played before.
 fn heard_before_the_stop(ctx: &Context) -> Outcome {
     let cfg = Config {
         format: signal::S16_LE,

@@ -40,6 +40,11 @@ pub fn tests() -> Vec<Test> {
             unwoken_pair,
         )
         .c_defect("3.9"),
+        test(
+            "3.9 without period wake-ups: no timer for a large buffer of silence",
+            large_silence,
+        )
+        .c_defect("3.9"),
         // A program that the host holds up at a period's end costs a timer more.
         Test::new(
             "timing",
@@ -142,6 +147,27 @@ fn unwoken_pair(ctx: &Context) -> Outcome {
     })
 }
 
+/// What is copied into a large buffer is copied in pieces, by a timer; but here is nothing to copy.
+fn large_silence(ctx: &Context) -> Outcome {
+    // Two mebibytes.
+    let cfg = Config {
+        period: 65536,
+        periods: 8,
+        ..USUAL
+    };
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure_unwoken(&cfg)?;
+    let expired = expiries(ctx, || {
+        rec.start()?;
+        poll(&mut [], 4000);
+        rec.hwsync()?;
+        Ok(())
+    })?;
+    check_eq!("timers in 4 s", expired, 0);
+    check!(rec.status()?.hw_ptr >= 3 * 48000, "it has not run");
+    Ok(())
+}
+
 fn unwoken_beside_woken(ctx: &Context) -> Outcome {
     for unwoken in Dir::BOTH {
         unless_stalled(|| {
@@ -206,6 +232,17 @@ fn lost_ring(ctx: &Context) -> Outcome {
 /// How late a DRAIN may be, in nanoseconds: as a wake-up.
 const LATE: i64 = 100_000;
 
+/// When a player that is drained has started.
+#[derive(Clone, Copy, PartialEq)]
+enum Start {
+    /// By the DRAIN.
+    Drain,
+    /// Just before.
+    Before,
+    /// Three quarters of its frames before, half of which were written then.
+    LongBefore,
+}
+
 /// Drains of all lengths, from both states, waited for in DRAIN and by poll.
 fn drains(ctx: &Context, peer: bool) -> Outcome {
     let mut worst = 0;
@@ -214,7 +251,8 @@ fn drains(ctx: &Context, peer: bool) -> Outcome {
         (48000, 4800, 1),
         (44101, 11000, 2),
         (8000, 80, 100),
-        (192_000, 64, 300),
+        // No more: what is copied in one go shall not be what takes long.
+        (192_000, 64, 100),
     ] {
         let cfg = Config {
             rate,
@@ -224,15 +262,29 @@ fn drains(ctx: &Context, peer: bool) -> Outcome {
         };
         let ring = cfg.buffer();
         for frames in [1, 33, period as usize, ring / 2 + 1, ring - 1, ring] {
-            for (running, blocking) in [(false, false), (false, true), (true, false), (true, true)]
-            {
+            for (start, blocking) in [
+                (Start::Drain, false),
+                (Start::Drain, true),
+                (Start::Before, false),
+                (Start::Before, true),
+                (Start::LongBefore, true),
+            ] {
                 // Less than a millisecond may be over before DRAIN comes.
-                if running && frames < rate as usize / 1000 {
+                let least = match start {
+                    Start::Drain => 0,
+                    Start::Before => rate as usize / 1000,
+                    Start::LongBefore => ring,
+                };
+                if frames < least {
                     continue;
                 }
                 let what = format!(
                     "{frames} frames at {rate} Hz, {periods} periods of {period}, {}, {}",
-                    if running { "RUNNING" } else { "PREPARED" },
+                    match start {
+                        Start::Drain => "PREPARED",
+                        Start::Before => "RUNNING",
+                        Start::LongBefore => "RUNNING for long",
+                    },
                     if blocking { "DRAIN" } else { "poll" },
                 );
                 let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
@@ -243,15 +295,24 @@ fn drains(ctx: &Context, peer: bool) -> Outcome {
                 };
                 play.configure_unwoken(&cfg)?;
                 let source = cfg.signal(frames, 210);
-                play.write(&source, 0, frames)?;
+                // What is written after the START, the timer that this arms knows nothing of.
+                let first = match start {
+                    Start::LongBefore => frames / 2,
+                    _ => frames,
+                };
+                play.write(&source, 0, first)?;
                 if peer {
                     rec.configure(&long)?;
                     rec.start()?;
                 }
                 let mut begun = now_ns();
-                if running {
+                if start != Start::Drain {
                     play.start()?;
                     begun = play.status()?.trigger_tstamp.ns();
+                }
+                if start == Start::LongBefore {
+                    play.write(&source, first, frames - first)?;
+                    poll(&mut [], (frames * 750 / rate as usize) as i32);
                 }
                 play.set_blocking(blocking);
                 match play.drain() {

@@ -45,7 +45,8 @@ fn last_error() -> i32 {
 }
 
 fn ioctl<T>(pcm: &Pcm, request: u64, argument: &mut T) -> Answer {
-    // SAFETY: Every caller passes the structure that the request is made for, or one that is larger.
+    // SAFETY: Every caller passes the structure that the request is made for, or one that is
+    // larger.
     unsafe { k::ioctl(pcm.fd(), "call", request, argument) }
         .map(i64::from)
         .map_err(|e| e.code)

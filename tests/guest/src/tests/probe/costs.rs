@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What calls cost that have nothing to wait for. Those that wait for a timer's callback to be over may
-//! find themselves waiting for much more: on `PREEMPT_RT`, for a grace period of RCU.
+//! What calls cost that have nothing to wait for. Those that wait for a timer's callback to be over
+//! may find themselves waiting for much more: on `PREEMPT_RT`, for a grace period of RCU.
 
 use super::test;
 use super::Both;

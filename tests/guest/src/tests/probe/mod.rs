@@ -3,14 +3,14 @@
 //! Probes: the same calls on a card of the C driver and on the card under test, answer by answer.
 //!
 //! They find what tests of single rules miss. They run only when asked for, and need the other card
-//! (`--reference`). What is drawn comes from `--seed`. No probe lets two ends run together that differ
-//! in format, channels or layout: the C driver does not survive that in every state.
+//! (`--reference`). What is drawn comes from `--seed`. No probe lets two ends run together that
+//! differ in format, channels or layout: the C driver does not survive that in every state.
 
-mod calls;
+pub mod calls;
 mod costs;
 mod elements;
 mod refine;
-mod states;
+pub mod states;
 
 use crate::ktap::note;
 use crate::ktap::Context;

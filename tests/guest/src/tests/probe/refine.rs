@@ -228,8 +228,8 @@ fn draw_request(random: &mut Random) -> HwParams {
     request
 }
 
-/// The whole answer in words; of the flags of `info`, those that C knows, and no sync id: that ours has
-/// more of both is 3.1's affair.
+/// The whole answer in words; of the flags of `info`, those that C knows, and no sync id: that ours
+/// has more of both is 3.1's affair.
 fn answer(result: Result<HwParams, crate::kernel::Errno>) -> String {
     let mut p = match result {
         Ok(p) => p,
@@ -285,9 +285,10 @@ fn rounds(both: &Both, dir: Dir, notify: bool) -> Outcome {
         let cfg = draw_config(&mut random);
         let first = random.once_in(2);
         let [c, ours] = both.each(|ctx| bring(ctx, dir, peer, &cfg, first))?;
-        // Where C is still bound by what was, or by Notify: what it says of a cable of its own. (From Linux
-        // 7.3.4 on, a playback with Notify has no rules in C. The core then leaves what a request doesn't
-        // mark as it came, even if it makes no sense, where ours says what there is.)
+        // Where C is still bound by what was, or by Notify: what it says of a cable of its own.
+        // (From Linux 7.3.4 on, a playback with Notify has no rules in C. The core then leaves what
+        // a request doesn't mark as it came, even if it makes no sense, where ours says what there
+        // is.)
         let sticky = matches!(peer, Peer::Freed | Peer::Gone);
         let free = sticky || (notify && dir == Dir::Playback);
         let alone = Pcm::open(ALONE.end(&both.c, dir))?;

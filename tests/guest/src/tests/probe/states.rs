@@ -2,9 +2,6 @@
 
 //! Every call in every state of a stream, beside each kind of peer.
 
-use std::path::Path;
-use std::process::Child;
-use std::process::Command;
 use std::time::Duration;
 
 use super::calls;
@@ -15,7 +12,6 @@ use super::Comparison;
 use super::Meant;
 use crate::cable::wait_for_position;
 use crate::cable::Cable;
-use crate::check;
 use crate::check_eq;
 use crate::config::state_name;
 use crate::config::Config;
@@ -92,7 +88,7 @@ fn other(dir: Dir) -> Dir {
 }
 
 /// Half a ring, or for a recorder some frames to read.
-fn fill(pcm: &mut Pcm) -> Result<(), Fail> {
+pub fn fill(pcm: &mut Pcm) -> Result<(), Fail> {
     let half = LONG.buffer() / 2;
     if pcm.dir == Dir::Playback {
         pcm.write(&pcm.config().silence(half), 0, half)?;
@@ -101,7 +97,7 @@ fn fill(pcm: &mut Pcm) -> Result<(), Fail> {
 }
 
 /// Brings a stream that is set up and prepared on to `state`.
-fn advance(pcm: &mut Pcm, state: i32) -> Result<(), Fail> {
+pub fn advance(pcm: &mut Pcm, state: i32) -> Result<(), Fail> {
     if state == PREPARED {
         return Ok(());
     }
@@ -261,33 +257,15 @@ fn suspended(both: &Both) -> Outcome {
     comparison.verdict()
 }
 
-/// The process that unbinds a card: it waits until everything is closed.
-fn begin_unbind(ctx: &Context) -> Result<Child, Fail> {
-    let (driver, name) = power::platform(ctx)?;
-    let child = Command::new("sh")
-        .arg("-c")
-        .arg(format!("echo {name} >{}/unbind", driver.display()))
-        .spawn()?;
-    power::wait_until("the card's nodes are there", || {
-        !Path::new(&format!("/proc/asound/card{}", ctx.index)).exists()
-    })?;
-    Ok(child)
-}
-
 fn disconnected(both: &Both) -> Outcome {
     let mut comparison = Comparison::new(NONE);
     for calls in calls::all().chunks(16) {
         let answers = both.each(|ctx| {
-            let (driver, name) = power::platform(ctx)?;
             let ends = running(ctx)?;
-            let mut child = begin_unbind(ctx)?;
+            let unbind = power::Unbind::begin(ctx)?;
             let answers = answers(calls, &ends);
             drop(ends);
-            check!(child.wait()?.success(), "unbind failed");
-            std::fs::write(driver.join("bind"), &name)?;
-            power::wait_until("the card is not back", || {
-                Path::new(&format!("/dev/snd/pcmC{}D1c", ctx.index)).exists()
-            })?;
+            unbind.end_and_bind(ctx)?;
             Ok(answers)
         })?;
         compare_all(&mut comparison, answers);

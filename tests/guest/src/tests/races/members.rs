@@ -67,8 +67,9 @@ pub fn tests() -> Vec<Test> {
 /// How often the calls of [`prepared`] have to meet.
 const MEETINGS: u64 = 20;
 
-/// The core finds out whether linked substreams run, and then prepares one after the other. Meanwhile a
-/// DRAIN must start none of them: it would run on as prepared, and what is written then be heard.
+/// The core finds out whether linked substreams run, and then prepares one after the other.
+/// Meanwhile a DRAIN must start none of them: it would run on as prepared, and what is written then
+/// be heard.
 fn prepared(ctx: &Context) -> Outcome {
     if ctx.is_c_driver() {
         return Err(Fail::Skip("it starts in C".into()));
@@ -92,7 +93,8 @@ fn prepared(ctx: &Context) -> Outcome {
         rec.configure(&cfg)?;
         rec.sw_params(u64::MAX)?;
         rec.start()?;
-        // The core goes through them in the order in which they were linked, or the other way round.
+        // The core goes through them in the order in which they were linked, or the other way
+        // round.
         if first {
             play.link(&slow)?;
         } else {

@@ -4,9 +4,9 @@
 //! processors or more, and never on the C driver, where some of them crash the kernel.
 //!
 //! A race is lost in the kernel's log, which `qemu/run` watches, or by a thread that does not come
-//! back, or by a cable that doesn't work afterwards. What each thread does is drawn from the seed of
-//! `--seed`; when the threads meet is not. How often they did is counted: a race in which they hardly ever
-//! met has tested nothing.
+//! back, or by a cable that doesn't work afterwards. What each thread does is drawn from the seed
+//! of `--seed`; when the threads meet is not. How often they did is counted: a race in which they
+//! hardly ever met has tested nothing.
 
 mod ends;
 mod members;
@@ -58,7 +58,8 @@ pub struct Worker {
     until: Instant,
     /// Calls that went through.
     done: u64,
-    /// Calls of all threads that have ended, and how many had before the present one of this thread.
+    /// Calls of all threads that have ended, and how many had before the present one of this
+    /// thread.
     ended: Arc<AtomicU64>,
     before: u64,
     /// Calls of this thread during which one of another ended.
@@ -77,8 +78,8 @@ impl Worker {
         self.before = self.ended.load(Ordering::Relaxed);
     }
 
-    /// Counts a call that went through. One that came at the wrong moment has an error that says so:
-    /// false. Every other error fails the race.
+    /// Counts a call that went through. One that came at the wrong moment has an error that says
+    /// so: false. Every other error fails the race.
     pub fn tried<T>(&mut self, result: Result<T, Errno>) -> Result<bool, Fail> {
         match result {
             Ok(_) => {
@@ -121,8 +122,8 @@ pub type Work<'a> = (
 ///
 /// # Errors
 ///
-/// An error of a thread, a thread that does not come back, or one whose calls never went through, or calls
-/// that hardly ever met: that has tested nothing.
+/// An error of a thread, a thread that does not come back, or one whose calls never went through,
+/// or calls that hardly ever met: that has tested nothing.
 fn race(ctx: &Context, works: Vec<Work<'static>>) -> Outcome {
     race_for(ctx, RACE, works)
 }

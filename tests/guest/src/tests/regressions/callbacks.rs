@@ -2,10 +2,10 @@
 
 //! The callback of a stream's timer, made so slow that a close or PREPARE is sure to fall into it.
 //!
-//! Between telling the core of a period's end and arming the timer anew the callback holds no lock. A
-//! probe of the kernel's tracing that waits there lets another processor do all of a close meanwhile, if
-//! that doesn't wait. It needs nothing but the trace to be seen, so any kernel with probes will do: the
-//! tests are a group of their own, `callbacks`.
+//! Between telling the core of a period's end and arming the timer anew the callback holds no lock.
+//! A probe of the kernel's tracing that waits there lets another processor do all of a close
+//! meanwhile, if that doesn't wait. It needs nothing but the trace to be seen, so any kernel with
+//! probes will do: the tests are a group of their own, `callbacks`.
 
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
@@ -15,7 +15,9 @@ use super::MEETINGS;
 use crate::check;
 use crate::config::Config;
 use crate::config::Dir;
+use crate::kernel::is_realtime;
 use crate::kernel::now_ns;
+use crate::kernel::pin_threads_of;
 use crate::kernel::Errno;
 use crate::ktap::note;
 use crate::ktap::Context;
@@ -70,6 +72,11 @@ const SPREAD: u64 = 1_000_000;
 fn waits(ctx: &Context) -> Outcome {
     // What the end of a period calls, with no lock held when it returns.
     let _probes = Probes::that_linger("snd_pcm_period_elapsed", 100)?;
+    if is_realtime()? {
+        // A thread of a higher priority than ours: it needs a processor on which neither of ours
+        // is.
+        pin_threads_of(ctx.index, 2)?;
+    }
     for way in WAYS {
         way_waits(ctx, way)?;
     }

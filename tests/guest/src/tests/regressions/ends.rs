@@ -132,7 +132,8 @@ fn started_while_opened(ctx: &Context, dir: Dir) -> Outcome {
     cable_works(ctx, CABLE)
 }
 
-/// Whatever comes first, one end at least gets what it wants, and is what the other then has to match.
+/// Whatever comes first, one end at least gets what it wants, and is what the other then has to
+/// match.
 fn both_set_up(ctx: &Context) -> Outcome {
     let misfit = Config {
         format: signal::S24_3LE,

@@ -69,8 +69,9 @@ fn all_pairs(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A recorder whose ring gets smaller and larger. All of a new ring is silence, and behind it, in the
-/// page that it ends in, nothing is written; nor by what comes in, nor by the silence after that.
+/// A recorder whose ring gets smaller and larger. All of a new ring is silence, and behind it, in
+/// the page that it ends in, nothing is written; nor by what comes in, nor by the silence after
+/// that.
 fn other_rings(ctx: &Context) -> Outcome {
     let shapes = [
         (4096, 4),

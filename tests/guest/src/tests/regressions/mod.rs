@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Bugs that were once found in the C driver, in the core, or by a reader of their sources: a test for
-//! each that is not in another group already. `tests/guest/regressions` has the list of all, and each
-//! name begins as it does there.
+//! Bugs that were once found in the C driver, in the core, or by a reader of their sources: a test
+//! for each that is not in another group already. `tests/guest/regressions` has the list of all,
+//! and each name begins as it does there.
 //!
-//! They run only when asked for, on two processors or more, and never on the C driver, where some crash
-//! the kernel. In the checker kernel they find more: a lock order, a use after free.
+//! They run only when asked for, on two processors or more, and never on the C driver, where some
+//! crash the kernel. In the checker kernel they find more: a lock order, a use after free.
 
 mod callbacks;
 mod ends;
@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use crate::check;
 use crate::kernel::now_ns;
+use crate::kernel::pin;
 use crate::ktap::note;
 use crate::ktap::Context;
 use crate::ktap::Fail;
@@ -63,8 +64,8 @@ fn test(name: &str, run: fn(&Context) -> Outcome) -> Test {
 
 /// Calls of two threads, each on a processor of its own, that are made to meet.
 ///
-/// Where the clock counts instructions, processors take turns. They meet nevertheless, and always in the same
-/// ways: a turn ends where a timer expires, see [`crate::turns`].
+/// Where the clock counts instructions, processors take turns. They meet nevertheless, and always
+/// in the same ways: a turn ends where a timer expires, see [`crate::turns`].
 struct Meeting {
     random: Random,
     until: Instant,
@@ -140,7 +141,7 @@ impl Meeting {
             }
         };
         let arrive = |cpu: usize| {
-            stay_on(cpu);
+            let _ = pin(cpu);
             both(&ready);
             // Each has its alarm before the other can begin.
             let alarm = Alarm::after(delays[cpu]);
@@ -186,15 +187,5 @@ impl Meeting {
             self.rounds
         );
         Ok(())
-    }
-}
-
-/// Lets this thread run on one processor only.
-fn stay_on(cpu: usize) {
-    // SAFETY: All zeroes is an empty set, to which one processor is added; it is as long as it says.
-    unsafe {
-        let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(cpu, &mut set);
-        libc::sched_setaffinity(0, size_of::<libc::cpu_set_t>(), &set);
     }
 }

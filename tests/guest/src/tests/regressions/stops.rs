@@ -147,8 +147,8 @@ const TINY: Config = Config {
     ..USUAL
 };
 
-/// The timer expires on the processor that has started the stream, and stops it there. Meanwhile the
-/// other one pauses it, or stops it itself if it drains: a drain cannot be paused.
+/// The timer expires on the processor that has started the stream, and stops it there. Meanwhile
+/// the other one pauses it, or stops it itself if it drains: a drain cannot be paused.
 fn stopped_by_timer(ctx: &Context, drains: bool) -> Outcome {
     let ends: &[Dir] = if drains { &[Dir::Playback] } else { &Dir::BOTH };
     let mut meeting = Meeting::new(ctx)?;

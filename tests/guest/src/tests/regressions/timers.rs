@@ -2,10 +2,6 @@
 
 //! Cables that run by sound timers, and the timers' own device.
 
-use std::fs::File;
-use std::fs::OpenOptions;
-use std::io::Read;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use crate::cable::wait_for_position;
@@ -19,8 +15,6 @@ use crate::config::Dir;
 use crate::config::RUNNING;
 use crate::config::SETUP;
 use crate::config::XRUN;
-use crate::kernel as k;
-use crate::kernel::Errno;
 use crate::ktap::note;
 use crate::ktap::Context;
 use crate::ktap::Outcome;
@@ -35,6 +29,7 @@ use crate::tests::source::system_config;
 use crate::tests::source::Source;
 use crate::tests::source::CABLE;
 use crate::tests::LONG;
+use crate::timer::UserTimer;
 
 use super::test;
 use super::LENGTH;
@@ -60,75 +55,8 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// `struct snd_timer_select` of `<sound/asound.h>`: class, class of slave, card, device, subdevice.
-#[repr(C)]
-struct Select {
-    id: [i32; 5],
-    reserved: [u8; 32],
-}
-
-/// `struct snd_timer_params`.
-#[repr(C)]
-struct Params {
-    flags: u32,
-    ticks: u32,
-    queue_size: u32,
-    reserved: u32,
-    filter: u32,
-    more: [u8; 60],
-}
-
-const SELECT: u64 = 0x4034_5410;
-const PARAMS: u64 = 0x4050_5412;
-const START: u64 = 0x54a0;
-const STOP: u64 = 0x54a1;
-
-const _: () = assert!(size_of::<Select>() == 52 && size_of::<Params>() == 80);
-
-/// A timer opened by an application.
-struct UserTimer(File);
-
-impl UserTimer {
-    fn open() -> std::io::Result<Self> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .open("/dev/snd/timer")
-            .map(UserTimer)
-    }
-
-    fn call<T>(&self, name: &'static str, request: u64, arg: &mut T) -> Result<i32, Errno> {
-        // SAFETY: Each caller passes the structure that the request is made for.
-        unsafe { k::ioctl(self.0.as_raw_fd(), name, request, arg) }
-    }
-
-    /// Chooses the timer of a substream: class PCM, class of slave APPLICATION.
-    fn select(&self, card: u32, device: u32, subdevice: u32) -> Result<(), Errno> {
-        let mut select = Select {
-            id: [3, 1, card as i32, device as i32, subdevice as i32],
-            reserved: [0; 32],
-        };
-        self.call("TIMER_SELECT", SELECT, &mut select)?;
-        let mut params = Params {
-            flags: 1, // AUTO
-            ticks: 1,
-            queue_size: 64,
-            reserved: 0,
-            filter: 0,
-            more: [0; 60],
-        };
-        self.call("TIMER_PARAMS", PARAMS, &mut params).map(drop)
-    }
-
-    /// Waits for a tick.
-    fn wait(&mut self) -> std::io::Result<()> {
-        // `struct snd_timer_read`: resolution and ticks.
-        self.0.read_exact(&mut [0; 8])
-    }
-}
-
-/// The cable's ends, which run by the system's timer, are opened and set up; the ring of another stream
-/// is mapped; and an application has the timers of both.
+/// The cable's ends, which run by the system's timer, are opened and set up; the ring of another
+/// stream is mapped; and an application has the timers of both.
 fn at_once(ctx: &Context) -> Outcome {
     let tick = system_config()?;
     let source = Source::set(ctx, "-1.0.0")?;
@@ -185,8 +113,8 @@ fn at_once(ctx: &Context) -> Outcome {
                         let subdevice = 2 + worker.random.below(2) as u32;
                         let selected = timer.select(card, device, subdevice);
                         if worker.tried(selected)? {
-                            worker.tried(timer.call("TIMER_START", START, &mut 0u8))?;
-                            worker.tried(timer.call("TIMER_STOP", STOP, &mut 0u8))?;
+                            worker.tried(timer.start())?;
+                            worker.tried(timer.stop())?;
                         }
                     }
                     Ok(())
@@ -241,8 +169,8 @@ fn ticks_stop_linked(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The end of a period of one stream, at which its lock is held, is the tick of the others, which have
-/// that lock too.
+/// The end of a period of one stream, at which its lock is held, is the tick of the others, which
+/// have that lock too.
 fn linked_with_master(ctx: &Context) -> Outcome {
     let clock = master(ctx, &LONG)?;
     let source = Source::set(ctx, &master_of(ctx.index))?;
@@ -266,8 +194,8 @@ fn linked_with_master(ctx: &Context) -> Outcome {
     cable_works(ctx, CABLE)
 }
 
-/// Who has a stream's sound timer is told of each period, whatever he reads. A timer is a little late each
-/// time; that must not add up.
+/// Who has a stream's sound timer is told of each period, whatever he reads. A timer is a little
+/// late each time; that must not add up.
 fn periods_stay(ctx: &Context) -> Outcome {
     // Periods of 5 ms, of so many frames that some microseconds are several.
     let cfg = Config {
@@ -283,7 +211,7 @@ fn periods_stay(ctx: &Context) -> Outcome {
     rec.sw_params(u64::MAX)?;
     let mut timer = UserTimer::open()?;
     timer.select(at.card, at.device, at.subdevice * 2 + 1)?;
-    timer.call("TIMER_START", START, &mut 0u8)?;
+    timer.start()?;
     rec.start()?;
     let mut late = Vec::new();
     for _ in 0..600 {
