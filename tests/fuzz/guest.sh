@@ -12,7 +12,7 @@ for setting in softlockup_panic hung_task_panic panic_on_rcu_stall; do
 	[ ! -e "/proc/sys/kernel/$setting" ] || echo 1 >"/proc/sys/kernel/$setting" || exit
 done
 modprobe snd-timer && modprobe snd-pcm &&
-	modprobe snd-aloop-rs enable=1,1 pcm_substreams=2,2 wait_for_peer=0,1 end_with_peer=0,1 || exit
+	modprobe snd-aloop-rs enable=1,1 pcm_substreams=8,8 wait_for_peer=0,1 end_with_peer=0,1 || exit
 
 fuzz() {
 	# The watchdog is quicker with what hangs in the kernel.

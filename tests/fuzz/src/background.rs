@@ -18,6 +18,10 @@ use crate::tally;
 pub enum Job {
     /// An ioctl; its argument is a structure of three words or nothing.
     Call(i32, u64, [u64; 3]),
+    /// An ioctl whose argument is a number.
+    Number(i32, u64, u64),
+    /// An ioctl whose argument is a structure of so many bytes.
+    Bytes(i32, u64, Vec<u8>),
     /// Waits for events so many milliseconds.
     Poll(i32, i32),
 }
@@ -28,12 +32,22 @@ pub struct Worker {
     pending: usize,
 }
 
-fn perform(job: Job) -> bool {
+/// Makes a call; returns whether it succeeded.
+pub fn perform(job: Job) -> bool {
     match job {
         Job::Call(fd, request, mut argument) => {
-            // SAFETY: The structures of these calls are three words or less; the addresses in them are
-            // those of buffers of which nobody relies on anything.
+            // SAFETY: The structures of these calls are three words or less; the addresses in them
+            // are those of buffers of which nobody relies on anything.
             bounded(|| unsafe { ioctl_raw(fd, request, argument.as_mut_ptr() as u64) }).is_ok()
+        }
+        Job::Number(fd, request, argument) => {
+            // SAFETY: The argument is a number.
+            bounded(|| unsafe { ioctl_raw(fd, request, argument) }).is_ok()
+        }
+        Job::Bytes(fd, request, mut bytes) => {
+            assert!((request >> 16 & 0x3fff) as usize <= bytes.len());
+            // SAFETY: There are as many bytes as the request says.
+            bounded(|| unsafe { ioctl_raw(fd, request, bytes.as_mut_ptr() as u64) }).is_ok()
         }
         Job::Poll(fd, milliseconds) => {
             let mut poll = libc::pollfd {
@@ -85,6 +99,14 @@ impl Worker {
         if self.jobs.send(job).is_ok() {
             self.pending += 1;
         }
+    }
+
+    /// Whether some call is not over.
+    pub fn is_busy(&mut self) -> bool {
+        while self.pending > 0 && self.done.try_recv().is_ok() {
+            self.pending -= 1;
+        }
+        self.pending > 0
     }
 
     /// Waits until all calls are over.

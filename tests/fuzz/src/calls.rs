@@ -54,8 +54,8 @@ pub unsafe fn ioctl_raw(fd: i32, request: u64, argument: u64) -> Answer {
 
 /// An ioctl on bytes of ours, of which there are enough for every request of the kernel's.
 pub fn ioctl_bytes(fd: i32, request: u64, bytes: &mut [u8; GARBAGE]) -> Answer {
-    // SAFETY: No request has an argument of more than 14 bits of length, and the kernel uses what its own
-    // structures have.
+    // SAFETY: No request has an argument of more than 14 bits of length, and the kernel uses what
+    // its own structures have.
     unsafe { ioctl_raw(fd, request, bytes.as_mut_ptr() as u64) }
 }
 
@@ -88,8 +88,8 @@ fn new_timer() -> libc::timer_t {
     static HANDLER: Once = Once::new();
     let signal = libc::SIGRTMIN() + 1;
     HANDLER.call_once(|| {
-        // SAFETY: The structure is all zeros but for the handler, which does nothing. Without SA_RESTART
-        // a call that waits ends with EINTR.
+        // SAFETY: The structure is all zeros but for the handler, which does nothing. Without
+        // SA_RESTART a call that waits ends with EINTR.
         unsafe {
             let mut action: libc::sigaction = std::mem::zeroed();
             action.sa_sigaction = interrupt as extern "C" fn(i32) as usize;

@@ -2,8 +2,8 @@
 
 //! The kernel's log, read after each input.
 //!
-//! The judge is `qemu/complaints.list`, on the host, when all is over; this is for knowing which input it
-//! was. What only the list knows is blamed on the inputs that came last.
+//! The judge is `qemu/complaints.list`, on the host, when all is over; this is for knowing which
+//! input it was. What only the list knows is blamed on the inputs that came last.
 
 use std::fs::File;
 use std::io::ErrorKind;

@@ -184,6 +184,20 @@ impl Card {
         }
     }
 
+    /// The number of a control of the cable that ends in this capture.
+    pub fn numid(&self, name: &str, device: u32, subdevice: u32) -> Option<u32> {
+        self.elements
+            .iter()
+            .map(|element| &element.id)
+            .find(|id| {
+                id.device == device
+                    && id.subdevice == subdevice
+                    && id.name.starts_with(name.as_bytes())
+                    && id.name[name.len()] == 0
+            })
+            .map(|id| id.numid)
+    }
+
     /// The next open is to get this substream.
     pub fn prefer(&self, subdevice: u32) -> Answer {
         ioctl(
@@ -230,6 +244,41 @@ fn new_value(id: Id) -> Value {
         indirect: 0,
         value: [0; 128],
         reserved: [0; 128],
+    }
+}
+
+/// A descriptor of its own that is told of all changes.
+pub fn subscribed(card: usize) -> Result<Fd, i32> {
+    let fd = open(&path(card), libc::O_RDWR | libc::O_NONBLOCK)?;
+    ioctl(fd.0, SUBSCRIBE, &mut 1)?;
+    Ok(fd)
+}
+
+/// The first value of a control.
+pub fn value(fd: i32, numid: u32) -> Answer {
+    let mut value = new_value(Id { numid, ..NO_ID });
+    ioctl(fd, ELEM_READ, &mut value)?;
+    Ok(value.value[0])
+}
+
+/// Bytes of an event, and where in it the number of the control is.
+const EVENT: usize = 72;
+const EVENT_NUMID: usize = 8;
+
+/// Which controls a descriptor is told of that does not wait.
+pub fn told(fd: i32) -> Vec<u32> {
+    let mut told = Vec::new();
+    let mut buffer = [0u8; EVENT * 16];
+    loop {
+        // SAFETY: The buffer is as long as said.
+        let got = unsafe { libc::read(fd, buffer.as_mut_ptr().cast(), buffer.len()) };
+        if got <= 0 {
+            return told;
+        }
+        for event in buffer[..got as usize].chunks_exact(EVENT) {
+            let numid = &event[EVENT_NUMID..EVENT_NUMID + 4];
+            told.push(u32::from_le_bytes(numid.try_into().expect("4 bytes")));
+        }
     }
 }
 
@@ -401,8 +450,9 @@ impl Control {
 
     /// Any request at all, on garbage.
     pub fn raw(&mut self, number_of_card: usize, card: &mut Card, record: &Record) -> Answer {
-        // ELEM_ADD and ELEM_REPLACE are left out: they make controls of the program's own, which are the
-        // core's alone, and which would outlive the input. So is PREFER_SUBDEVICE: see `card`.
+        // ELEM_ADD and ELEM_REPLACE are left out: they make controls of the program's own, which
+        // are the core's alone, and which would outlive the input. So is PREFER_SUBDEVICE: see
+        // `card`.
         const KNOWN: [(u64, usize); 16] = [
             (0x00, 4),
             (0x01, 376),

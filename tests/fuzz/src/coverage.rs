@@ -2,9 +2,9 @@
 
 //! What libFuzzer steers by: counters that it looks at after each input.
 //!
-//! The checker kernel has KCOV, and the module is built with it: each task has a buffer in which the
-//! kernel notes the addresses of the driver's code that the task runs. The ALSA core is not built so; what
-//! becomes of it is seen in the answers and states of the streams.
+//! The checker kernel has KCOV, and the module is built with it, as is what it talks to in the ALSA
+//! core: each task has a buffer in which the kernel notes the addresses of that code that the task
+//! runs. What becomes of the streams is seen in the answers and states, too.
 
 use std::cell::UnsafeCell;
 use std::fs;
@@ -28,8 +28,8 @@ unsafe impl Sync for Counters {}
 #[link_section = "__libfuzzer_extra_counters"]
 static COUNTERS: Counters = Counters(UnsafeCell::new([0; CODE + ANSWERS]));
 
-/// Marks that something has happened. How often does not count: or else the longest programs would be the
-/// best ones.
+/// Marks that something has happened. How often does not count: or else the longest programs would
+/// be the best ones.
 fn mark(index: usize) {
     let base: *mut u8 = COUNTERS.0.get().cast();
     debug_assert!(index < CODE + ANSWERS);
@@ -59,28 +59,31 @@ pub fn note_answer(kind: u8, errno: i32, own: i32, peer: i32) {
     mark(CODE + mix(value) % ANSWERS);
 }
 
-const WORDS: usize = 1 << 16;
+const WORDS: usize = 1 << 18;
 // _IOR('c', 1, unsigned long), _IO('c', 100)
 const INIT_TRACE: u64 = 0x8008_6301;
 const ENABLE: u64 = 0x6364;
 const TRACE_PC: u64 = 0;
 
-/// The module is shorter than so many bytes.
-const MODULE: usize = 1 << 21;
+/// The modules that are traced: the driver first.
+pub const MODULES: [&str; 4] = ["snd_aloop_rs", "snd_pcm", "snd_timer", "snd"];
+/// Each is shorter than so many bytes.
+const LENGTH: usize = 1 << 21;
 
-/// The places of the driver that have run so far: a bit for each byte from the module's start on.
-static SEEN: [AtomicU64; MODULE / 64] = [const { AtomicU64::new(0) }; MODULE / 64];
-static PLACES: AtomicUsize = AtomicUsize::new(0);
+/// The places that have run so far: for each module, a bit for each byte from its start on.
+static SEEN: [[AtomicU64; LENGTH / 64]; MODULES.len()] =
+    [const { [const { AtomicU64::new(0) }; LENGTH / 64] }; MODULES.len()];
+static PLACES: [AtomicUsize; MODULES.len()] = [const { AtomicUsize::new(0) }; MODULES.len()];
 
-/// How many places of the driver have run so far.
-pub fn places() -> usize {
-    PLACES.load(Relaxed)
+/// How many places of each module have run so far.
+pub fn places() -> [usize; MODULES.len()] {
+    PLACES.each_ref().map(|places| places.load(Relaxed))
 }
 
-/// Writes down which places have run: their distances from the module's start, in hexadecimal.
+/// Writes down which places of the driver have run: their distances from its start, in hexadecimal.
 pub fn save() {
     let mut text = String::new();
-    for (index, word) in SEEN.iter().enumerate() {
+    for (index, word) in SEEN[0].iter().enumerate() {
         let word = word.load(Relaxed);
         for bit in (0..64).filter(|bit| word >> bit & 1 != 0) {
             text += &format!("{:x}\n", index * 64 + bit);
@@ -89,10 +92,19 @@ pub fn save() {
     let _ = fs::write("/out/places", text);
 }
 
-/// What the calling thread runs of the driver.
+/// Where a module's code begins; one that is not loaded is nowhere.
+fn start_of(module: &str) -> Result<u64, String> {
+    let Ok(start) = fs::read_to_string(format!("/sys/module/{module}/sections/.text")) else {
+        return Ok(u64::MAX);
+    };
+    u64::from_str_radix(start.trim().trim_start_matches("0x"), 16)
+        .map_err(|_| format!("the address of {module} is {start:?}"))
+}
+
+/// What the calling thread runs of the modules.
 pub struct Trace {
     area: *mut u64,
-    start: u64,
+    starts: [u64; MODULES.len()],
 }
 
 // SAFETY: The area is mapped until the process ends.
@@ -101,10 +113,10 @@ unsafe impl Send for Trace {}
 impl Trace {
     /// Begins to trace the calling thread.
     pub fn begin() -> Result<Self, String> {
-        let start = fs::read_to_string("/sys/module/snd_aloop_rs/sections/.text")
-            .map_err(|error| format!("the module's address: {error}"))?;
-        let start = u64::from_str_radix(start.trim().trim_start_matches("0x"), 16)
-            .map_err(|_| format!("the module's address is {start:?}"))?;
+        let mut starts = [u64::MAX; MODULES.len()];
+        for (start, module) in starts.iter_mut().zip(MODULES) {
+            *start = start_of(module)?;
+        }
         let path = c"/sys/kernel/debug/kcov";
         // SAFETY: A constant path; the file stays open until the process ends, as does the mapping.
         unsafe {
@@ -134,9 +146,15 @@ impl Trace {
             }
             Ok(Trace {
                 area: area.cast(),
-                start,
+                starts,
             })
         }
+    }
+
+    /// Does not count what has run since the last time.
+    pub fn forget(&mut self) {
+        // SAFETY: The area is mapped.
+        unsafe { self.area.write_volatile(0) };
     }
 
     /// Counts what has run since the last time.
@@ -147,19 +165,30 @@ impl Trace {
         let mut before = 0;
         for index in 1..=length.min(WORDS - 1) {
             // SAFETY: The index is inside of the area.
-            let place = unsafe { self.area.add(index).read_volatile() }.wrapping_sub(self.start);
+            let address = unsafe { self.area.add(index).read_volatile() };
+            let Some((module, place)) = self.place(address) else {
+                continue;
+            };
             // From where it came says which way was taken.
-            mark(mix(place ^ before << 24) % CODE);
-            before = if coarse { 0 } else { place };
-            let at = place as usize % MODULE;
-            let bit = 1 << (at % 64);
-            if SEEN[at / 64].load(Relaxed) & bit == 0
-                && SEEN[at / 64].fetch_or(bit, Relaxed) & bit == 0
-            {
-                PLACES.fetch_add(1, Relaxed);
+            let here = (module * LENGTH + place) as u64;
+            mark(mix(here ^ before << 24) % CODE);
+            before = if coarse { 0 } else { here };
+            let bit = 1 << (place % 64);
+            let word = &SEEN[module][place / 64];
+            if word.load(Relaxed) & bit == 0 && word.fetch_or(bit, Relaxed) & bit == 0 {
+                PLACES[module].fetch_add(1, Relaxed);
             }
         }
         // SAFETY: As above.
         unsafe { self.area.write_volatile(0) };
+    }
+
+    /// The module that an address belongs to, and how far into it that is.
+    fn place(&self, address: u64) -> Option<(usize, usize)> {
+        let before = |&(_, &start): &(usize, &u64)| start <= address;
+        let found = self.starts.iter().enumerate().filter(before);
+        let (module, start) = found.max_by_key(|&(_, &start)| start)?;
+        let place = (address - start) as usize;
+        (place < LENGTH).then_some((module, place))
     }
 }

@@ -9,13 +9,15 @@ use crate::input::Record;
 use crate::values::number;
 use crate::values::Noise;
 
+/// The timer of the system, in words of `timer_source`.
+pub const SYSTEM_TIMER: &str = "-1.0.0";
 /// What `timer_source` may say. The first is what it says by itself.
 pub const SOURCES: [&str; 16] = [
     "",
     "0.0.0",
     "hw:0,1,1",
     "1.0.0",
-    "-1.0.0",
+    SYSTEM_TIMER,
     "hrtimer",
     "0.0.2",
     "Loopback.1.0",
@@ -25,7 +27,8 @@ pub const SOURCES: [&str; 16] = [
     "99999999999",
     "0x0.00.-1",
     "a:b:c",
-    "Nobody",
+    // Ticks too fast: no START.
+    "-1.3.0",
     "0.0.0.0",
 ];
 

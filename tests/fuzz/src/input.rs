@@ -2,8 +2,9 @@
 
 //! What the bytes of an input mean.
 //!
-//! An input is a row of records of the same length. The first is the [`Header`], each that follows is a
-//! call. So whatever is cut out, copied, or put in between leaves the other calls what they were.
+//! An input is a row of records of the same length. The first is the [`Header`], each that follows
+//! is a call. So whatever is cut out, copied, or put in between leaves the other calls what they
+//! were.
 
 use arbitrary::Arbitrary;
 use arbitrary::Unstructured;
@@ -20,8 +21,13 @@ pub struct Header {
     pub card: u8,
     /// What the card's cables run by: see [`crate::files::SOURCES`].
     pub source: u8,
+    /// What is not asked after each call: see [`crate::rules`]. Questions move streams along.
+    pub quiet: u8,
+    /// What goes through a cable at the end: see [`crate::aftermath`]. Zeros: that follows from all
+    /// of the input.
+    pub after: [u8; 8],
     /// Nothing yet; the records keep their length.
-    _spare: [u8; 14],
+    _spare: [u8; 5],
 }
 
 /// A call: how its fields are read depends on its kind.
@@ -44,7 +50,9 @@ pub fn decode(data: &[u8]) -> (Header, Vec<Record>) {
     let header = Header::arbitrary(&mut Unstructured::new(header)).unwrap_or(Header {
         card: 0,
         source: 0,
-        _spare: [0; 14],
+        quiet: 0,
+        after: [0; 8],
+        _spare: [0; 5],
     });
     let records = chunks
         .take(RECORDS_MAX)
@@ -138,6 +146,8 @@ kinds! {
     Flow = 12,
     /// A call as a program of 32 bits makes it.
     Narrow = 6,
+    /// The two or three calls that follow, at the same time.
+    Race = 6,
 }
 
 impl Record {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A fuzzer of what a loopback card offers to programs: the PCM, control and timer devices and the files
-//! in `/proc/asound`.
+//! A fuzzer of what a loopback card offers to programs: the PCM, control and timer devices and the
+//! files in `/proc/asound`.
 //!
-//! libFuzzer brings `main()`, keeps the corpus and judges by coverage which input is worth keeping. An
-//! input is a program: records of 16 bytes, a call each ([`input`]), which [`world`] carries out on the
-//! ends of three cables. What libFuzzer calls coverage is the code of the driver that the calls have run
-//! ([`kcov`]), and which answers they got in which states of both ends.
+//! libFuzzer brings `main()`, keeps the corpus and judges by coverage which input is worth keeping.
+//! An input is a program: records of 16 bytes, a call each ([`input`]), which [`world`] carries out
+//! on the ends of three cables. What libFuzzer calls coverage is the code of the driver that the
+//! calls have run ([`kcov`]), and which answers they got in which states of both ends.
 //!
 //! Finding something means: the kernel complains ([`complaints`]), or an answer cannot be true
 //! ([`world::World::judge`]), or a recording has bytes that nobody played.
@@ -15,6 +15,7 @@
 // As in the kernel.
 #![allow(clippy::precedence)]
 
+mod aftermath;
 mod background;
 #[path = "../../guest/src/bits32.rs"]
 mod bits32;
@@ -30,6 +31,8 @@ mod kernel;
 mod mutate;
 mod narrow;
 mod pcm;
+mod race;
+mod rules;
 mod sound;
 mod tally;
 mod timer;
@@ -75,6 +78,7 @@ pub extern "C" fn LLVMFuzzerInitialize(_argc: *mut i32, _argv: *mut *mut *mut i8
         }
     }
     tally::report_at_exit();
+    eprintln!("fuzz: begins");
     0
 }
 
@@ -108,7 +112,8 @@ pub unsafe extern "C" fn LLVMFuzzerTestOneInput(data: *const u8, size: usize) ->
     session.run(data);
     if tally::input_done() % 16 == 0 && is_over() {
         tally::report();
-        // SAFETY: Ends the process without the handlers by which libFuzzer notices a target that ends.
+        // SAFETY: Ends the process without the handlers by which libFuzzer notices a target that
+        // ends.
         unsafe { libc::_exit(0) };
     }
     0

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! New inputs from old ones, call by call: what libFuzzer's own mutations would tear apart stays whole.
+//! New inputs from old ones, call by call: what libFuzzer's own mutations would tear apart stays
+//! whole.
 
 use crate::input::Kind;
 use crate::input::KINDS;
@@ -56,6 +57,43 @@ fn new_record(noise: &mut Noise) -> Chunk {
     chunk
 }
 
+/// Calls that are made at the same time, at one cable or two, whose ends may be linked.
+fn new_race(noise: &mut Noise) -> Vec<Chunk> {
+    const KINDS: [Kind; 12] = [
+        Kind::Prepare,
+        Kind::Drain,
+        Kind::Params,
+        Kind::Free,
+        Kind::Drop,
+        Kind::Start,
+        Kind::Unlink,
+        Kind::Link,
+        Kind::Transfer,
+        Kind::Pause,
+        Kind::Prepare,
+        Kind::Drain,
+    ];
+    let mut calls = Vec::new();
+    if noise.below(3) == 0 {
+        let mut link = new_record(noise);
+        link[0] = Kind::Link as u8;
+        link[2..8].fill(0);
+        calls.push(link);
+    }
+    let mut race = new_record(noise);
+    race[0] = Kind::Race as u8;
+    for byte in &mut race[2..6] {
+        *byte = noise.below(96) as u8;
+    }
+    calls.push(race);
+    for _ in 0..3 {
+        let mut call = new_record(noise);
+        call[0] = KINDS[noise.below(KINDS.len())] as u8;
+        calls.push(call);
+    }
+    calls
+}
+
 /// What holds for all of an input: mostly the usual.
 fn new_header(noise: &mut Noise) -> Chunk {
     let mut chunk = [0; RECORD];
@@ -63,6 +101,10 @@ fn new_header(noise: &mut Noise) -> Chunk {
     if noise.below(4) == 0 {
         chunk[1] = noise.below(256) as u8;
     }
+    if noise.below(2) == 0 {
+        chunk[2] = noise.below(256) as u8;
+    }
+    chunk[3..11].copy_from_slice(&noise.next().to_le_bytes());
     chunk
 }
 
@@ -115,7 +157,15 @@ fn mutate(program: &mut Vec<Chunk>, noise: &mut Noise) {
         let any = 1 + noise.below(calls);
         match noise.below(if calls == 0 { 3 } else { 16 }) {
             0 if noise.below(4) == 0 => program[0] = new_header(noise),
-            0..=3 => program.insert(1 + noise.below(calls + 1), new_record(noise)),
+            0..=3 => {
+                let at = 1 + noise.below(calls + 1);
+                let new = new_record(noise);
+                if new[0] == Kind::Race as u8 {
+                    program.splice(at..at, new_race(noise));
+                } else {
+                    program.insert(at, new);
+                }
+            }
             4 => program.push(new_record(noise)),
             5 | 6 => {
                 let count = 1 + noise.below(4).min(calls - any);

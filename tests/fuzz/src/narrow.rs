@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Calls as a program of 32 bits makes them: by their own way into the kernel, with their own structures.
+//! Calls as a program of 32 bits makes them: by their own way into the kernel, with their own
+//! structures.
 
 use crate::bits32::ioctl32;
 use crate::bits32::Low;

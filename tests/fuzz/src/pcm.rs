@@ -23,9 +23,13 @@ use crate::calls::WRITE;
 use crate::input::Kind;
 use crate::input::Record;
 use crate::kernel as k;
-use crate::pcm::map::Map;
+pub use crate::pcm::map::Map;
+pub use crate::pcm::map::MAP_DATA;
 use crate::pcm::map::MAP_STATUS;
 use crate::pcm::params::hw_params;
+pub use crate::pcm::params::FORMATS;
+use crate::rules::Stamp;
+use crate::rules::QUIET_STAMPS;
 use crate::sound::ROOM;
 use crate::values::number;
 use crate::values::Noise;
@@ -33,27 +37,45 @@ use crate::world::World;
 use crate::world::SLOTS;
 
 /// What HW_PARAMS has settled.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub struct Config {
     buffer: u64,
     period: u64,
-    rate: u64,
-    channels: u64,
+    /// ALSA's number of it.
+    pub format: u32,
+    pub rate: u64,
+    pub channels: u64,
     frame_bytes: u64,
-    interleaved: bool,
+    pub interleaved: bool,
     /// The ring can be mapped.
     mapped: bool,
     boundary: u64,
 }
 
+/// What is known of what an end has been prepared for.
+#[derive(Clone, Copy, Debug)]
+pub enum Prepared {
+    /// It has not been since it was opened, or its parameters have been freed.
+    Not,
+    For(Config),
+    Unknown,
+}
+
 /// An open substream.
 pub struct Stream {
-    fd: Fd,
+    pub fd: Fd,
     /// Another descriptor, opened with O_APPEND.
     shared: Option<Fd>,
     /// The page from which the state is read.
     status: Map,
-    config: Option<Config>,
+    pub config: Option<Config>,
+    pub prepared: Prepared,
+    /// It may be linked with others: calls on them may be calls on it.
+    pub linked: bool,
+    /// Its position and its clock may have been set since PREPARE, or have stood still.
+    pub odd_clock: bool,
+    /// What it last told of its clock.
+    pub stamp: Option<Stamp>,
     maps: Vec<Map>,
 }
 
@@ -64,7 +86,7 @@ impl Stream {
         unsafe { self.status.address.cast::<i32>().read_volatile() }
     }
 
-    fn hw_ptr(&self) -> u64 {
+    pub fn hw_ptr(&self) -> u64 {
         // SAFETY: The page is mapped; `hw_ptr` is its third word of 4 bytes.
         unsafe {
             self.status
@@ -80,6 +102,7 @@ impl Stream {
         self.config.unwrap_or(Config {
             buffer: 1024,
             period: 256,
+            format: 2,
             rate: 48_000,
             channels: 2,
             frame_bytes: 4,
@@ -87,6 +110,20 @@ impl Stream {
             mapped: true,
             boundary: 1 << 62,
         })
+    }
+
+    /// The end has been prepared.
+    fn note_prepared(&mut self) {
+        self.prepared = self.config.map_or(Prepared::Unknown, Prepared::For);
+        self.odd_clock = self.linked;
+        self.stamp = None;
+    }
+
+    /// Anything may have been done to it.
+    pub fn know_nothing(&mut self) {
+        self.prepared = Prepared::Unknown;
+        self.odd_clock = true;
+        self.stamp = None;
     }
 }
 
@@ -101,8 +138,8 @@ pub fn hw_params_bytes(record: &Record) -> [u8; 536] {
 }
 
 impl World<'_> {
-    /// A substream for a call of 32 bits, its frames in a period, and bytes in a frame. `configures`: what
-    /// is known of it will not be true any more.
+    /// A substream for a call of 32 bits, its frames in a period, and bytes in a frame.
+    /// `configures`: what is known of it will not be true any more.
     pub fn narrow_stream(
         &mut self,
         record: &Record,
@@ -113,11 +150,14 @@ impl World<'_> {
         if configures {
             stream.config = None;
         }
-        Ok((stream.fd.0, sizes.period, sizes.frame_bytes.max(1)))
+        stream.know_nothing();
+        let fd = stream.fd.0;
+        self.note_linked(Self::slot(record));
+        Ok((fd, sizes.period, sizes.frame_bytes.max(1)))
     }
 
-    /// The substream that a record names. If it is closed, it is opened first, and mostly got ready: calls
-    /// that find nothing to work on are wasted.
+    /// The substream that a record names. If it is closed, it is opened first, and mostly got
+    /// ready: calls that find nothing to work on are wasted.
     fn stream(&mut self, record: &Record) -> Result<&mut Stream, i32> {
         let slot = Self::slot(record);
         if self.streams[slot].is_none() {
@@ -137,7 +177,7 @@ impl World<'_> {
         self.streams[slot].as_mut().ok_or(libc::EBADF)
     }
 
-    fn fd(&mut self, record: &Record) -> Result<i32, i32> {
+    pub fn fd(&mut self, record: &Record) -> Result<i32, i32> {
         Ok(self.stream(record)?.fd.0)
     }
 
@@ -153,6 +193,10 @@ impl World<'_> {
             shared: None,
             status,
             config: None,
+            prepared: Prepared::Not,
+            linked: false,
+            odd_clock: false,
+            stamp: None,
             maps: Vec::new(),
         });
         Ok(0)
@@ -192,7 +236,99 @@ impl World<'_> {
         let fd = self.fd(record)?;
         let _ = ioctl_plain(fd, k::DROP);
         self.params(record)?;
-        ioctl_plain(fd, k::PREPARE)
+        self.stamp_times(record);
+        self.prepare(record)
+    }
+
+    /// PREPARE, of those too that are linked with it.
+    fn prepare(&mut self, record: &Record) -> Answer {
+        let slot = Self::slot(record);
+        let fd = self.fd(record)?;
+        let answer = bounded(|| ioctl_plain(fd, k::PREPARE));
+        if answer.is_ok() || !matches!(answer, Err(libc::EBADFD | libc::EBUSY)) {
+            self.note_linked(slot);
+        }
+        if let Some(stream) = &mut self.streams[slot] {
+            match answer {
+                Ok(_) => stream.note_prepared(),
+                Err(libc::EBADFD | libc::EBUSY) => {}
+                Err(_) => stream.know_nothing(),
+            }
+        }
+        answer
+    }
+
+    /// A call on a stream may have been one on those that are linked with it.
+    fn note_linked(&mut self, slot: usize) {
+        if !self.streams[slot].as_ref().is_some_and(|s| s.linked) {
+            return;
+        }
+        for stream in self.streams.iter_mut().flatten() {
+            if stream.linked {
+                stream.know_nothing();
+            }
+        }
+    }
+
+    /// A stream, and those that are linked with it, may have stood still, or been set back.
+    fn note_odd_clock(&mut self, slot: usize) {
+        let linked = self.streams[slot].as_ref().is_some_and(|s| s.linked);
+        for (number, stream) in self.streams.iter_mut().enumerate() {
+            if let Some(stream) = stream {
+                if number == slot || linked && stream.linked {
+                    stream.odd_clock = true;
+                    stream.stamp = None;
+                }
+            }
+        }
+    }
+
+    fn link(&mut self, fd: i32, other: u64) -> Answer {
+        // SAFETY: The argument is a number.
+        let answer = unsafe { ioctl_raw(fd, k::LINK, other) };
+        if answer.is_ok() {
+            self.note_link();
+        }
+        answer
+    }
+
+    /// Streams may be linked from now on: any number may be that of a descriptor.
+    pub fn note_link(&mut self) {
+        for stream in self.streams.iter_mut().flatten() {
+            stream.linked = true;
+        }
+    }
+
+    /// Any calls may have been made on a stream.
+    pub fn forget_all(&mut self, slot: usize) {
+        if let Some(stream) = &mut self.streams[slot] {
+            stream.config = None;
+            stream.know_nothing();
+        }
+        self.note_linked(slot);
+    }
+
+    /// What the kernel has chosen, but with time stamps.
+    fn stamp_times(&mut self, record: &Record) {
+        if self.quiet & QUIET_STAMPS != 0 {
+            return;
+        }
+        let Ok(stream) = self.stream(record) else {
+            return;
+        };
+        if let Some(config) = stream.config {
+            let mut params = k::SwParams {
+                tstamp_mode: 1,
+                tstamp_type: 1,
+                period_step: 1,
+                proto: 0x2_0012,
+                avail_min: config.period,
+                start_threshold: 1,
+                stop_threshold: config.buffer,
+                ..k::SwParams::default()
+            };
+            let _ = ioctl(stream.fd.0, k::SW_PARAMS, &mut params);
+        }
     }
 
     /// Both ends of the cable of a record, running.
@@ -206,8 +342,7 @@ impl World<'_> {
         }
         let fds = [self.fd(&both[0])?, self.fd(&both[1])?];
         if record.wide & 1 != 0 {
-            // SAFETY: The argument is a number.
-            unsafe { ioctl_raw(fds[0], k::LINK, fds[1] as u64) }?;
+            self.link(fds[0], fds[1] as u64)?;
         }
         let size = self.stream(&both[0])?.sizes().period * 2;
         self.transfer(&both[0], size, 0)?;
@@ -317,7 +452,15 @@ impl World<'_> {
             // Who knows what it settles.
             stream.config = None;
         }
+        stream.know_nothing();
         let fd = stream.fd.0;
+        self.note_linked(Self::slot(record));
+        if nr == 0x60 {
+            for stream in self.streams.iter_mut().flatten() {
+                stream.linked = true;
+                stream.know_nothing();
+            }
+        }
         bounded(|| ioctl_bytes(fd, request(dir, b'A', nr, size), &mut garbage))
     }
 
@@ -345,20 +488,33 @@ impl World<'_> {
             Kind::Params => self.params(record),
             Kind::Free => {
                 let stream = self.stream(record)?;
-                ioctl_plain(stream.fd.0, k::HW_FREE)?;
-                stream.config = None;
-                Ok(0)
+                let answer = ioctl_plain(stream.fd.0, k::HW_FREE);
+                match answer {
+                    Ok(_) => {
+                        stream.config = None;
+                        stream.prepared = Prepared::Not;
+                    }
+                    Err(libc::EBADFD | libc::EBUSY) => {}
+                    Err(_) => stream.know_nothing(),
+                }
+                answer
             }
             Kind::Software => self.software(record),
-            Kind::Prepare => plain(k::PREPARE, self),
-            Kind::Reset => plain(k::RESET, self),
+            Kind::Prepare => self.prepare(record),
+            Kind::Reset => {
+                let answer = plain(k::RESET, self);
+                self.note_odd_clock(slot);
+                answer
+            }
             Kind::Start => plain(k::START, self),
             Kind::Drop => plain(k::DROP, self),
             Kind::Drain => plain(k::DRAIN, self),
             Kind::Pause => {
                 let argument = number(second, record.wide, &[u64::from(first % 2 == 0)]);
                 // SAFETY: The argument is a number.
-                unsafe { ioctl_raw(self.fd(record)?, k::PAUSE, argument) }
+                let answer = unsafe { ioctl_raw(self.fd(record)?, k::PAUSE, argument) };
+                self.note_odd_clock(slot);
+                answer
             }
             Kind::Rewind | Kind::Forward => {
                 let sizes = self.stream(record)?.sizes();
@@ -380,8 +536,8 @@ impl World<'_> {
                     })?,
                     _ => number(second, record.wide, &[0, 1, 2, u64::MAX]) as i32,
                 };
-                // SAFETY: The argument is a number.
-                unsafe { ioctl_raw(self.fd(record)?, k::LINK, other as u64) }
+                let fd = self.fd(record)?;
+                self.link(fd, other as u64)
             }
             Kind::Unlink => plain(k::UNLINK, self),
             Kind::Status => {
@@ -413,7 +569,10 @@ impl World<'_> {
                 let request = [k::PVERSION, k::USER_PVERSION][usize::from(first % 2)];
                 ioctl(self.fd(record)?, request, &mut version)
             }
-            Kind::Stamp => self.number_call(record, k::TTSTAMP, &[0, 1, 2, 3]),
+            Kind::Stamp => {
+                self.stream(record)?.stamp = None;
+                self.number_call(record, k::TTSTAMP, &[0, 1, 2, 3])
+            }
             Kind::Transfer => self.transfer_call(record),
             Kind::Plain => self.plain(record),
             Kind::Map => self.map(record),

@@ -16,6 +16,15 @@ static SUCCEEDED: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS
 static TIME: [AtomicU64; KINDS.len()] = [const { AtomicU64::new(0) }; KINDS.len()];
 static INPUTS: AtomicU64 = AtomicU64::new(0);
 
+/// Streams at the end of inputs, and those that came in time.
+static AFTERMATHS: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
+
+/// A stream at the end of an input has been judged, or came too late for that.
+pub fn aftermath_done(judged: bool) {
+    AFTERMATHS[0].fetch_add(1, Relaxed);
+    AFTERMATHS[1].fetch_add(judged.into(), Relaxed);
+}
+
 /// A call has been answered.
 pub fn call_done(kind: Kind, succeeded: bool, time: Duration) {
     TRIED[kind as usize].fetch_add(1, Relaxed);
@@ -45,11 +54,14 @@ fn percent(part: u64, whole: u64) -> f64 {
 fn summary() {
     let (tried, succeeded) = (sum(&TRIED), sum(&SUCCEEDED));
     let inputs = INPUTS.load(Relaxed);
+    let mut places = String::from("places");
+    for (module, count) in coverage::MODULES.iter().zip(coverage::places()) {
+        places += &format!(" {module} {count}");
+    }
     eprintln!(
-        "fuzz: inputs {inputs} calls {tried} succeeded {succeeded} ({:.0} %, {:.1} an input) places {}",
+        "fuzz: inputs {inputs} calls {tried} succeeded {succeeded} ({:.0} %, {:.1} an input) {places}",
         percent(succeeded, tried),
         succeeded as f64 / inputs.max(1) as f64,
-        coverage::places(),
     );
 }
 
@@ -69,6 +81,8 @@ pub fn report() {
             time / 1000 / tried,
         );
     }
+    let [all, judged] = AFTERMATHS.each_ref().map(|count| count.load(Relaxed));
+    eprintln!("fuzz: {judged} of {all} streams at the end of inputs came in time");
     summary();
     coverage::save();
 }

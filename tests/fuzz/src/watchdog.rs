@@ -2,9 +2,9 @@
 
 //! Inputs that don't end.
 //!
-//! Each call is bounded ([`crate::calls::bounded`]). libFuzzer's own time-out interrupts the thread that
-//! hangs; one that the kernel doesn't let go of is beyond that. So a thread watches, and switches the
-//! machine off: the host has the input.
+//! Each call is bounded ([`crate::calls::bounded`]). libFuzzer's own time-out interrupts the thread
+//! that hangs; one that the kernel doesn't let go of is beyond that. So a thread watches, and
+//! switches the machine off: the host has the input.
 
 use std::fs;
 use std::sync::atomic::AtomicU64;
@@ -15,7 +15,8 @@ use std::time::Duration;
 /// Odd while an input is carried out.
 static STEPS: AtomicU64 = AtomicU64::new(0);
 
-/// The longest that an input may take, in seconds of the guest's. Its calls together are bound to less.
+/// The longest that an input may take, in seconds of the guest's. Its calls together are bound to
+/// less.
 const LIMIT: u32 = 60;
 
 /// An input begins, or has ended.

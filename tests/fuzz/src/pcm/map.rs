@@ -13,19 +13,19 @@ use crate::sound;
 use crate::values::number;
 use crate::world::World;
 
-const MAP_DATA: i64 = 0;
+pub const MAP_DATA: i64 = 0;
 pub(super) const MAP_STATUS: i64 = 0x8000_0000;
 const MAP_CONTROL: i64 = 0x8100_0000;
 
-pub(super) struct Map {
-    pub(super) address: *mut u8,
+pub struct Map {
+    pub address: *mut u8,
     len: usize,
     writable: bool,
     offset: i64,
 }
 
 impl Map {
-    pub(super) fn new(fd: i32, offset: i64, len: usize, protection: i32) -> Result<Self, i32> {
+    pub fn new(fd: i32, offset: i64, len: usize, protection: i32) -> Result<Self, i32> {
         // SAFETY: A new mapping, where there is room.
         let address = unsafe {
             libc::mmap(
@@ -46,6 +46,21 @@ impl Map {
             writable: protection & libc::PROT_WRITE != 0,
             offset,
         })
+    }
+}
+
+impl Map {
+    /// Fills what lies behind so many bytes.
+    pub fn fill_behind(&self, bytes: usize, value: u8) {
+        // SAFETY: So long is the mapping, and it can be written.
+        unsafe { self.address.add(bytes).write_bytes(value, self.len - bytes) };
+    }
+
+    /// The first byte there that is another one, counted from there.
+    pub fn differs_behind(&self, bytes: usize, value: u8) -> Option<usize> {
+        (0..self.len - bytes)
+            // SAFETY: The place is inside of the mapping.
+            .find(|at| unsafe { self.address.add(bytes + at).read_volatile() } != value)
     }
 }
 

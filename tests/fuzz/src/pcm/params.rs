@@ -8,14 +8,15 @@ use crate::found;
 use crate::input::Record;
 use crate::kernel as k;
 use crate::pcm::Config;
+use crate::pcm::Prepared;
 use crate::values::number;
 use crate::values::Noise;
 use crate::world::World;
 
 /// Choices that the card has, the usual ones first, and such that it has not.
-type Choices = (&'static [u32], &'static [u32]);
+pub type Choices = (&'static [u32], &'static [u32]);
 
-const FORMATS: Choices = (
+pub const FORMATS: Choices = (
     &[2, 10, 6, 14, 32, 48, 3, 7, 11, 15, 33, 49, 50, 51, 52],
     &[0, 1, 16, 31, 63],
 );
@@ -29,9 +30,9 @@ const RATES: Choices = (
 const CHANNELS: Choices = (&[2, 1, 6, 32, 8, 3, 31, 16, 7, 24], &[33, 0, 64, 128]);
 const PERIODS: Choices = (
     &[
-        256, 64, 1024, 48, 16, 32, 441, 480, 4096, 100, 8192, 17, 240, 20,
+        256, 64, 1024, 48, 16, 32, 441, 480, 4096, 100, 8192, 17, 240, 192,
     ],
-    &[2, 15, 65_536, 262_144],
+    &[1, 15, 65_536, 262_144],
 );
 const COUNTS: Choices = (&[4, 2, 8, 3, 16, 1, 5, 64], &[0, 1024, 1025]);
 const ACCESSES: Choices = (&[3, 0, 4, 1], &[2, 5]);
@@ -105,8 +106,13 @@ impl World<'_> {
         let mut params = hw_params(record);
         // What the last configuration was holds no longer, even if this fails.
         let answer = ioctl(stream.fd.0, k::HW_PARAMS, &mut params);
-        if answer == Err(libc::EBADFD) {
-            return answer;
+        match answer {
+            Err(libc::EBADFD | libc::EBUSY) => return answer,
+            // The core frees what there was.
+            Err(libc::EINVAL | libc::ENOMEM) => stream.prepared = Prepared::Not,
+            Err(_) => stream.know_nothing(),
+            Ok(_) if matches!(stream.prepared, Prepared::Not) => {}
+            Ok(_) => stream.prepared = Prepared::Unknown,
         }
         stream.config = None;
         answer?;
@@ -142,6 +148,7 @@ impl World<'_> {
         stream.config = Some(Config {
             buffer,
             period,
+            format: params.mask(k::FORMAT).trailing_zeros(),
             rate,
             channels,
             frame_bytes,
@@ -154,12 +161,14 @@ impl World<'_> {
 
     pub(super) fn software(&mut self, record: &Record) -> Answer {
         let stream = self.stream(record)?;
+        // It may go by another clock.
+        stream.stamp = None;
         let sizes = stream.sizes();
         let (period, buffer, boundary) = (sizes.period, sizes.buffer, sizes.boundary);
         let [mode, avail, start, stop, threshold, silence] = record.bytes;
         let wide = record.wide;
         let mut params = k::SwParams {
-            tstamp_mode: i32::from(mode & 1),
+            tstamp_mode: i32::from(!mode & 1),
             tstamp_type: u32::from(mode >> 1 & 3),
             period_step: 1,
             sleep_min: u32::from(mode >= 0xf0),

@@ -1,0 +1,576 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whatever a program has done: when all is closed, a stream goes through a cable whole.
+//!
+//! The parameters are drawn from the input: a format, channels, ways of access, rings of odd
+//! lengths that differ at the two ends. No frame of what is played looks like one near it, nor like
+//! silence. It is longer than both rings, and ends with a DRAIN or because nothing more comes.
+//! Recorded is silence until it begins, all of it, and silence again for as long as it takes once
+//! round the ring. Before that, half of the time, a part of a ring is recorded; then the recorder
+//! is prepared anew, and alone: it hears silence from its first frame on.
+//!
+//! What comes too late is not judged: then one of the two stops with an xrun.
+
+use std::time::Duration;
+
+use crate::calls::ioctl;
+use crate::calls::ioctl_plain;
+use crate::calls::open;
+use crate::calls::Fd;
+use crate::found;
+use crate::input::Header;
+use crate::kernel as k;
+use crate::pcm::Map;
+use crate::pcm::FORMATS;
+use crate::pcm::MAP_DATA;
+use crate::rules;
+use crate::rules::within_frame;
+use crate::rules::CABLES;
+use crate::rules::DRAINING;
+use crate::rules::RUNNING;
+use crate::rules::SETUP;
+use crate::tally;
+use crate::values::Noise;
+use crate::world::Session;
+use crate::world::SLOTS;
+
+const RATE: u64 = 48_000;
+/// What is written behind a ring, where nobody else writes.
+const MARK: u8 = 0xa5;
+/// So often is looked whether there is something to read or to write.
+const LOOKS: usize = 200;
+
+/// How a stream ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ending {
+    Drain,
+    Underrun,
+}
+
+/// One end.
+#[derive(Clone, Copy, Debug)]
+struct Shape {
+    period: u64,
+    periods: u64,
+    mapped: bool,
+}
+
+impl Shape {
+    fn ring(&self) -> u64 {
+        self.period * self.periods
+    }
+}
+
+/// What goes through which cable.
+#[derive(Debug)]
+pub struct Aftermath {
+    card: usize,
+    cable: usize,
+    format: u32,
+    channels: u64,
+    planar: bool,
+    play: Shape,
+    record: Shape,
+    ending: Ending,
+    frames: u64,
+    seed: u64,
+}
+
+/// FNV-1a.
+fn hash(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, &byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+/// Bytes of a sample of one of the card's formats.
+fn width(format: u32) -> u64 {
+    match format {
+        48 => 1,
+        2 | 3 | 49 | 51 => 2,
+        32 | 33 => 3,
+        _ => 4,
+    }
+}
+
+impl Aftermath {
+    pub fn new(card: usize, header: &Header, data: &[u8]) -> Self {
+        let seed = match u64::from_le_bytes(header.after) {
+            0 => hash(data),
+            seed => seed,
+        };
+        let mut noise = Noise::new(seed);
+        let formats = FORMATS.0;
+        let format = formats[noise.below(formats.len())];
+        let channels = [2, 1, 3, 6, 5, 8][noise.below(6)];
+        let frame_bytes = width(format) * channels;
+        let least = 64u64.div_ceil(frame_bytes).max(40);
+        let mut shape = || Shape {
+            period: least + noise.below(64) as u64,
+            periods: 4 + noise.below(3) as u64,
+            mapped: noise.below(2) != 0,
+        };
+        let (play, record) = (shape(), shape());
+        Aftermath {
+            card,
+            cable: noise.below(CABLES),
+            format,
+            channels,
+            planar: noise.below(2) != 0,
+            play,
+            record,
+            ending: [Ending::Drain, Ending::Underrun][noise.below(2)],
+            frames: play.ring().max(record.ring()) + play.ring() / 2 + noise.below(200) as u64,
+            seed,
+        }
+    }
+
+    fn frame_bytes(&self) -> u64 {
+        width(self.format) * self.channels
+    }
+
+    /// The byte that silence is made of. [5.2]
+    fn silence(&self) -> u8 {
+        if (48..=52).contains(&self.format) {
+            0x69
+        } else {
+            0
+        }
+    }
+
+    /// A byte of a frame of what is played, never one of silence.
+    fn byte(&self, frame: u64, at: u64) -> u8 {
+        let mixed =
+            (frame * self.frame_bytes() + at ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        0x80 | (mixed >> 56) as u8
+    }
+
+    fn tell(&self, what: &str) -> ! {
+        found(&format!("after all was closed: {what} ({self:?})"))
+    }
+
+    /// Carries it out.
+    pub fn run(&self, session: &mut Session) {
+        let verdict = self.attempt(session);
+        tally::aftermath_done(verdict.is_some());
+    }
+
+    /// `None`: it came too late.
+    fn attempt(&self, session: &mut Session) -> Option<()> {
+        let record = self.open(session, true, &self.record);
+        let play = self.open(session, false, &self.play);
+        if self.seed & 1 == 0 {
+            self.rehearse(&play, &record)?;
+        }
+        record.start();
+        let mut heard = Vec::new();
+        let wanted = self.frames + self.record.ring();
+        let mut written = play.write(0)?;
+        play.start();
+        let mut ended = false;
+        let mut lead = None;
+        for look in 0.. {
+            let before = self.frames_of(&heard);
+            heard.extend(record.read()?);
+            record.is_in_time(before + self.record.ring())?;
+            lead = lead.or_else(|| self.first_sound(&heard));
+            let rest = self.frames_of(&heard) - lead.unwrap_or(self.frames_of(&heard));
+            if rest >= wanted {
+                break;
+            }
+            if look == LOOKS {
+                self.tell(&format!(
+                    "{} frames are heard, {rest} of them since the first that was played",
+                    self.frames_of(&heard)
+                ));
+            }
+            if written < self.frames {
+                let before = written;
+                written += play.write(written)?;
+                play.is_in_time(before)?;
+            } else if !ended {
+                ended = true;
+                if self.ending == Ending::Drain {
+                    // It goes on in the background.
+                    let _ = ioctl_plain(play.fd.0, k::DRAIN);
+                }
+            }
+            [&play, &record][look % 2].judge_clock();
+            let least = self.play.ring().min(self.record.ring());
+            std::thread::sleep(Duration::from_micros(least * 1_000_000 / RATE / 3));
+        }
+        let lead = lead.unwrap_or(0);
+        self.judge(&heard, lead, written)?;
+        let status = play.status();
+        let is_drained = status.state == SETUP && status.hw_ptr >= status.appl_ptr;
+        if self.ending == Ending::Drain && !is_drained {
+            self.tell(&format!(
+                "rule 7.8: after its drain the player has state {}, hw_ptr {}, appl_ptr {}",
+                status.state, status.hw_ptr, status.appl_ptr
+            ));
+        }
+        drop(play);
+        record.judge_margin();
+        Some(())
+    }
+
+    /// Lets a part of a ring be recorded, and prepares both ends anew. [5.2] Of that, a recorder
+    /// alone hears nothing.
+    fn rehearse(&self, play: &End<'_>, record: &End<'_>) -> Option<()> {
+        let ring = self.record.ring();
+        let part = |frames: u64| Duration::from_micros(frames * 1_000_000 / RATE / 3);
+        record.start();
+        play.write(0)?;
+        play.start();
+        std::thread::sleep(part(2 * ring.min(self.play.ring())));
+        for end in [record, play] {
+            end.call("DROP", k::DROP);
+            end.call("PREPARE", k::PREPARE);
+        }
+        if self.card == 1 {
+            // It would wait.
+            return Some(());
+        }
+        record.start();
+        let mut alone = Vec::new();
+        for look in 0.. {
+            if self.frames_of(&alone) > ring {
+                break;
+            }
+            if look == LOOKS {
+                self.tell("a recorder alone does not move");
+            }
+            std::thread::sleep(part(ring));
+            let before = self.frames_of(&alone);
+            alone.extend(record.read()?);
+            record.is_in_time(before + ring)?;
+        }
+        if let Some(at) = alone.iter().position(|&byte| byte != self.silence()) {
+            self.tell(&format!(
+                "rule 5.2: a recorder alone hears {:#04x} in frame {} since its PREPARE",
+                alone[at],
+                at as u64 / self.frame_bytes()
+            ));
+        }
+        record.call("DROP", k::DROP);
+        record.call("PREPARE", k::PREPARE);
+        Some(())
+    }
+
+    fn frames_of(&self, bytes: &[u8]) -> u64 {
+        bytes.len() as u64 / self.frame_bytes()
+    }
+
+    /// The first frame that is not silent.
+    fn first_sound(&self, heard: &[u8]) -> Option<u64> {
+        heard
+            .iter()
+            .position(|&byte| byte != self.silence())
+            .map(|at| at as u64 / self.frame_bytes())
+    }
+
+    fn judge(&self, heard: &[u8], lead: u64, written: u64) -> Option<()> {
+        if self.card == 1 && lead > 0 {
+            self.tell(&format!(
+                "a recorder that waits for its peer hears {lead} frames of silence"
+            ));
+        }
+        for (frame, bytes) in heard.chunks_exact(self.frame_bytes() as usize).enumerate() {
+            let frame = frame as u64;
+            for (at, &byte) in bytes.iter().enumerate() {
+                let expected = match frame.checked_sub(lead) {
+                    Some(number) if number < written => self.byte(number, at as u64),
+                    _ => self.silence(),
+                };
+                if byte != expected {
+                    self.tell(&format!(
+                        "rule 5: byte {at} of frame {frame} recorded is {byte:#04x}, not {expected:#04x}; the \
+                         first of {written} frames of sound is {lead}"
+                    ));
+                }
+            }
+        }
+        Some(())
+    }
+
+    fn open<'a>(&'a self, session: &Session, capture: bool, shape: &'a Shape) -> End<'a> {
+        let (device, _, subdevice) = SLOTS[self.cable * 2 + usize::from(capture)];
+        let letter = if capture { 'c' } else { 'p' };
+        let path = format!("/dev/snd/pcmC{}D{device}{letter}", self.card);
+        let fd = session.cards[self.card]
+            .prefer(subdevice)
+            .and_then(|_| open(&path, libc::O_RDWR | libc::O_NONBLOCK))
+            .unwrap_or_else(|errno| self.tell(&format!("{path} can't be opened: error {errno}")));
+        let mut end = End {
+            all: self,
+            fd,
+            shape,
+            capture,
+            map: None,
+        };
+        end.configure();
+        end
+    }
+}
+
+/// An end that is open.
+struct End<'a> {
+    all: &'a Aftermath,
+    fd: Fd,
+    shape: &'a Shape,
+    capture: bool,
+    map: Option<Map>,
+}
+
+impl End<'_> {
+    fn call(&self, name: &str, request: u64) {
+        if let Err(errno) = ioctl_plain(self.fd.0, request) {
+            self.fail(name, errno);
+        }
+    }
+
+    fn fail(&self, name: &str, errno: i32) -> ! {
+        let who = if self.capture { "recorder" } else { "player" };
+        self.all
+            .tell(&format!("{name} of the {who}: error {errno}"))
+    }
+
+    fn start(&self) {
+        self.call("START", k::START);
+    }
+
+    fn configure(&mut self) {
+        let access = match (self.all.planar, self.shape.mapped) {
+            (false, true) => 0,
+            (true, true) => 1,
+            (false, false) => 3,
+            (true, false) => 4,
+        };
+        let mut params = k::HwParams::any()
+            .only(k::ACCESS, access)
+            .only(k::FORMAT, self.all.format)
+            .exactly(k::CHANNELS, self.all.channels as u32)
+            .exactly(k::RATE, RATE as u32)
+            .exactly(k::PERIOD_SIZE, self.shape.period as u32)
+            .exactly(k::PERIODS, self.shape.periods as u32);
+        if let Err(errno) = ioctl(self.fd.0, k::HW_PARAMS, &mut params) {
+            self.fail("HW_PARAMS", errno);
+        }
+        let ring = self.shape.ring();
+        let mut params = k::SwParams {
+            tstamp_mode: 1,
+            tstamp_type: 1,
+            period_step: 1,
+            proto: 0x2_0012,
+            avail_min: 1,
+            start_threshold: i64::MAX as u64,
+            stop_threshold: ring,
+            ..k::SwParams::default()
+        };
+        if let Err(errno) = ioctl(self.fd.0, k::SW_PARAMS, &mut params) {
+            self.fail("SW_PARAMS", errno);
+        }
+        if self.shape.mapped {
+            let bytes = (ring * self.all.frame_bytes()) as usize;
+            let protection = libc::PROT_READ | libc::PROT_WRITE;
+            match Map::new(
+                self.fd.0,
+                MAP_DATA,
+                bytes.next_multiple_of(4096),
+                protection,
+            ) {
+                Ok(map) => {
+                    map.fill_behind(bytes, MARK);
+                    self.map = Some(map);
+                }
+                Err(errno) => self.fail("mmap", errno),
+            }
+        }
+        self.call("PREPARE", k::PREPARE);
+    }
+
+    /// [2017] Nothing is written behind the ring, in the page that it ends in.
+    fn judge_margin(&self) {
+        let bytes = (self.shape.ring() * self.all.frame_bytes()) as usize;
+        if let Some(at) = self
+            .map
+            .as_ref()
+            .and_then(|map| map.differs_behind(bytes, MARK))
+        {
+            self.all
+                .tell(&format!("byte {at} behind the recorder's ring was written"));
+        }
+    }
+
+    fn status(&self) -> k::Status {
+        let mut status = k::Status::default();
+        status.audio_tstamp_data = rules::LINK;
+        if let Err(errno) = ioctl(self.fd.0, k::STATUS_EXT, &mut status) {
+            self.fail("STATUS_EXT", errno);
+        }
+        status
+    }
+
+    fn judge_clock(&self) {
+        let status = self.status();
+        if matches!(status.state, RUNNING | DRAINING)
+            && status.audio_tstamp_data >> 17 & 0xf == rules::LINK
+        {
+            let slot = self.all.cable * 2 + usize::from(self.capture);
+            within_frame(slot, status.audio_tstamp.ns(), status.hw_ptr, RATE);
+        }
+    }
+
+    /// `None` if the end is beyond a position. The core does not notice if a player comes to what
+    /// is being written, or a recorder to what is being read.
+    fn is_in_time(&self, most: u64) -> Option<()> {
+        (self.status().hw_ptr <= most).then_some(())
+    }
+
+    /// Moves frames to or from `bytes`, which has so many for each channel of a planar stream, or
+    /// for all.
+    fn transfer(&self, bytes: &mut [u8], frames: u64) -> Option<u64> {
+        let areas = if self.all.planar {
+            self.all.channels as usize
+        } else {
+            1
+        };
+        let each = bytes.len() / areas;
+        let addresses: Vec<*mut u8> = bytes
+            .chunks_mut(each.max(1))
+            .map(<[u8]>::as_mut_ptr)
+            .collect();
+        let mut argument = k::Xfer {
+            result: 0,
+            buf: if self.all.planar {
+                addresses.as_ptr() as *mut _
+            } else {
+                addresses[0].cast()
+            },
+            frames,
+        };
+        let request = match (self.capture, self.all.planar) {
+            (false, false) => k::WRITEI,
+            (false, true) => k::WRITEN,
+            (true, false) => k::READI,
+            (true, true) => k::READN,
+        };
+        match ioctl(self.fd.0, request, &mut argument) {
+            Ok(_) => Some(argument.result as u64),
+            Err(libc::EAGAIN) => Some(0),
+            Err(libc::EPIPE) => None,
+            Err(errno) => self.fail("a transfer", errno),
+        }
+    }
+
+    /// What there is, in frames that have all channels.
+    fn read(&self) -> Option<Vec<u8>> {
+        let (width, channels) = (width(self.all.format) as usize, self.all.channels as usize);
+        let ring = self.shape.ring();
+        if self.map.is_some() {
+            let sync = self.sync(None)?;
+            let count = sync.hw_ptr - sync.appl_ptr;
+            if count > ring {
+                return None;
+            }
+            let mut frames = vec![0; (count * self.all.frame_bytes()) as usize];
+            self.each_sample(sync.appl_ptr, count, |at, sample| {
+                // SAFETY: The sample is inside of the ring, which is mapped.
+                unsafe { sample.copy_to_nonoverlapping(frames[at..].as_mut_ptr(), width) };
+            });
+            self.sync(Some(sync.hw_ptr))?;
+            return Some(frames);
+        }
+        let mut bytes = vec![0xee; ring as usize * width * channels];
+        let got = self.transfer(&mut bytes, ring)? as usize;
+        if !self.all.planar {
+            bytes.truncate(got * width * channels);
+            return Some(bytes);
+        }
+        let each = bytes.len() / channels;
+        let mut frames = Vec::with_capacity(got * width * channels);
+        for frame in 0..got {
+            for channel in 0..channels {
+                let from = channel * each + frame * width;
+                frames.extend(&bytes[from..from + width]);
+            }
+        }
+        Some(frames)
+    }
+
+    /// Writes as much as there is room for, from a frame on.
+    fn write(&self, from: u64) -> Option<u64> {
+        let (width, channels) = (width(self.all.format), self.all.channels);
+        let count = (self.all.frames - from).min(self.shape.ring());
+        if self.map.is_some() {
+            let sync = self.sync(None)?;
+            let room = (sync.hw_ptr + self.shape.ring()).checked_sub(sync.appl_ptr)?;
+            let count = count.min(room);
+            let first = from * self.all.frame_bytes();
+            self.each_sample(sync.appl_ptr, count, |at, sample| {
+                for byte in 0..width {
+                    let at = first + at as u64 + byte;
+                    let value = self
+                        .all
+                        .byte(at / (width * channels), at % (width * channels));
+                    // SAFETY: As above.
+                    unsafe { sample.add(byte as usize).write_volatile(value) };
+                }
+            });
+            self.sync(Some(sync.appl_ptr + count))?;
+            return Some(count);
+        }
+        let mut bytes = vec![0; (count * width * channels) as usize];
+        for frame in 0..count {
+            for at in 0..width * channels {
+                let to = if self.all.planar {
+                    at / width * count * width + frame * width + at % width
+                } else {
+                    frame * width * channels + at
+                };
+                bytes[to as usize] = self.all.byte(from + frame, at);
+            }
+        }
+        self.transfer(&mut bytes, count)
+    }
+
+    /// The pointers of a mapped stream, or a new one of the application's.
+    fn sync(&self, appl_ptr: Option<u64>) -> Option<k::SyncPtr> {
+        let mut sync = k::SyncPtr {
+            flags: match appl_ptr {
+                Some(_) => k::SYNC_PTR_AVAIL_MIN,
+                None => k::SYNC_PTR_HWSYNC | k::SYNC_PTR_APPL | k::SYNC_PTR_AVAIL_MIN,
+            },
+            appl_ptr: appl_ptr.unwrap_or(0),
+            ..k::SyncPtr::default()
+        };
+        match ioctl(self.fd.0, k::SYNC_PTR, &mut sync) {
+            Ok(_) => Some(sync),
+            Err(libc::EPIPE) => None,
+            Err(errno) => self.fail("SYNC_PTR", errno),
+        }
+    }
+
+    /// Calls `what` with each sample of the mapped ring from a frame on: where it is among the
+    /// bytes of the frames, and its address.
+    fn each_sample(&self, from: u64, count: u64, mut what: impl FnMut(usize, *mut u8)) {
+        let Some(map) = &self.map else {
+            return;
+        };
+        let (width, channels) = (width(self.all.format), self.all.channels);
+        let ring = self.shape.ring();
+        for frame in 0..count {
+            let place = (from + frame) % ring;
+            for channel in 0..channels {
+                let offset = if self.all.planar {
+                    (channel * ring + place) * width
+                } else {
+                    (place * channels + channel) * width
+                };
+                let at = (frame * channels + channel) * width;
+                // SAFETY: The offset is inside of the ring, which is mapped.
+                what(at as usize, unsafe { map.address.add(offset as usize) });
+            }
+        }
+    }
+}
