@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * A plugin for QEMU's TCG: counts the instructions that the guest executes in its kernel and in user
- * space, and where in the kernel, between two marks.
+ * A plugin for QEMU's TCG: counts the instructions that the guest executes in its kernel and in
+ * user space, and where in the kernel, between two marks.
  *
  * A mark is an instruction that does nothing, executed in user space:
  *
@@ -10,14 +10,14 @@
  *	MARK = 0xa3000000 | window	begins to count, but only the way from idle (HLT) to user space
  *	MARK = 0xa2000000 | window	writes what was counted since
  *
- * For each window there is a line "window WINDOW kernel N user N ways N" and, for each block of kernel
- * code that was executed, "block WINDOW ADDRESS N", where N is a number of instructions, or of ways from
- * idle to user space.
+ * For each window there is a line "window WINDOW kernel N user N ways N" and, for each block of
+ * kernel code that was executed, "block WINDOW ADDRESS N", where N is a number of instructions, or
+ * of ways from idle to user space.
  *
  * One processor only, as with qemu/run --deterministic. Counting takes the guest no time.
  *
- * Debian doesn't package qemu-plugin.h; what is declared here of it is QEMU's stable plugin interface,
- * version 4 (QEMU 10.0).
+ * Debian doesn't package qemu-plugin.h; what is declared here of it is QEMU's stable plugin
+ * interface, version 4 (QEMU 10.0).
  */
 #include <inttypes.h>
 #include <stdbool.h>

@@ -115,6 +115,45 @@ nobody_listens() {
 }
 example nobody_listens "without a recorder, aplay plays at the speed of sound all the same"
 
+# The player of a radio, or of announcements: opened for each transmission, and closed after it.
+transmissions() {
+	local piece said=()
+	arecord -q -D hw:Loopback,1,6 -f S16_LE -c 2 -r 48000 recorded.wav &
+	recorder=$!
+	capturing 1 6
+	for piece in 0.7:0.3 1.5:0.45 2.2:0.6 3.0:0.25 3.7:0.4; do
+		converted audio.wav "$piece.wav" -- trim "${piece%:*}" "${piece#*:}"
+		aplay -q -D hw:Loopback,0,6 "$piece.wav"
+		said+=("$piece.wav")
+	done
+	stop_recorder $recorder 1 6
+	in_turn recorded.wav "${said[@]}"
+}
+# in_turn RECORDING SOURCE...: each source whole, one after the other, and silence around them.
+in_turn() {
+	local recording=$1 rest=0
+	shift
+	while (($# > 1)); do
+		rest=$((rest + 1))
+		judge "$CLIENTS/minus" "$recording" "$1" rest$rest.wav
+		recording=rest$rest.wav
+		shift
+	done
+	exact "$1" "$recording"
+}
+example transmissions "a player that is opened for each transmission, beside one recorder"
+
+highest_rate() {
+	converted audio.wav high.wav -r 768000 -b 32 -- trim 1 0.3
+	arecord -q -D hw:Loopback,1,7 -f S32_LE -c 2 -r 768000 recorded.wav &
+	recorder=$!
+	capturing 1 7
+	aplay -q -D hw:Loopback,0,7 high.wav
+	stop_recorder $recorder 1 7
+	exact high.wav recorded.wav
+}
+example highest_rate "768000 Hz, 32 bits"
+
 two_hops() {
 	load enable=1,1 id=First,Second
 	arecord -D hw:Second,1,0 -f S16_LE -c 2 -r 48000 recorded.wav &

@@ -187,6 +187,81 @@ two_at_once() {
 }
 example two_at_once "multi, route: what is played is heard from two cables"
 
+# As in a tutorial: the card with the loudspeakers and a cable, to record what is heard. Whoever plays does not
+# see that each has a clock of its own.
+dac_and_loopback() {
+	modprobe snd-dummy
+	cat >~/.asoundrc <<-END
+		pcm.!default {
+			type plug
+			slave.pcm "both"
+		}
+		pcm.both {
+			type route
+			slave.pcm {
+				type multi
+				slaves.a { pcm "dac" channels 2 }
+				slaves.b { pcm "loopin" channels 2 }
+				bindings.0 { slave a channel 0 }
+				bindings.1 { slave a channel 1 }
+				bindings.2 { slave b channel 0 }
+				bindings.3 { slave b channel 1 }
+			}
+			ttable.0.0 1
+			ttable.1.1 1
+			ttable.0.2 1
+			ttable.1.3 1
+		}
+		pcm.dac { type hw card Dummy }
+		pcm.loopin { type plug slave.pcm "hw:Loopback,0,0" }
+		pcm.loopout { type plug slave.pcm "hw:Loopback,1,0" }
+	END
+	arecord -q -D loopout -f S16_LE -c 2 -r 48000 recorded.wav &
+	recorder=$!
+	capturing 1 0
+	aplay -q audio.wav &
+	player=$!
+	playing 0 0 Dummy
+	playing 0 0
+	wait $player
+	stop_recorder $recorder 1 0
+	exact audio.wav recorded.wav
+	modprobe -r snd-dummy
+}
+example dac_and_loopback "multi of another card and a cable: what the one plays is heard from the other"
+
+# A rate at which no period is a whole number of anything.
+odd_rate() {
+	cat >~/.asoundrc <<-END
+		pcm.out {
+			type dmix
+			ipc_key 1027
+			slave { pcm "hw:Loopback,0,6" format S16_LE rate 12345 channels 1 }
+		}
+		pcm.in {
+			type dsnoop
+			ipc_key 1028
+			slave { pcm "hw:Loopback,1,6" format S16_LE rate 12345 channels 1 }
+		}
+	END
+	converted audio.wav one.wav -r 12345 -c 1 -- vol 0.45
+	converted audio.wav two.wav -r 12345 -c 1 -- reverse vol 0.45
+	arecord -q -D in -f S16_LE -c 1 -r 12345 recorded.wav &
+	recorder=$!
+	capturing 1 6
+	[[ $(param c 1 6 rate) == 12345 ]]
+	aplay -q -D out one.wav &
+	player=$!
+	playing 0 6
+	wait_until larger recorded.wav 12000
+	aplay -q -D out two.wav
+	wait $player
+	wait_until larger recorded.wav $((($(soxi -s one.wav) + $(soxi -s two.wav)) * 2 + 30000))
+	end_of $recorder
+	both_in recorded.wav
+}
+example odd_rate "dmix, dsnoop at 12345 Hz: two players are added up, exact to the bit"
+
 front() {
 	arecord -q -D hw:Loopback,1,0 -f S16_LE -c 2 -r 48000 recorded.wav &
 	capturing 1 0

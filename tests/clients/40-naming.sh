@@ -120,6 +120,24 @@ compare_silence() {
 }
 example many_cards "four cards"
 
+# A container has the nodes that it was given: here, a card's recording ends of one device.
+container() {
+	load
+	mkdir nodes
+	cp -a /dev/snd/controlC0 /dev/snd/pcmC0D1c nodes/
+	within arecord -q -D hw:Loopback,1,4 -f S16_LE -c 2 -r 48000 recorded.wav &
+	recorder=$!
+	capturing 1 4
+	not within aplay -q -D hw:Loopback,0,4 audio.wav
+	not within arecord -q -D hw:Loopback,0,4 -f S16_LE -c 2 -r 48000 -d 1 silence.wav
+	aplay -q -D hw:Loopback,0,4 audio.wav
+	stop_recorder $recorder 1 4
+	exact audio.wav recorded.wav
+}
+# In a function that runs beside the others, or for itself: it ends with this.
+within() { exec unshare -m -- sh -c 'mount --bind nodes /dev/snd && exec "$@"' sh "$@"; }
+example container "a container that was given the nodes of one end"
+
 store_and_restore() {
 	load
 	cset Loopback "PCM Rate Shift 100000" 1 4 100123

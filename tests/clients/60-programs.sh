@@ -70,6 +70,8 @@ example sox_in "sox records: sox -t alsa hw:Loopback,1,2 FILE"
 mpd_out() {
 	mkdir music
 	cp audio.wav music/
+	tail -c +200001 audio.wav | head -c $((4096 * 64)) >bits
+	dsf bits >music/bits.dsf
 	cat >mpd.conf <<-END
 		music_directory "$PWD/music"
 		db_file "$PWD/mpd.db"
@@ -85,22 +87,55 @@ mpd_out() {
 	mpd=$!
 	wait_until [ -S mpd.socket ]
 	export MPD_HOST=$PWD/mpd.socket
-	arecord -q -D hw:Loopback,1,3 -f S16_LE -c 2 -r 48000 recorded.wav &
+	mpc -q update --wait
+	mpd_plays audio.wav S16_LE 2 48000
+	sox -D -t raw -r 48000 -c 2 -b 16 -e signed-integer recorded.raw recorded.wav
+	exact audio.wav recorded.wav
+	mpd_plays bits.dsf DSD_U8 1 352800
+	dsd_wav bits played.wav
+	dsd_wav recorded.raw recorded.wav
+	exact played.wav recorded.wav
+	end_of $mpd
+}
+mpd_plays() { # FILE FORMAT CHANNELS RATE
+	arecord -q -t raw -D hw:Loopback,1,3 -f "$2" -c "$3" -r "$4" recorded.raw &
 	recorder=$!
 	capturing 1 3
-	mpc -q update --wait
-	mpc -q add audio.wav
+	mpc -q add "$1"
 	mpc -q play
 	playing 0 3
 	mpc idle player
 	wait_until isnt playing_now 0 3
 	stop_recorder $recorder 1 3
 	mpc -q clear
-	end_of $mpd
-	exact audio.wav recorded.wav
 }
 playing_now() { is_state p "$1" "$2" RUNNING; }
-example mpd_out "mpd plays: audio_output with device hw:Loopback,0,3"
+# DSD has a bit for a sample, 2822400 a second; eight of them are a byte, a frame of one channel. Any bits will
+# do. dsf FILE: a file of one channel with these bytes, of which there have to be whole blocks of 4096.
+dsf() {
+	local size
+	size=$(stat -c %s "$1")
+	printf 'DSD '
+	# Its own length and the file's; no tags.
+	le 28:8 $((92 + size)):8 0:8
+	printf 'fmt '
+	# Version, format, kind and number of channels, rate, the high bit first, samples, size of a block.
+	le 52:8 1:4 0:4 1:4 1:4 2822400:4 8:4 $((size * 8)):8 4096:4 0:4
+	printf 'data'
+	le $((12 + size)):8
+	cat "$1"
+}
+le() { # VALUE:BYTES..., the low byte first
+	local field value bytes
+	for field; do
+		for ((value = ${field%:*}, bytes = ${field#*:}; bytes > 0; bytes--, value >>= 8)); do
+			printf '%b' "\\x$(printf %02x $((value & 255)))"
+		done
+	done
+}
+# For `exact`, to which silence is zero: that of DSD is 0x69.
+dsd_wav() { tr '\000\151' '\151\000' <"$1" | sox -D -t raw -r 352800 -c 1 -b 8 -e unsigned-integer - "$2"; }
+example mpd_out "mpd plays: audio_output with device hw:Loopback,0,3; DSD as it is"
 
 speaker_test() {
 	arecord -q -D hw:Loopback,1,4 -f S16_LE -c 2 -r 48000 recorded.wav &

@@ -76,6 +76,9 @@ example found "WirePlumber finds the card, with a sink, a source and the profile
 # Runs the rest as a player into the sink, and records at the other end of the cable.
 played_by() {
 	session
+	heard_from_sink "$@"
+}
+heard_from_sink() {
 	arecord -q -I -D hw:Loopback,1,0 -f S32_LE -c 2 -r 48000 -t raw recorded &
 	recorder=$!
 	capturing 1 0
@@ -91,6 +94,28 @@ paplay_sink() { played_by paplay audio.wav; }
 example paplay_sink "paplay, by pipewire-pulse"
 alsa_default() { played_by aplay -q -D pipewire audio.wav; }
 example alsa_default "aplay -D pipewire, which is a desktop's default"
+
+# The card goes while PipeWire plays into it and records from it, and comes back.
+taken_away() {
+	local driver=/sys/bus/platform/drivers/snd_aloop
+	session
+	pw-record --target "$SOURCE" --format s16 --rate 48000 --channels 2 before.wav &
+	capturing 0 0
+	pw-play audio.wav &
+	playing 0 0
+	# It waits until nobody has anything of the card open any more.
+	echo snd_aloop.0 >$driver/unbind &
+	wait_until isnt says "$SINK" pactl list short sinks
+	wait $!
+	not grep Loopback /proc/asound/cards
+	pkill -x 'pw-play|pw-record'
+	echo snd_aloop.0 >$driver/bind
+	shown "$SINK" sinks
+	shown "$SOURCE" sources
+	pactl set-sink-volume "$SINK" 100%
+	heard_from_sink pw-play audio.wav
+}
+example taken_away "the card is unbound under PipeWire, and bound again"
 
 # Runs the rest as a recorder of the source, and plays at the other end of the cable.
 heard_by() {

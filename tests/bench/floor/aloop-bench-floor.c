@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The floor under a loopback's work: the kernel's own memcpy() of the same bytes in the same pieces,
- * between two rings, and nothing else.
+ * The floor under a loopback's work: the kernel's own memcpy() of the same bytes in the same
+ * pieces, between two rings, and nothing else.
  *
  *	echo RING PIECE COUNT >/sys/module/aloop_bench_floor/parameters/copy
  *

@@ -24,7 +24,8 @@ fn sleep_us(us: u64) {
     std::thread::sleep(std::time::Duration::from_micros(us));
 }
 
-/// Waits until the recorder has moved: the core stamps only positions that differ from the last one.
+/// Waits until the recorder has moved: the core stamps only positions that differ from the last
+/// one.
 fn moving(rec: &Stream) -> Result<(), Failed> {
     let until = now_ns() + 1_000_000_000;
     while rec.pointers()?.0 == 0 {
@@ -35,8 +36,8 @@ fn moving(rec: &Stream) -> Result<(), Failed> {
     Ok(())
 }
 
-/// The difference between two positions that follow each other and are not equal, for a program that
-/// asks all the time.
+/// The difference between two positions that follow each other and are not equal, for a program
+/// that asks all the time.
 ///
 /// Where the program itself is interrupted (a tick takes some 40 microseconds), frames do pass
 /// meanwhile. So there is also the excess: by how much a step is more than the time since the last
@@ -166,9 +167,9 @@ pub fn speed(plan: &Plan, card: &Card) {
     }
 }
 
-/// A position, and when it was asked for. The driver reads its clock then, but it answers after it has
-/// copied what was due, and an interrupt can come between; so it is asked again until an answer comes
-/// within 20 microseconds.
+/// A position, and when it was asked for. The driver reads its clock then, but it answers after it
+/// has copied what was due, and an interrupt can come between; so it is asked again until an answer
+/// comes within 20 microseconds.
 fn timed_position(rec: &Stream) -> Result<(i64, u64), Failed> {
     let mut tries = 0;
     loop {

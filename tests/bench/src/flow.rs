@@ -21,13 +21,13 @@ use crate::work::Window;
 
 /// How late a recorder is woken, and how many periods it gets each time.
 ///
-/// The stream begins at its `trigger_tstamp`. The end of period *n* is due *n* * period / rate later:
-/// that is compared with the time at which poll() returns. The recorder is started first, so that
-/// its own START sets the clock, and has a long ring, so that late wake-ups are just late.
+/// The stream begins at its `trigger_tstamp`. The end of period *n* is due *n* * period / rate
+/// later: that is compared with the time at which poll() returns. The recorder is started first, so
+/// that its own START sets the clock, and has a long ring, so that late wake-ups are just late.
 ///
-/// One reader takes whole periods. Another, which is greedy, takes every frame that is there. If there is
-/// one more than the period has, the next period's end finds one too few, wakes nobody, and the reader
-/// gets two periods together, by whatever driver: so it is with ALSA's `avail_min`.
+/// One reader takes whole periods. Another, which is greedy, takes every frame that is there. If
+/// there is one more than the period has, the next period's end finds one too few, wakes nobody,
+/// and the reader gets two periods together, by whatever driver: so it is with ALSA's `avail_min`.
 pub fn wakeups(plan: &Plan, card: &Card) {
     let rows = plan.periods().into_iter().map(|period| (period, false));
     let greedy = [128, 480, 1024].map(|period| (period, true));
@@ -209,8 +209,8 @@ impl Session {
         Ok(())
     }
 
-    /// Lets audio flow for `seconds`, or until `enough` latencies are known. Returns what was played,
-    /// as a share of what should have been.
+    /// Lets audio flow for `seconds`, or until `enough` latencies are known. Returns what was
+    /// played, as a share of what should have been.
     fn run(&mut self, seconds: f64, enough: usize) -> Result<f64, Failed> {
         let begun = now_ns();
         let until = begun + (seconds * 1e9) as i64;
@@ -252,8 +252,8 @@ impl Session {
     }
 }
 
-/// Streams of small periods and few of them: xruns, stalls of half a second, and, if there were none,
-/// frames that were not in order.
+/// Streams of small periods and few of them: xruns, stalls of half a second, and, if there were
+/// none, frames that were not in order.
 pub fn xruns(plan: &Plan, card: &Card) {
     let seconds = plan.seconds(60.0, 5.0, 1.0);
     for period in plan.periods() {

@@ -2,10 +2,10 @@
 
 //! `aloop-bench`: measures an ALSA loopback card, where the card is.
 //!
-//! Each measurement runs in a process of its own, with a limit to its time: a card that stalls costs
-//! one row, not the run. What it finds is a line of words `key=value` behind the measurement's name;
-//! a measurement that could not be made says `error=` and why. Times are nanoseconds of
-//! CLOCK_MONOTONIC, if the key says nothing else; sizes and positions are frames.
+//! Each measurement runs in a process of its own, with a limit to its time: a card that stalls
+//! costs one row, not the run. What it finds is a line of words `key=value` behind the
+//! measurement's name; a measurement that could not be made says `error=` and why. Times are
+//! nanoseconds of CLOCK_MONOTONIC, if the key says nothing else; sizes and positions are frames.
 
 // Modules of the test program: not all that they offer is needed here.
 #[allow(dead_code)]

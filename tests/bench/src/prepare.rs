@@ -27,10 +27,11 @@ enum After {
     Drop,
 }
 
-/// How long PREPARE takes, for each end of a cable; and how many instructions, for one more of them.
+/// How long PREPARE takes, for each end of a cable; and how many instructions, for one more of
+/// them.
 ///
-/// A PREPARE that waits for something is idle meanwhile: that takes time and few instructions. What it
-/// waits for may be another processor, so these rows are worth a guest with two.
+/// A PREPARE that waits for something is idle meanwhile: that takes time and few instructions. What
+/// it waits for may be another processor, so these rows are worth a guest with two.
 pub fn prepare(plan: &Plan, card: &Card) {
     for (dir, end) in [(Dir::Playback, "player"), (Dir::Capture, "recorder")] {
         for (after, name) in [
@@ -72,8 +73,8 @@ fn one(plan: &Plan, card: &Card, dir: Dir, after: After, row: Row) -> Result<Row
         lead_up(&stream, after, &mut data)?;
         times.push(timed(&stream)?);
     }
-    // One more is counted, a moment later: nobody holds the stream's lock any more, as who stopped it may
-    // have done. The timer's tick, which is ten times as much, is not to come between.
+    // One more is counted, a moment later: nobody holds the stream's lock any more, as who stopped
+    // it may have done. The timer's tick, which is ten times as much, is not to come between.
     loop {
         lead_up(&stream, after, &mut data)?;
         // A window is named after its millisecond.

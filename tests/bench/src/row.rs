@@ -139,8 +139,8 @@ pub fn say(row: &Row) {
     let _ = out.flush();
 }
 
-/// Runs `measure` in a child process, which is killed after `limit` seconds, and prints the row that
-/// it makes of `row`.
+/// Runs `measure` in a child process, which is killed after `limit` seconds, and prints the row
+/// that it makes of `row`.
 pub fn measured(row: Row, limit: f64, measure: impl FnOnce(Row) -> Result<Row, Failed>) {
     let failed = |why: &str| say(&row.clone().with("error", why));
     // SAFETY: This process has one thread only, so the child's memory is consistent.

@@ -155,8 +155,8 @@ impl Stream {
         self.pcm.pointers()
     }
 
-    /// Frames that can be moved, whole periods only. Were parts moved too, the next period's end would
-    /// find less than a period, and would wake nobody.
+    /// Frames that can be moved, whole periods only. Were parts moved too, the next period's end
+    /// would find less than a period, and would wake nobody.
     fn whole_periods_at(&self, hw: u64, appl: u64) -> u64 {
         let avail = self.avail_at(hw, appl);
         avail - avail % u64::from(self.cfg.period)
@@ -195,8 +195,8 @@ impl Stream {
         }
     }
 
-    /// Declares all whole periods moved that can be, or all frames, as a program does that works in the
-    /// mapped ring. Returns how many frames they are.
+    /// Declares all whole periods moved that can be, or all frames, as a program does that works in
+    /// the mapped ring. Returns how many frames they are.
     pub fn advance(&self, all: bool) -> Result<usize, Errno> {
         let (hw, appl) = self.pointers()?;
         let frames = if all {

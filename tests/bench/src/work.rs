@@ -23,8 +23,8 @@ use crate::stream::usual;
 use crate::stream::Stream;
 use crate::stream::Wish;
 
-/// A stretch of time whose instructions are counted, if the emulator counts (tests/bench/insn.c), and
-/// its interrupts.
+/// A stretch of time whose instructions are counted, if the emulator counts (tests/bench/insn.c),
+/// and its interrupts.
 pub struct Window {
     number: u32,
     begun: i64,
