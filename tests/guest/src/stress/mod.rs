@@ -323,9 +323,6 @@ fn stress(options: &Options) -> Result<bool, String> {
 
     let mut sum = Counts::default();
     counts.iter().for_each(|counts| sum.add(counts));
-    print_counts(&sum, seconds);
-    println!("# {} steps in {seconds:.1} s", sum.steps);
-
     let mut report = Report {
         number: 0,
         failed: false,
@@ -372,6 +369,9 @@ fn stress(options: &Options) -> Result<bool, String> {
     if options.unload {
         report.line("the module can be unloaded", reload(ctx).map_err(text));
     }
+    // Last: what stands before a result is about it.
+    print_counts(&sum, seconds);
+    println!("# {} steps in {seconds:.1} s", sum.steps);
     Ok(!report.failed)
 }
 
