@@ -8,6 +8,7 @@
 use crate::{
     cable::{
         Cable,
+        Locked,
         State, //
     },
     clock::{
@@ -72,16 +73,16 @@ pub(crate) fn add(
     let range = |min, max| IntegerRange { min, max, step: 1 };
     let format = card.add_control(
         &name(c"PCM Slave Format"),
-        number(range(0, Format::MAX), |state| state.slave.format),
+        number(range(0, Format::MAX), |state| state.slave().format),
     )?;
     let rate_max = i64::from(*stream::Stream::HARDWARE.rates.end());
     let rate = card.add_control(
         &name(c"PCM Slave Rate"),
-        number(range(0, rate_max), |state| state.slave.rate),
+        number(range(0, rate_max), |state| state.slave().rate),
     )?;
     let channels = card.add_control(
         &name(c"PCM Slave Channels"),
-        number(range(1, 1024), |state| state.slave.channels),
+        number(range(1, 1024), |state| state.slave().channels),
     )?;
     let access = card.add_control(&name(c"PCM Slave Access Mode"), SlaveAccess(cable.clone()))?;
     Ok(SlaveIds {
@@ -109,15 +110,14 @@ impl Element for RateShift {
     }
 
     fn get(&self) -> Result<i64> {
-        Ok(self.0.lock().shift.into())
+        Ok(self.0.lock().shift().into())
     }
 
     fn put(&self, value: i64) -> Result<bool> {
         // As in C: the low 32 bits, without sign, moved into the range.
         let shift = (value as u32).clamp(SHIFT_MIN, SHIFT_MAX);
         let mut guard = self.0.lock();
-        let (state, ports) = guard.split();
-        Ok(state.set_shift(shift, &ports, Ktime::now()))
+        Ok(Locked::new(&mut guard, Ktime::now()).set_shift(shift))
     }
 }
 
@@ -131,14 +131,11 @@ impl Element for Notify {
     fn range(&self) {}
 
     fn get(&self) -> Result<bool> {
-        Ok(self.0.lock().notify)
+        Ok(self.0.lock().notify())
     }
 
     fn put(&self, value: bool) -> Result<bool> {
-        let mut state = self.0.lock();
-        let changed = state.notify != value;
-        state.notify = value;
-        Ok(changed)
+        Ok(self.0.lock().set_notify(value))
     }
 }
 
@@ -152,7 +149,7 @@ impl Element for SlaveActive {
     fn range(&self) {}
 
     fn get(&self) -> Result<bool> {
-        Ok(self.0.lock().is_player_active())
+        Ok(self.0.lock().is_playback_active())
     }
 }
 
@@ -188,6 +185,6 @@ impl Element for SlaveAccess {
     }
 
     fn get(&self) -> Result<Item> {
-        Ok(Item(u32::from(!self.0.lock().slave.interleaved)))
+        Ok(Item(u32::from(!self.0.lock().slave().interleaved)))
     }
 }

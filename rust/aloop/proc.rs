@@ -6,7 +6,7 @@ use crate::{
     cable::{
         Activity,
         Cable,
-        End,
+        Side,
         State,
         TimerInfo, //
     },
@@ -33,9 +33,9 @@ pub(crate) struct Cables {
     pub(crate) cables: KVec<Arc<Cable>>,
 }
 
-/// What the file says of one end; taken under the lock of the cable, printed without.
+/// What the file says of one side; taken under the lock of the cable, printed without.
 #[derive(Default)]
-struct EndView {
+struct SideView {
     buffer_size: u64,
     buffer_pos: u64,
     silent_size: u64,
@@ -46,17 +46,17 @@ struct EndView {
     timer: Option<TimerInfo>,
 }
 
-impl EndView {
-    fn new(state: &State, end: &End, silent_size: u64) -> Option<Self> {
-        if !end.is_open() {
+impl SideView {
+    fn new(state: &State, side: &Side, silent_size: u64) -> Option<Self> {
+        if !side.is_open() {
             return None;
         }
         let view = Self {
-            rate_shift: end.shift,
-            timer: state.timer,
+            rate_shift: side.shift(),
+            timer: state.timer(),
             ..Self::default()
         };
-        let Some(setup) = &end.setup else {
+        let Some(setup) = side.setup() else {
             return Some(view);
         };
         let align = setup.frame_bytes();
@@ -64,7 +64,7 @@ impl EndView {
         let bytes = |frames: u32| align.saturating_mul(frames.into());
         Some(Self {
             buffer_size: bytes(setup.params.buffer_size),
-            buffer_pos: bytes(end.ring_position()),
+            buffer_pos: bytes(side.buffer_position()),
             silent_size,
             period_size: bytes(setup.params.period_size),
             bytes_per_sec: bytes(setup.params.rate),
@@ -104,8 +104,9 @@ impl EndView {
 }
 
 /// A bit for the playback and one for the capture.
-fn bits(state: &State, bit: impl Fn(&End) -> bool) -> u32 {
-    u32::from(bit(&state.playback)) | u32::from(bit(&state.capture)) << 1
+fn bits(state: &State, bit: impl Fn(&Side) -> bool) -> u32 {
+    u32::from(bit(state.side(Direction::Playback)))
+        | u32::from(bit(state.side(Direction::Capture))) << 1
 }
 
 impl Text for Cables {
@@ -117,12 +118,15 @@ impl Text for Cables {
                 continue;
             };
             let state = cable.lock();
-            let playback = EndView::new(&state, &state.playback, 0);
-            let capture = EndView::new(&state, &state.capture, state.silent_bytes());
-            let valid = bits(&state, |end| end.setup.is_some());
+            let playback = SideView::new(&state, state.side(Direction::Playback), 0);
+            let capture =
+                SideView::new(&state, state.side(Direction::Capture), state.silent_bytes());
+            let valid = bits(&state, |side| side.setup().is_some());
             // A stream that pauses is said to run and to pause.
-            let running = bits(&state, |end| end.activity != Activity::Stopped);
-            let pause = bits(&state, |end| end.activity == Activity::Paused);
+            let running = bits(&state, |side| side.activity() != Activity::Stopped);
+            let pause = bits(&state, |side| {
+                matches!(side.activity(), Activity::Paused(_))
+            });
             drop(state);
 
             if playback.is_none() && capture.is_none() {
@@ -132,8 +136,8 @@ impl Text for Cables {
             seq_print!(file, "  valid: {}\n", valid);
             seq_print!(file, "  running: {}\n", running);
             seq_print!(file, "  pause: {}\n", pause);
-            EndView::show(&playback, "Playback", file);
-            EndView::show(&capture, "Capture", file);
+            SideView::show(&playback, "Playback", file);
+            SideView::show(&capture, "Capture", file);
         }
     }
 }

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One end of a cable, as the ALSA core sees it: a substream.
+//! One side of a cable, as the ALSA core sees it: a substream.
 
 use crate::{
     cable::{
         port,
-        Activity,
         Cable,
         Changes,
-        Setup, //
+        Locked,
+        Setup,
+        TickSource, //
     },
     controls::SlaveIds,
     ticks::{
@@ -51,7 +52,7 @@ pub(crate) struct Line {
     pub(crate) ids: SlaveIds,
 }
 
-/// What belongs to a PCM device: the cables that its substreams are ends of.
+/// What belongs to a PCM device: the cables that its substreams are sides of.
 pub(crate) struct Device {
     /// For the playback of each substream.
     pub(crate) playback: KVec<Line>,
@@ -87,8 +88,7 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         let mut guard = self.line.cable.lock();
-        let (state, ports) = guard.split();
-        state.close(self.direction, &ports, Ktime::now());
+        Locked::new(&mut guard, Ktime::now()).close(self.direction);
         drop(guard);
         // In this order: what `close()` drops is to be the last reference.
         self.timer = None;
@@ -152,7 +152,7 @@ impl pcm::Ops for Stream {
             substream.withhold(Info::NO_PERIOD_WAKEUP);
         }
         let mut cable = line.cable.lock();
-        if cable.habits.wait_for_peer {
+        if cable.habits().wait_for_peer {
             substream.wait_for_ever();
         }
         cable.open(direction);
@@ -194,25 +194,28 @@ impl pcm::Ops for Stream {
     fn trigger(stream: &Self, substream: &Triggering<'_>, command: Trigger) -> Result {
         let now = substream.time();
         let mut guard = stream.line.cable.lock();
-        let was_active = guard.is_player_active();
-        let (state, ports) = guard.split();
+        let was_active = guard.is_playback_active();
+        let mut cable = Locked::new(&mut guard, now);
         let direction = stream.direction;
-        let timer = stream.timer.as_deref();
+        let ticks = stream
+            .timer
+            .as_deref()
+            .map(|timer| timer as &dyn TickSource);
         match command {
             Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
-                state.start(direction, &ports, now, timer)?;
+                cable.start(direction, ticks)?;
             }
-            Trigger::Stop => state.stop(direction, Activity::Stopped, &ports, now, timer),
-            Trigger::PausePush => state.stop(direction, Activity::Paused, &ports, now, timer),
-            Trigger::Drain => state.drain(direction, &ports, now),
-            Trigger::Suspend => state.suspend(direction, &ports, now, timer),
+            Trigger::Stop => cable.stop(direction, ticks),
+            Trigger::PausePush => cable.pause(direction, ticks),
+            Trigger::Drain => cable.drain(direction),
+            Trigger::Suspend => cable.suspend(direction, ticks),
         }
         if direction == Direction::Playback {
             let mut changes = Changes::default();
             if command == Trigger::Start {
-                changes = state.note_player();
+                changes = guard.note_playback();
             }
-            changes.active = state.is_player_active() != was_active;
+            changes.active = guard.is_playback_active() != was_active;
             drop(guard);
             stream.notify(substream, changes);
         }
@@ -221,9 +224,8 @@ impl pcm::Ops for Stream {
 
     fn pointer(stream: &Self, substream: &Querying<'_>) -> Option<u32> {
         let mut guard = stream.line.cable.lock();
-        let (state, ports) = guard.split();
-        let report = state.report_position(stream.direction, &ports, Ktime::now())?;
-        substream.note_lost_rings(report.lost_rings);
+        let report = Locked::new(&mut guard, Ktime::now()).pointer(stream.direction)?;
+        substream.note_lost_rings(report.lost_buffers);
         Some(report.frames)
     }
 
@@ -238,19 +240,16 @@ impl pcm::Ops for Stream {
 
     fn period_timer(stream: &Self, _substream: &Expired<'_>) -> Action {
         let mut guard = stream.line.cable.lock();
-        let (state, ports) = guard.split();
-        state.period_timer(stream.direction, &ports, Ktime::now())
+        Locked::new(&mut guard, Ktime::now()).expired(stream.direction)
     }
 
     fn rearm(stream: &Self, _substream: &Expired<'_>) {
         let mut guard = stream.line.cable.lock();
-        let (state, ports) = guard.split();
-        state.rearm(stream.direction, &ports);
+        Locked::new(&mut guard, Ktime::now()).callback_done(stream.direction);
     }
 
     fn acknowledge(stream: &Self, _substream: &Querying<'_>) {
         let mut guard = stream.line.cable.lock();
-        let (state, ports) = guard.split();
-        state.acknowledge(stream.direction, &ports);
+        Locked::new(&mut guard, Ktime::now()).acknowledge(stream.direction);
     }
 }

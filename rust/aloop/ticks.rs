@@ -2,8 +2,8 @@
 
 //! Cables that run by a sound timer in place of the system's clock: `timer_source`.
 //!
-//! The timer is opened with the first end of a cable and closed with the last. A tick is a period
-//! for both ends, and positions move by periods only.
+//! The timer is opened with the first side of a cable and closed with the last. A tick is a period
+//! for both sides, and positions move by periods only.
 //!
 //! The order of locks is that of [`cable`](crate::cable): the timer is started and stopped under
 //! the cable's lock; when it calls, it holds no lock.
@@ -11,7 +11,9 @@
 use crate::{
     cable::{
         Cable,
+        Locked,
         Mismatch,
+        TickSource,
         TimerInfo, //
     },
     source::{
@@ -25,6 +27,7 @@ use alsa::{
     pcm::Direction,
     print,
     proc::Text,
+    time::Ktime,
     timer::{
         self,
         Handler, //
@@ -51,27 +54,28 @@ use kernel::{
 /// A timer that a cable runs by.
 pub(crate) type Timer = timer::Timer<Ticker>;
 
-/// Starts the timer of a cable, whose lock is held.
-///
-/// # Errors
-///
-/// Those of [`timer::Timer::start`].
-pub(crate) fn start(timer: &Timer) -> Result {
-    // A tick that is on its way belongs to what ran before.
-    timer.handler().starts.fetch_add(1, Relaxed);
-    timer.start().inspect_err(|err| {
-        if print::ratelimit() {
-            let timer::Id {
-                card,
-                device,
-                subdevice,
-            } = timer.handler().id;
-            pr_err!(
-                "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
-                err.to_errno()
-            );
-        }
-    })
+impl TickSource for Timer {
+    fn start(&self) -> Result {
+        // A tick that is on its way belongs to what ran before.
+        self.handler().starts.fetch_add(1, Relaxed);
+        Timer::start(self).inspect_err(|err| {
+            if print::ratelimit() {
+                let timer::Id {
+                    card,
+                    device,
+                    subdevice,
+                } = self.handler().id;
+                pr_err!(
+                    "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
+                    err.to_errno()
+                );
+            }
+        })
+    }
+
+    fn stop(&self) {
+        Timer::stop(self);
+    }
 }
 
 /// What the timer of a cable calls.
@@ -89,8 +93,7 @@ impl Handler for Ticker {
         if self.starts.load(Relaxed) != starts {
             return;
         }
-        let (state, ports) = guard.split();
-        let result = state.tick(&ports, ticks, resolution);
+        let result = Locked::new(&mut guard, Ktime::now()).tick(ticks, resolution);
         drop(guard);
         if let Err(Mismatch {
             period_size,
@@ -115,8 +118,7 @@ impl Handler for Ticker {
 
     fn stopped(&self) {
         let mut guard = self.cable.lock();
-        let (state, ports) = guard.split();
-        state.timer_stopped(&ports);
+        Locked::new(&mut guard, Ktime::now()).timer_stopped();
     }
 }
 
@@ -205,15 +207,15 @@ impl Text for SourceFile {
     }
 }
 
-/// The timer of a cable, and how many of its ends are open.
+/// The timer of a cable, and how many of its sides are open.
 #[pin_data]
 pub(crate) struct CableTimer {
     source: Arc<TimerSource>,
     #[pin]
-    open: Mutex<OpenEnds>,
+    open: Mutex<OpenSides>,
 }
 
-struct OpenEnds {
+struct OpenSides {
     count: usize,
     timer: Option<Arc<Timer>>,
 }
@@ -222,14 +224,14 @@ impl CableTimer {
     pub(crate) fn new(source: Arc<TimerSource>) -> impl PinInit<Self> {
         pin_init!(Self {
             source,
-            open <- new_mutex!(OpenEnds {
+            open <- new_mutex!(OpenSides {
                 count: 0,
                 timer: None,
             }),
         })
     }
 
-    /// An end is opened. Opens the timer, if the cable is to run by one and the end is the first.
+    /// A side is opened. Opens the timer, if the cable is to run by one and the side is the first.
     ///
     /// # Errors
     ///
@@ -240,11 +242,11 @@ impl CableTimer {
         cable: &Arc<Cable>,
         direction: Direction,
     ) -> Result<Option<Arc<Timer>>> {
-        let mut ends = self.open.lock();
-        if ends.count == 0 {
+        let mut sides = self.open.lock();
+        if sides.count == 0 {
             let Some(id) = self.source.find()? else {
-                cable.lock().timer = None;
-                ends.count = 1;
+                cable.lock().set_timer(None);
+                sides.count = 1;
                 return Ok(None);
             };
             let ticker = Ticker {
@@ -264,23 +266,23 @@ impl CableTimer {
                         );
                     }
                 })?;
-            cable.lock().timer = Some(TimerInfo {
+            cable.lock().set_timer(Some(TimerInfo {
                 id,
                 opened_by: direction,
-            });
-            ends.timer = Some(timer);
+            }));
+            sides.timer = Some(timer);
         }
-        ends.count += 1;
-        Ok(ends.timer.clone())
+        sides.count += 1;
+        Ok(sides.timer.clone())
     }
 
-    /// An end is closed, and has let go of the timer.
+    /// A side is closed, and has let go of the timer.
     pub(crate) fn close(&self) {
-        let mut ends = self.open.lock();
-        ends.count = ends.count.saturating_sub(1);
-        if ends.count == 0 {
+        let mut sides = self.open.lock();
+        sides.count = sides.count.saturating_sub(1);
+        if sides.count == 0 {
             // The last reference: the timer is closed here, where that may wait.
-            ends.timer = None;
+            sides.timer = None;
         }
     }
 }

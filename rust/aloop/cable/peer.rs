@@ -3,7 +3,7 @@
 //! Two habits that a card can be loaded with, for recordings that begin and end with what is
 //! played.
 //!
-//! - *Wait for the peer* (`wait_for_peer`): an end that starts first waits until the other starts.
+//! - *Wait for the peer* (`wait_for_peer`): a side that starts first waits until the other starts.
 //!   It counts as running, but no frame of its moves: what a player has written waits in its ring,
 //!   and nobody records silence that nobody played. Once it has moved, an end goes on as on any
 //!   card, whatever becomes of the other.
@@ -16,139 +16,165 @@
 //! A stream that is prepared anew, as after an xrun, starts anew: it waits, and has heard nobody.
 
 use super::{
-    engine::stops_at_its_end,
-    port,
-    Activity,
-    End,
-    State,
-    CAPTURE, //
-};
-use crate::ring::left_to_read;
-use alsa::{
-    pcm::{
-        self,
-        Direction,
-        Port,
-        PortTable, //
+    application::{
+        left_to_read,
+        stops_at_its_end, //
     },
-    time::Ktime, //
+    side::Activity,
+    state::Locked, //
+};
+use alsa::pcm::{
+    Action,
+    Direction,
+    Port,
+    StopState, //
 };
 
-/// How often those who wait for the drain of a player that waits are told to go on, and how often a
-/// capture that is over looks whether all has been read, in nanoseconds.
-///
-/// The core gives a drain up, with `EIO`, when nothing has happened for 100 ms or longer.
-const LOOK: u64 = 20_000_000;
-
-/// What the ends of a card's cables do for each other.
+/// What the sides of a card's cables do for each other.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Habits {
-    /// An end that starts first waits for the other.
+    /// A side that starts first waits for the other.
     pub(crate) wait_for_peer: bool,
-    /// A capture ends when the player is closed that it has heard.
+    /// A capture ends when the playback is closed that it has heard.
     pub(crate) end_with_peer: bool,
 }
 
-impl State {
-    /// Whether an end that starts now has to wait.
+/// How a recording ends, from PREPARE on.
+pub(super) struct Ending {
+    /// Whether the capture has heard a playback.
+    has_heard: bool,
+    /// The position at which the capture stays, if it is to end.
+    last: Option<u64>,
+    /// Whether that has been put off for its reader.
+    is_extended: bool,
+}
+
+impl Ending {
+    /// None: nobody has been heard.
+    pub(super) const NONE: Self = Self {
+        has_heard: false,
+        last: None,
+        is_extended: false,
+    };
+
+    /// The capture hears a playback.
+    pub(super) fn hear(&mut self) {
+        self.has_heard = true;
+    }
+
+    /// The recording goes on: there is another playback.
+    pub(super) fn cancel(&mut self) {
+        self.last = None;
+        self.is_extended = false;
+    }
+
+    /// Returns how many frames there are left from `position` on; `None` if there is no end.
+    pub(super) fn left(&self, position: u64) -> Option<u64> {
+        self.last.map(|last| last.saturating_sub(position))
+    }
+
+    /// Returns whether a capture that is at `position` is over.
+    pub(super) fn is_over(&self, position: u64) -> bool {
+        self.left(position) == Some(0)
+    }
+}
+
+impl Locked<'_> {
+    /// Returns whether a stream that starts now has to wait.
     pub(super) fn must_wait(&self, direction: Direction) -> bool {
-        self.habits.wait_for_peer
-            && self.end(direction).position == 0
-            && !self.end(direction.opposite()).takes_part()
+        self.state.habits().wait_for_peer
+            && self.state.side(direction).position() == 0
+            && !self.state.side(direction.opposite()).takes_part()
     }
 
-    /// Lets an end wait for the other.
-    pub(super) fn wait(&mut self, direction: Direction, ports: &PortTable<'_, 2>, now: Ktime) {
-        self.end_mut(direction).activity = Activity::Waiting;
+    /// Lets a stream wait for the other side.
+    pub(super) fn wait(&mut self, direction: Direction) {
+        self.state
+            .side_mut(direction)
+            .set_activity(Activity::Waiting);
         // It may be a drain that starts it, which is seen only later.
-        if let (Direction::Playback, Some(own)) = (direction, ports.get(port(direction))) {
-            look_later(&own, now);
-        }
+        self.arm(direction);
     }
 
-    /// Lets an end go on that has waited for the other, which starts now.
+    /// Lets a stream go on that has waited for the other side, which starts now.
     pub(super) fn end_wait(&mut self, direction: Direction) {
-        let end = self.end_mut(direction);
-        if end.activity == Activity::Waiting {
-            end.activity = Activity::Running;
+        let side = self.state.side_mut(direction);
+        if side.activity() == Activity::Waiting {
+            side.set_activity(Activity::Running);
         }
     }
 
     /// The capture starts, or goes on: only now it can be seen whether its end concerns it.
-    pub(super) fn review_end(&mut self, ports: &PortTable<'_, 2>) {
-        let capture = &mut self.capture;
-        if capture.end.is_some() && capture.is_never_stopped(ports.get(CAPTURE).as_ref()) {
-            capture.end = None;
+    pub(super) fn review_ending(&mut self) {
+        if self.state.ending.last.is_some() && self.is_never_stopped() {
+            self.state.ending.last = None;
         }
     }
 
-    /// The player is being closed: sets an end to the recording of it.
-    pub(super) fn end_capture(&mut self, ports: &PortTable<'_, 2>, now: Ktime) {
-        self.update(ports, now);
-        let capture = &mut self.capture;
-        let moves = matches!(capture.activity, Activity::Running | Activity::Paused);
-        if !self.habits.end_with_peer || !moves || !capture.has_heard {
+    /// The playback is being closed: sets an end to the recording of it.
+    pub(super) fn end_recording(&mut self) {
+        self.update();
+        let moves = matches!(
+            self.state.capture.activity(),
+            Activity::Running | Activity::Paused(_)
+        );
+        if !self.state.habits().end_with_peer || !moves || !self.state.ending.has_heard {
             return;
         }
-        if capture.is_never_stopped(ports.get(CAPTURE).as_ref()) {
+        if self.is_never_stopped() {
             return;
         }
-        if let Some(setup) = &capture.setup {
-            let period = u64::from(setup.params.period_size);
+        if let Some(capture) = self.state.capture.prepared() {
+            let period = capture.setup.period();
             // No position comes near 2^64.
-            capture.end = capture.position.checked_next_multiple_of(period);
+            self.state.ending.last = capture.position().checked_next_multiple_of(period);
         }
         // It may be at its end already; if not, its timer is armed for that.
-        if let Some(port) = ports.get(CAPTURE) {
-            port.expire_timer_now();
+        if let Some(own) = self.stream(Direction::Capture) {
+            own.expire_timer_now();
         }
     }
-}
 
-impl End {
-    /// Whether it is one that reads what it likes, as dsnoop does: it has asked never to be
-    /// stopped. `own` is its port; nothing is known of a capture that is paused, which has none.
-    fn is_never_stopped(&self, own: Option<&Port<'_>>) -> bool {
-        own.zip(self.setup.as_ref())
-            .is_some_and(|(own, setup)| !stops_at_its_end(own, setup))
+    /// Returns whether a stream is a capture that has come to its end.
+    pub(super) fn is_over(&self, direction: Direction) -> bool {
+        direction == Direction::Capture && self.state.ending.is_over(self.state.capture.position())
     }
 
-    /// What is to be done about a capture that is over. `own` is its port.
-    pub(super) fn look_for_reader(&mut self, own: &Port<'_>) -> pcm::Action {
-        let Some(setup) = &self.setup else {
-            return pcm::Action::None;
+    /// Returns whether the capture is one that reads what it likes, as dsnoop does: it has asked
+    /// never to be stopped. Nothing is known of one that is paused, and has no port.
+    fn is_never_stopped(&self) -> bool {
+        self.stream(Direction::Capture)
+            .zip(self.state.capture.setup())
+            .is_some_and(|(own, setup)| !stops_at_its_end(&own, setup))
+    }
+
+    /// Returns what the core has to do about a capture that is over.
+    pub(super) fn look_for_reader(&mut self, own: &Port<'_>) -> Action {
+        let ending = &mut self.state.ending;
+        let Some(capture) = self.state.capture.prepared() else {
+            return Action::None;
         };
-        let pointers = own.pointers();
-        if self.reported != self.position {
+        if capture.is_behind() {
             // The core has not been told of the last frames yet.
-            pcm::Action::PeriodElapsed
-        } else if pointers.hw_ptr == pointers.appl_ptr {
-            pcm::Action::Stop(pcm::StopState::Setup)
-        } else {
-            // A reader that waits for more than there is will not come. It gets as much silence as
-            // it lacks; once, for one that always does would go on for ever.
-            let left = left_to_read(
-                pointers.hw_ptr,
-                pointers.appl_ptr,
-                pointers.boundary,
-                setup.params.buffer_size,
-                self.position,
-            );
-            let wanted = own.wakeup_frames();
-            if left >= wanted {
-                return pcm::Action::None;
-            }
-            if self.extended || wanted > setup.params.buffer_size.into() {
-                return pcm::Action::Stop(pcm::StopState::Setup);
-            }
-            self.extended = true;
-            self.end = Some(self.position.saturating_add(wanted.saturating_sub(left)));
-            pcm::Action::None
+            return Action::PeriodElapsed;
         }
+        let pointers = own.pointers();
+        if pointers.hw_ptr == pointers.appl_ptr {
+            return Action::Stop(StopState::Setup);
+        }
+        // A reader that waits for more than there is will not come. It gets as much silence as it
+        // lacks; once, for one that always does would go on for ever.
+        let (setup, position) = (&capture.setup, capture.position());
+        let left = left_to_read(own, setup, position);
+        let wanted = own.wakeup_frames();
+        if left >= wanted {
+            return Action::None;
+        }
+        if ending.is_extended || wanted > setup.frames() {
+            return Action::Stop(StopState::Setup);
+        }
+        ending.is_extended = true;
+        ending.last = Some(position.saturating_add(wanted.saturating_sub(left)));
+        Action::None
     }
-}
-
-/// Lets the period timer of a stream expire in a while.
-pub(super) fn look_later(port: &Port<'_>, now: Ktime) {
-    port.arm_timer(Ktime::from_nanos(now.as_nanos().saturating_add(LOOK)));
 }

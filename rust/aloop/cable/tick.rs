@@ -3,29 +3,41 @@
 //! Cables that run by the ticks of a sound timer.
 
 use super::{
-    engine::audible,
-    Activity,
-    Setup,
-    State,
-    Time,
-    PLAYBACK, //
+    application::audible,
+    side::Activity,
+    state::Locked,
+    time::Time, //
 };
 use crate::clock::NSEC_PER_SEC;
 use alsa::{
     pcm::{
         self,
-        Direction,
-        PortTable, //
+        Direction, //
     },
     timer, //
 };
+use kernel::prelude::*;
+
+/// What ticks for a cable that does not run by the system's clock. It is told to under the cable's
+/// lock.
+pub(crate) trait TickSource {
+    /// Starts ticking.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    fn start(&self) -> Result;
+
+    /// Stops ticking. A tick may still be on its way.
+    fn stop(&self);
+}
 
 /// A sound timer that a cable runs by.
 #[derive(Clone, Copy)]
 pub(crate) struct TimerInfo {
     /// Which one.
     pub(crate) id: timer::Id,
-    /// The end that was opened first, and opened the timer.
+    /// The side that was opened first, and opened the timer.
     pub(crate) opened_by: Direction,
 }
 
@@ -37,77 +49,83 @@ pub(crate) struct Mismatch {
     pub(crate) fitting: u64,
 }
 
-impl State {
+impl Locked<'_> {
     /// The timer that the cable runs by has ticked: so many periods have elapsed.
     ///
     /// # Errors
     ///
-    /// If a tick is not a period long. Both ends are stopped then.
-    pub(crate) fn tick(
-        &mut self,
-        ports: &PortTable<'_, 2>,
-        ticks: u64,
-        resolution: u64,
-    ) -> Result<(), Mismatch> {
-        if !matches!(self.time, Time::Ticks) {
-            // It ticked while the last end was being stopped.
+    /// If a tick is not a period long. Both sides are stopped then.
+    pub(crate) fn tick(&mut self, ticks: u64, resolution: u64) -> Result<(), Mismatch> {
+        if !matches!(self.state.time, Time::Ticks) {
+            // It ticked while the last stream was being stopped.
             return Ok(());
         }
         let mut period_size = 0;
         let mut mismatch = None;
-        for end in [&self.playback, &self.capture] {
-            if let (true, Some(Setup { params, .. })) = (end.is_running(), &end.setup) {
-                period_size = params.period_size;
-                let fitting = frames_in(resolution, params.rate);
-                if fitting != u64::from(period_size) {
-                    mismatch = Some(Mismatch {
-                        period_size,
-                        fitting,
-                    });
-                }
+        for side in [&self.state.playback, &self.state.capture] {
+            let Some(running) = side.prepared().filter(|side| side.is_running()) else {
+                continue;
+            };
+            let params = &running.setup.params;
+            period_size = params.period_size;
+            let fitting = frames_in(resolution, params.rate);
+            if fitting != u64::from(period_size) {
+                mismatch = Some(Mismatch {
+                    period_size,
+                    fitting,
+                });
             }
         }
         if let Some(mismatch) = mismatch {
-            self.fall_out_of_step(ports);
+            self.fall_out_of_step();
             return Err(mismatch);
         }
-        self.advance(ports, ticks.saturating_mul(period_size.into()));
-        self.expire_timers(ports);
+        self.advance(ticks.saturating_mul(period_size.into()));
+        self.expire_timers();
         Ok(())
     }
 
-    /// What the timer that the cable runs by ticks with has stopped.
+    /// Handles a stop of the device that drives the sound timer (`SNDRV_TIMER_EVENT_MSTOP`).
     ///
-    /// A player whose last frames are playing out would wait for ever: all that is left is played
-    /// at once. Others wait, since the timer may be back soon.
-    pub(crate) fn timer_stopped(&mut self, ports: &PortTable<'_, 2>) {
-        if !matches!(self.time, Time::Ticks) || !self.playback.is_running() {
+    /// A playback that drains would wait for ever: all that is left is played at once. Others wait,
+    /// since the timer may be back soon.
+    pub(crate) fn timer_stopped(&mut self) {
+        if !matches!(self.state.time, Time::Ticks) {
             return;
         }
-        let (Some(play), Some(setup)) = (ports.get(PLAYBACK), self.playback.setup) else {
+        let Some(playback) = self
+            .state
+            .playback
+            .prepared()
+            .filter(|side| side.is_running())
+        else {
             return;
         };
-        if play.state() == pcm::State::Draining {
-            let period = u64::from(setup.params.period_size.max(1));
-            let left = audible(&play, &self.playback, &setup);
+        let Some(own) = self.stream(Direction::Playback) else {
+            return;
+        };
+        if own.state() == pcm::State::Draining {
+            let (setup, position) = (&playback.setup, playback.position());
+            let left = audible(&own, setup, &playback.told, position);
+            let period = setup.period();
             let periods = left.div_ceil(period).max(1);
-            self.advance(ports, periods.saturating_mul(period));
-            self.expire_timers(ports);
+            self.advance(periods.saturating_mul(period));
+            self.expire_timers();
         }
     }
 
-    /// Lets go of both ends; their own timers will stop them.
-    fn fall_out_of_step(&mut self, ports: &PortTable<'_, 2>) {
-        self.expire_timers(ports);
-        for end in [&mut self.playback, &mut self.capture] {
-            if end.is_running() {
-                end.activity = Activity::OutOfStep;
+    /// Lets go of both sides; their own timers will stop them.
+    fn fall_out_of_step(&mut self) {
+        self.expire_timers();
+        for side in [&mut self.state.playback, &mut self.state.capture] {
+            if side.is_running() {
+                side.set_activity(Activity::OutOfStep);
             }
         }
     }
 }
 
-/// How many frames fit a time in nanoseconds best.
+/// Returns how many frames fit a time in nanoseconds best.
 fn frames_in(time: u64, rate: u32) -> u64 {
     time.saturating_mul(rate.into())
         .saturating_add(NSEC_PER_SEC / 2)

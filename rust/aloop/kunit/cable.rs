@@ -10,6 +10,7 @@ mod tests {
         Activity,
         Cable,
         Habits,
+        Locked,
         Setup,
         State,
         TimerInfo, //
@@ -24,9 +25,9 @@ mod tests {
             },
             Format,
             Formats,
+            HubGuard,
             Limits,
             Params,
-            PortTable,
             StopState, //
         },
         time::Ktime,
@@ -50,66 +51,85 @@ mod tests {
         period_wakeups: true,
     };
 
+    /// A cable whose lock is held.
+    struct Bench<'a>(HubGuard<'a, State, 2>);
+
+    impl Bench<'_> {
+        /// The cable at a time in milliseconds.
+        fn at(&mut self, ms: u64) -> Locked<'_> {
+            self.at_ns(ms * MS)
+        }
+
+        /// The cable at a time in nanoseconds.
+        fn at_ns(&mut self, ns: u64) -> Locked<'_> {
+            Locked::new(&mut self.0, Ktime::from_nanos(ns))
+        }
+
+        fn state(&mut self) -> &mut State {
+            &mut self.0
+        }
+
+        fn position(&self, direction: Direction) -> u64 {
+            self.0.side(direction).position()
+        }
+
+        fn activity(&self, direction: Direction) -> Activity {
+            self.0.side(direction).activity()
+        }
+
+        /// Opens both sides, and prepares them for `play` and `capt`.
+        fn prepare(&mut self, play: Params, capt: Params) -> Result {
+            for (direction, params) in [(Playback, play), (Capture, capt)] {
+                self.state().open(direction);
+                self.state().prepare(direction, Setup::new(params)?);
+            }
+            Ok(())
+        }
+    }
+
     /// Runs `test` with a new cable.
-    fn with_cable(test: impl FnOnce(&mut State, &PortTable<'_, 2>) -> Result) -> Result {
+    fn with_cable(test: impl FnOnce(&mut Bench<'_>) -> Result) -> Result {
         with_habits(Habits::default(), test)
     }
 
     /// Runs `test` with a new cable that has these habits.
-    fn with_habits(
-        habits: Habits,
-        test: impl FnOnce(&mut State, &PortTable<'_, 2>) -> Result,
-    ) -> Result {
+    fn with_habits(habits: Habits, test: impl FnOnce(&mut Bench<'_>) -> Result) -> Result {
         let cable = Arc::pin_init(Cable::new(State::new(false, habits)), GFP_KERNEL)?;
-        let mut guard = cable.lock();
-        let (state, ports) = guard.split();
-        test(state, &ports)
-    }
-
-    fn at(ms: u64) -> Ktime {
-        Ktime::from_nanos(ms * MS)
-    }
-
-    /// Both ends are open, and prepared for `play` and `capt`.
-    fn prepared(state: &mut State, play: Params, capt: Params) -> Result {
-        for (direction, params) in [(Playback, play), (Capture, capt)] {
-            state.open(direction);
-            state.prepare(direction, Setup::new(params)?);
-        }
-        Ok(())
+        let mut bench = Bench(cable.lock());
+        test(&mut bench)
     }
 
     #[test]
     fn limits_are_the_other_ends() -> Result {
-        with_cable(|state, ports| {
-            state.open(Playback);
-            state.open(Capture);
-            assert!(state.limits(Playback) == Limits::NONE);
-            assert!(state.limits(Capture) == Limits::NONE);
+        with_cable(|cable| {
+            cable.state().open(Playback);
+            cable.state().open(Capture);
+            assert!(cable.state().limits(Playback) == Limits::NONE);
+            assert!(cable.state().limits(Capture) == Limits::NONE);
 
-            state.prepare(Playback, Setup::new(CD)?);
+            cable.state().prepare(Playback, Setup::new(CD)?);
             let limits = Limits::exactly(Format::S16_LE, 48000, 2);
-            assert!(state.limits(Playback) == Limits::NONE);
-            assert!(state.limits(Capture) == limits);
+            assert!(cable.state().limits(Playback) == Limits::NONE);
+            assert!(cable.state().limits(Capture) == limits);
             assert!(limits.formats == Formats::of(&[Format::S16_LE]));
 
-            state.prepare(Capture, Setup::new(CD)?);
-            assert!(state.limits(Playback) == limits);
-            state.free(Playback);
-            assert!(state.limits(Capture) == Limits::NONE);
-            state.close(Capture, ports, at(0));
-            assert!(state.limits(Playback) == Limits::NONE);
+            cable.state().prepare(Capture, Setup::new(CD)?);
+            assert!(cable.state().limits(Playback) == limits);
+            cable.state().free(Playback);
+            assert!(cable.state().limits(Capture) == Limits::NONE);
+            cable.at(0).close(Capture);
+            assert!(cable.state().limits(Playback) == Limits::NONE);
             Ok(())
         })
     }
 
     #[test]
     fn notify_frees_the_player_alone() -> Result {
-        with_cable(|state, _| {
-            prepared(state, CD, CD)?;
-            state.notify = true;
-            assert!(state.limits(Playback) == Limits::NONE);
-            assert!(state.limits(Capture) != Limits::NONE);
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.state().set_notify(true);
+            assert!(cable.state().limits(Playback) == Limits::NONE);
+            assert!(cable.state().limits(Capture) != Limits::NONE);
             Ok(())
         })
     }
@@ -117,28 +137,28 @@ mod tests {
     /// By a sound timer, both ends have the same period, in bytes.
     #[test]
     fn timer_fixes_the_period() -> Result {
-        with_cable(|state, _| {
-            prepared(state, CD, CD)?;
-            state.timer = Some(TimerInfo {
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.state().set_timer(Some(TimerInfo {
                 id: timer::Id {
                     card: -1,
                     device: 0,
                     subdevice: 0,
                 },
                 opened_by: Playback,
-            });
-            assert!(state.limits(Capture).period_bytes == (1920, 1920));
+            }));
+            assert!(cable.state().limits(Capture).period_bytes == (1920, 1920));
             Ok(())
         })
     }
 
     #[test]
     fn unprepared_does_not_start() -> Result {
-        with_cable(|state, ports| {
+        with_cable(|cable| {
             for direction in [Playback, Capture] {
-                state.open(direction);
-                assert!(state.start(direction, ports, at(1), None) == Err(EIO));
-                assert!(state.end(direction).activity == Activity::Stopped);
+                cable.state().open(direction);
+                assert!(cable.at(1).start(direction, None) == Err(EIO));
+                assert!(cable.activity(direction) == Activity::Stopped);
             }
             Ok(())
         })
@@ -159,41 +179,41 @@ mod tests {
             },
         ];
         for params in unlike {
-            with_cable(|state, ports| {
-                prepared(state, CD, params)?;
-                assert!(state.start(Capture, ports, at(1), None) == Err(EIO));
-                assert!(state.capture.activity == Activity::Stopped);
+            with_cable(|cable| {
+                cable.prepare(CD, params)?;
+                assert!(cable.at(1).start(Capture, None) == Err(EIO));
+                assert!(cable.activity(Capture) == Activity::Stopped);
                 Ok(())
             })?;
         }
         // Rings and periods may differ.
-        with_cable(|state, ports| {
+        with_cable(|cable| {
             let params = Params {
                 period_size: 100,
                 buffer_size: 300,
                 ..CD
             };
-            prepared(state, CD, params)?;
-            state.start(Capture, ports, at(1), None)
+            cable.prepare(CD, params)?;
+            cable.at(1).start(Capture, None)
         })
     }
 
     #[test]
     fn player_evicts_an_unlike_capture() -> Result {
-        with_cable(|state, ports| {
-            prepared(state, CD, CD)?;
-            state.start(Capture, ports, at(0), None)?;
-            state.prepare(Playback, Setup::new(Params { rate: 96000, ..CD })?);
-            state.start(Playback, ports, at(10), None)?;
-            assert!(state.capture.activity == Activity::Evicted);
-            assert!(state.playback.activity == Activity::Running);
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.at(0).start(Capture, None)?;
+            cable
+                .state()
+                .prepare(Playback, Setup::new(Params { rate: 96000, ..CD })?);
+            cable.at(10).start(Playback, None)?;
+            assert!(cable.activity(Capture) == Activity::Evicted);
+            assert!(cable.activity(Playback) == Activity::Running);
             // It is where it was when the player came, and stays there.
-            state.update(ports, at(20));
-            assert_eq!(state.capture.position, 480);
-            assert_eq!(state.playback.position, 960);
-            assert!(
-                state.period_timer(Capture, ports, at(20)) == Action::Stop(StopState::Draining)
-            );
+            cable.at(20).update();
+            assert_eq!(cable.position(Capture), 480);
+            assert_eq!(cable.position(Playback), 960);
+            assert!(cable.at(20).expired(Capture) == Action::Stop(StopState::Draining));
             Ok(())
         })
     }
@@ -201,48 +221,48 @@ mod tests {
     /// Both ends move by the same clock, from the start of each and not before.
     #[test]
     fn positions() -> Result {
-        with_cable(|state, ports| {
-            prepared(state, CD, CD)?;
-            state.start(Capture, ports, at(100), None)?;
-            state.start(Playback, ports, at(110), None)?;
-            state.update(ports, at(125));
-            assert_eq!(state.capture.position, 1200);
-            assert_eq!(state.playback.position, 720);
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.at(100).start(Capture, None)?;
+            cable.at(110).start(Playback, None)?;
+            cable.at(125).update();
+            assert_eq!(cable.position(Capture), 1200);
+            assert_eq!(cable.position(Playback), 720);
 
             // A time that is past changes nothing.
-            state.update(ports, at(120));
-            assert_eq!(state.capture.position, 1200);
+            cable.at(120).update();
+            assert_eq!(cable.position(Capture), 1200);
 
-            state.stop(Playback, Activity::Paused, ports, at(130), None);
-            state.update(ports, at(140));
-            assert_eq!(state.playback.position, 960);
-            assert_eq!(state.capture.position, 1920);
-            state.start(Playback, ports, at(150), None)?;
-            state.update(ports, at(160));
-            assert_eq!(state.playback.position, 1440);
-            assert_eq!(state.capture.position, 2880);
+            cable.at(130).pause(Playback, None);
+            cable.at(140).update();
+            assert_eq!(cable.position(Playback), 960);
+            assert_eq!(cable.position(Capture), 1920);
+            cable.at(150).start(Playback, None)?;
+            cable.at(160).update();
+            assert_eq!(cable.position(Playback), 1440);
+            assert_eq!(cable.position(Capture), 2880);
 
             // All stopped: the clock is gone.
-            state.stop(Playback, Activity::Stopped, ports, at(170), None);
-            state.stop(Capture, Activity::Stopped, ports, at(170), None);
-            state.update(ports, at(1000));
-            assert_eq!(state.playback.position, 1920);
-            assert_eq!(state.capture.position, 3360);
-            state.prepare(Capture, Setup::new(CD)?);
-            assert_eq!(state.capture.position, 0);
+            cable.at(170).stop(Playback, None);
+            cable.at(170).stop(Capture, None);
+            cable.at(1000).update();
+            assert_eq!(cable.position(Playback), 1920);
+            assert_eq!(cable.position(Capture), 3360);
+            cable.state().prepare(Capture, Setup::new(CD)?);
+            assert_eq!(cable.position(Capture), 0);
             Ok(())
         })
     }
 
     #[test]
     fn reported_position_is_in_the_ring() -> Result {
-        with_cable(|state, ports| {
-            prepared(state, CD, CD)?;
-            state.start(Capture, ports, at(0), None)?;
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.at(0).start(Capture, None)?;
             for ms in 1..200 {
-                let report = state.report_position(Capture, ports, at(ms));
+                let report = cable.at(ms).pointer(Capture);
                 assert!(report.is_some_and(|report| {
-                    u64::from(report.frames) == ms * 48 % 1920 && report.lost_rings == 0
+                    u64::from(report.frames) == ms * 48 % 1920 && report.lost_buffers == 0
                 }));
             }
             Ok(())
@@ -253,15 +273,15 @@ mod tests {
     #[test]
     fn suspended_at_one_frame() -> Result {
         for (first, second) in [(Playback, Capture), (Capture, Playback)] {
-            with_cable(|state, ports| {
-                prepared(state, CD, CD)?;
-                state.start(Capture, ports, at(0), None)?;
-                state.start(Playback, ports, at(0), None)?;
-                state.suspend(first, ports, at(10), None);
-                state.suspend(second, ports, at(12), None);
+            with_cable(|cable| {
+                cable.prepare(CD, CD)?;
+                cable.at(0).start(Capture, None)?;
+                cable.at(0).start(Playback, None)?;
+                cable.at(10).suspend(first, None);
+                cable.at(12).suspend(second, None);
                 for direction in [Playback, Capture] {
-                    assert_eq!(state.end(direction).position, 480);
-                    assert!(state.end(direction).activity == Activity::Paused);
+                    assert_eq!(cable.position(direction), 480);
+                    assert!(cable.activity(direction) == Activity::Paused);
                 }
                 Ok(())
             })?;
@@ -277,22 +297,22 @@ mod tests {
             end_with_peer: false,
         };
         for (first, second) in [(Playback, Capture), (Capture, Playback)] {
-            with_habits(habits, |state, ports| {
-                prepared(state, CD, CD)?;
-                state.start(first, ports, at(0), None)?;
-                assert!(state.end(first).activity == Activity::Waiting);
-                state.update(ports, at(10));
-                assert_eq!(state.end(first).position, 0);
-                state.start(second, ports, at(10), None)?;
-                state.update(ports, at(20));
+            with_habits(habits, |cable| {
+                cable.prepare(CD, CD)?;
+                cable.at(0).start(first, None)?;
+                assert!(cable.activity(first) == Activity::Waiting);
+                cable.at(10).update();
+                assert_eq!(cable.position(first), 0);
+                cable.at(10).start(second, None)?;
+                cable.at(20).update();
                 for direction in [first, second] {
-                    assert!(state.end(direction).activity == Activity::Running);
-                    assert_eq!(state.end(direction).position, 480);
+                    assert!(cable.activity(direction) == Activity::Running);
+                    assert_eq!(cable.position(direction), 480);
                 }
                 // Once it has moved, it goes on alone.
-                state.stop(second, Activity::Stopped, ports, at(30), None);
-                state.update(ports, at(40));
-                assert_eq!(state.end(first).position, 1440);
+                cable.at(30).stop(second, None);
+                cable.at(40).update();
+                assert_eq!(cable.position(first), 1440);
                 Ok(())
             })?;
         }
@@ -302,29 +322,29 @@ mod tests {
     /// What is no longer running has no period to end.
     #[test]
     fn stopped_ends_no_period() -> Result {
-        with_cable(|state, ports| {
-            prepared(state, CD, CD)?;
-            assert!(state.period_timer(Capture, ports, at(1)) == Action::None);
-            state.start(Capture, ports, at(0), None)?;
-            state.stop(Capture, Activity::Stopped, ports, at(41), None);
-            assert!(state.period_timer(Capture, ports, at(90)) == Action::None);
-            assert_eq!(state.capture.position, 41 * 48);
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            assert!(cable.at(1).expired(Capture) == Action::None);
+            cable.at(0).start(Capture, None)?;
+            cable.at(41).stop(Capture, None);
+            assert!(cable.at(90).expired(Capture) == Action::None);
+            assert_eq!(cable.position(Capture), 41 * 48);
             Ok(())
         })
     }
 
     #[test]
     fn shift_acts_at_once() -> Result {
-        with_cable(|state, ports| {
-            prepared(state, CD, CD)?;
-            state.start(Playback, ports, at(0), None)?;
-            assert!(state.set_shift(80_000, ports, at(10)));
-            assert!(!state.set_shift(80_000, ports, at(11)));
-            state.update(ports, at(18));
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.at(0).start(Playback, None)?;
+            assert!(cable.at(10).set_shift(80_000));
+            assert!(!cable.at(11).set_shift(80_000));
+            cable.at(18).update();
             // 10 ms at 48 kHz, 8 ms at 60 kHz.
-            assert_eq!(state.playback.position, 480 + 480);
-            assert_eq!(state.playback.shift, 80_000);
-            assert_eq!(state.capture.shift, 0);
+            assert_eq!(cable.position(Playback), 480 + 480);
+            assert_eq!(cable.0.side(Playback).shift(), 80_000);
+            assert_eq!(cable.0.side(Capture).shift(), 0);
             Ok(())
         })
     }
@@ -332,18 +352,18 @@ mod tests {
     /// The time of a trigger is older than its lock: the shift may have been changed between.
     #[test]
     fn no_start_is_before_a_change_of_shift() -> Result {
-        with_cable(|state, ports| {
-            prepared(state, CD, CD)?;
-            assert!(state.set_shift(80_000, ports, at(5)));
-            state.start(Capture, ports, at(4), None)?;
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            assert!(cable.at(5).set_shift(80_000));
+            cable.at(4).start(Capture, None)?;
             // Within the first frame.
-            let asked = Ktime::from_nanos(5 * MS + 4_000);
-            let report = state.report_position(Capture, ports, asked).ok_or(EINVAL)?;
+            let asked = 5 * MS + 4_000;
+            let report = cable.at_ns(asked).pointer(Capture).ok_or(EINVAL)?;
             assert_eq!(report.frames, 0);
-            let time = state.audio_time(Capture, AudioClock::LinkAbsolute);
+            let time = cable.state().audio_time(Capture, AudioClock::LinkAbsolute);
             // A quarter faster.
             let audio = 5 * MS + 5_000;
-            assert!(time.is_some_and(|time| time.system == asked && time.audio == audio));
+            assert!(time.is_some_and(|time| time.system.as_nanos() == asked && time.audio == audio));
             Ok(())
         })
     }
@@ -351,13 +371,15 @@ mod tests {
     /// A question just after another one finds the position of that one, and its time.
     #[test]
     fn positions_move_in_steps() -> Result {
-        with_cable(|state, ports| {
-            prepared(state, CD, CD)?;
-            state.start(Capture, ports, at(0), None)?;
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.at(0).start(Capture, None)?;
             let mut ask = |ns: u64| {
-                let now = Ktime::from_nanos(ns);
-                let report = state.report_position(Capture, ports, now).ok_or(EINVAL)?;
-                let time = state.audio_time(Capture, AudioClock::Link).ok_or(EINVAL)?;
+                let report = cable.at_ns(ns).pointer(Capture).ok_or(EINVAL)?;
+                let time = cable
+                    .state()
+                    .audio_time(Capture, AudioClock::Link)
+                    .ok_or(EINVAL)?;
                 Ok::<_, Error>((report.frames, time.system.as_nanos()))
             };
             // The 48th frame ends at 1 ms.
@@ -371,10 +393,10 @@ mod tests {
 
     #[test]
     fn slave_changes_are_those_of_the_player() -> Result {
-        with_cable(|state, _| {
+        with_cable(|cable| {
             // 48 kHz, 16 bits, two channels: what is said of the player before there is one.
-            prepared(state, CD, CD)?;
-            let none = state.note_player();
+            cable.prepare(CD, CD)?;
+            let none = cable.state().note_playback();
             assert!(!none.format && !none.rate && !none.channels && !none.access);
             let player = Params {
                 format: Format::FLOAT_LE,
@@ -383,13 +405,13 @@ mod tests {
                 interleaved: false,
                 ..CD
             };
-            state.prepare(Playback, Setup::new(player)?);
-            let all = state.note_player();
+            cable.state().prepare(Playback, Setup::new(player)?);
+            let all = cable.state().note_playback();
             assert!(all.format && all.rate && all.channels && all.access && !all.active);
-            assert_eq!(state.slave.rate, 44100);
-            assert_eq!(state.slave.channels, 6);
-            assert_eq!(state.slave.format, 14);
-            let none = state.note_player();
+            assert_eq!(cable.0.slave().rate, 44100);
+            assert_eq!(cable.0.slave().channels, 6);
+            assert_eq!(cable.0.slave().format, 14);
+            let none = cable.state().note_playback();
             assert!(!none.format && !none.rate && !none.channels && !none.access);
             Ok(())
         })

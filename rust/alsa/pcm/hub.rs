@@ -148,15 +148,16 @@ impl<T: Unpin, const N: usize> DerefMut for HubGuard<'_, T, N> {
 }
 
 /// The ports of a hub while its lock is held.
+#[derive(Clone, Copy)]
 pub struct PortTable<'a, const N: usize>(&'a [Option<Running>; N]);
 
-impl<const N: usize> PortTable<'_, N> {
-    /// The stream that runs at a port; `None` if none does.
+impl<'a, const N: usize> PortTable<'a, N> {
+    /// Returns the stream that runs at a port; `None` if none does.
     #[inline]
-    pub fn get(&self, port: usize) -> Option<Port<'_>> {
+    pub fn get(&self, port: usize) -> Option<Port<'a>> {
         let running = self.0.get(port)?.as_ref()?;
-        // INVARIANT: `running` is at a port, and stays there while the lock is held, which is as
-        // long as `self` is borrowed.
+        // INVARIANT: `running` is at a port, and stays there while the lock is held, which is at
+        // least as long as `'a`: the guard is borrowed so long.
         Some(Port { running })
     }
 }

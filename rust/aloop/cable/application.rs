@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the application of a running stream has done, and waits for.
+//!
+//! All of it may change at any time, since the stream lock is not held: it is right most of the
+//! time, and what depends on it is looked at again.
+
+use super::{
+    setup::Setup,
+    told::Told, //
+};
+use crate::ring::{
+    self,
+    written_ahead, //
+};
+use alsa::pcm::{
+    Direction,
+    Port,
+    State, //
+};
+
+/// Returns whether the core stops the stream when its buffer is used up (played, or full of what
+/// was recorded).
+pub(super) fn stops_at_its_end(own: &Port<'_>, setup: &Setup) -> bool {
+    own.stop_threshold() <= u64::from(setup.params.buffer_size)
+}
+
+/// Returns whether the stream is a playback that drains, and has played all that was written
+/// without the core's having seen that.
+///
+/// A buffer or more has gone by since it last asked, or it has been told a part of that. The core
+/// takes it for an xrun, and is told in steps.
+pub(super) fn has_drained(
+    own: Option<&Port<'_>>,
+    setup: &Setup,
+    told: &Told,
+    position: u64,
+) -> bool {
+    let draining = || own.is_some_and(|own| own.state() == State::Draining);
+    told.is_drained() || told.lost_buffers(position, setup) > 0 && draining()
+}
+
+/// Returns how many frames from `position` on a playback has to play that its application has
+/// written.
+pub(super) fn written(own: &Port<'_>, setup: &Setup, told: &Told, position: u64) -> u64 {
+    if told.is_drained() || told.lost_buffers(position, setup) > 0 {
+        return 0;
+    }
+    let pointers = own.pointers();
+    written_ahead(
+        pointers.hw_ptr,
+        pointers.appl_ptr,
+        pointers.boundary,
+        setup.params.buffer_size,
+        position,
+    )
+}
+
+/// Returns how many frames from `position` on may be heard of a playback.
+///
+/// Those are what its application has written: nothing else must be heard, neither at the end of a
+/// drain nor when the application is late and about to be stopped for it. One that has asked never
+/// to be stopped plays its buffer round and round.
+pub(super) fn audible(own: &Port<'_>, setup: &Setup, told: &Told, position: u64) -> u64 {
+    if own.state() != State::Draining && !stops_at_its_end(own, setup) {
+        return u64::MAX;
+    }
+    written(own, setup, told, position)
+}
+
+/// Returns how many frames before `position` the application of a capture has yet to read.
+pub(super) fn left_to_read(own: &Port<'_>, setup: &Setup, position: u64) -> u64 {
+    let pointers = own.pointers();
+    ring::left_to_read(
+        pointers.hw_ptr,
+        pointers.appl_ptr,
+        pointers.boundary,
+        setup.params.buffer_size,
+        position,
+    )
+}
+
+/// Returns the position at which the application has what it waits for, if that is after the end of
+/// the present period, but before that of the next.
+///
+/// The stream is at `position`, and the period ends at `end`, or has ended and `end` is the
+/// position.
+pub(super) fn deferral(
+    direction: Direction,
+    own: &Port<'_>,
+    setup: &Setup,
+    told: &Told,
+    position: u64,
+    end: u64,
+) -> Option<u64> {
+    let wanted = own.wakeup_frames();
+    if wanted == 0 || own.state() != State::Running {
+        return None;
+    }
+    let available = match direction {
+        Direction::Playback => {
+            u64::from(setup.params.buffer_size).saturating_sub(written(own, setup, told, position))
+        }
+        Direction::Capture => left_to_read(own, setup, position),
+    };
+    let by_then = available.saturating_add(end.saturating_sub(position));
+    let missing = wanted.saturating_sub(by_then);
+    (0 < missing && missing < setup.params.period_size.into()).then(|| end.saturating_add(missing))
+}

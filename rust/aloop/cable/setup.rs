@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What a side of a cable has been prepared for.
+
+use crate::{
+    clock::NSEC_PER_SEC,
+    ring::{
+        spans,
+        Geometry,
+        Span, //
+    }, //
+};
+use alsa::pcm::Params;
+use core::cmp::min;
+use kernel::prelude::*;
+
+/// How long a position stands still, in nanoseconds: see [`Setup::step`].
+const STEP: u64 = 10_000;
+
+/// The parameters of a substream that has been prepared, and what follows from them.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) params: Params,
+    pub(super) geometry: Geometry,
+    /// The time from one move of the cable that a question for the position makes to the next, in
+    /// nanoseconds.
+    ///
+    /// A program may read, or write, until there is nothing left. Above 100 kHz there are some
+    /// frames more whenever it asks, and it would never end: so positions move in steps of ten
+    /// microseconds, which are more than such a call takes, but not so long that half of a buffer
+    /// goes by. At lower rates, and nominal speed, that is less than a frame. A program that is
+    /// woken asks three times or so within that time, and all but the first need move nothing.
+    pub(super) step: u64,
+}
+
+impl Setup {
+    /// Checks parameters that the core has chosen.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a frame would take no bytes, or a buffer too many.
+    pub(crate) fn new(params: Params) -> Result<Self> {
+        let geometry = Geometry::new(
+            params.buffer_size,
+            params.channels,
+            params.format.sample_bytes(),
+            params.interleaved,
+        );
+        let mut setup = Self {
+            geometry: geometry.ok_or(EINVAL)?,
+            params,
+            step: 0,
+        };
+        setup.step = min(STEP, setup.buffer_time() / 2);
+        Ok(setup)
+    }
+
+    /// Returns the size of the buffer in bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.geometry.bytes()
+    }
+
+    /// Returns where the first `frames` frames of the buffer are, in bytes.
+    pub(crate) fn spans(&self, frames: u64) -> impl Iterator<Item = Span> {
+        spans(&self.geometry, 0, frames)
+    }
+
+    /// Returns the size of the buffer in frames.
+    pub(super) fn frames(&self) -> u64 {
+        self.geometry.frames().into()
+    }
+
+    /// Returns where in the buffer a position is that is counted since PREPARE, in frames.
+    pub(super) fn buffer_position(&self, position: u64) -> u32 {
+        self.geometry.slot(position, 0)
+    }
+
+    /// Returns how long the buffer lasts, in nanoseconds.
+    pub(super) fn buffer_time(&self) -> u64 {
+        self.frames()
+            .saturating_mul(NSEC_PER_SEC)
+            .checked_div(self.params.rate.into())
+            .unwrap_or(0)
+    }
+
+    /// Returns the size of a period in frames: 1 or more.
+    pub(super) fn period(&self) -> u64 {
+        self.params.period_size.max(1).into()
+    }
+
+    /// Returns the size of a frame in bytes.
+    pub(crate) fn frame_bytes(&self) -> u64 {
+        u64::from(self.geometry.channels()).saturating_mul(self.geometry.sample_bytes().into())
+    }
+
+    /// Returns the size of a period in bytes.
+    pub(super) fn period_bytes(&self) -> u64 {
+        self.frame_bytes()
+            .saturating_mul(self.params.period_size.into())
+    }
+
+    /// Returns whether both sides agree on format, rate, channels and layout, so that frames can go
+    /// from one to the other.
+    pub(super) fn matches(&self, other: &Self) -> bool {
+        let (a, b) = (&self.geometry, &other.geometry);
+        self.params.format == other.params.format
+            && self.params.rate == other.params.rate
+            && a.channels() == b.channels()
+            && a.interleaved() == b.interleaved()
+    }
+}

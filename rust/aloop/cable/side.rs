@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! One side of a cable: a substream, from open to close.
+//!
+//! What survives what is in the types. A [`Side`] is closed, or [`Open`]: that part survives
+//! PREPARE. What PREPARE makes anew is [`Prepared`]; what ends with a pause is in
+//! [`Activity::Paused`].
+
+use super::{
+    expiry::Expiry,
+    periods::Periods,
+    setup::Setup,
+    told::Told, //
+};
+use crate::clock::Phase;
+
+/// Whether a stream moves frames.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Activity {
+    /// Stopped: moves no frames.
+    Stopped,
+    /// Running: moves frames.
+    Running,
+    /// Waiting: started, but held until the other side starts.
+    Waiting,
+    /// Paused or suspended: moves no frames, and goes on where it is, with so much of the next
+    /// frame gone by.
+    Paused(Phase),
+    /// A capture that moves no frames any more, because a playback of other parameters has started;
+    /// its own timer has yet to stop it.
+    Evicted,
+    /// It moves no frames any more, because its periods are not those of the sound timer that it
+    /// runs by; its own timer has yet to stop it.
+    OutOfStep,
+}
+
+/// Where a stream was when the other side was suspended: see
+/// [`Locked::suspend`](super::state::Locked::suspend).
+#[derive(Clone, Copy)]
+pub(super) struct Held {
+    /// Its position.
+    pub(super) position: u64,
+    /// How much of the next frame had gone by.
+    pub(super) phase: Phase,
+    /// The time until which it tells nobody of a later one, in nanoseconds.
+    pub(super) until: u64,
+}
+
+/// One side of a cable.
+pub(crate) enum Side {
+    /// Nobody has opened the substream.
+    Closed,
+    /// Somebody has.
+    Open(Open),
+}
+
+/// What is known of a substream while somebody has it open.
+pub(crate) struct Open {
+    /// Its period timer.
+    pub(super) expiry: Expiry,
+    /// The rate shift with which it last ran, by the system's clock.
+    shift: u32,
+    /// What PREPARE has made anew; `None` before, and when the parameters have been freed.
+    prepared: Option<Prepared>,
+}
+
+/// What is known of a stream since PREPARE.
+pub(super) struct Prepared {
+    pub(super) setup: Setup,
+    activity: Activity,
+    /// The frames that it has moved.
+    position: u64,
+    pub(super) told: Told,
+    pub(super) periods: Periods,
+    /// Where it was when the other side was suspended, if nobody has asked for its position since.
+    held: Option<Held>,
+}
+
+impl Side {
+    /// The substream has been opened.
+    pub(super) fn open(&mut self) {
+        *self = Self::Open(Open {
+            expiry: Expiry::new(),
+            shift: 0,
+            prepared: None,
+        });
+    }
+
+    /// The substream has been closed.
+    pub(super) fn close(&mut self) {
+        *self = Self::Closed;
+    }
+
+    /// The stream has been prepared.
+    pub(super) fn prepare(&mut self, setup: Setup) {
+        if let Self::Open(open) = self {
+            open.prepared = Some(Prepared {
+                periods: Periods::first(&setup),
+                setup,
+                activity: Activity::Stopped,
+                position: 0,
+                told: Told::NOTHING,
+                held: None,
+            });
+        }
+    }
+
+    /// The parameters of the stream have been freed.
+    pub(super) fn free(&mut self) {
+        if let Self::Open(open) = self {
+            open.prepared = None;
+        }
+    }
+
+    /// Returns whether somebody has opened the substream.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self, Self::Open(_))
+    }
+
+    /// Returns what is known of the substream while it is open.
+    pub(super) fn opened_mut(&mut self) -> Option<&mut Open> {
+        match self {
+            Self::Closed => None,
+            Self::Open(open) => Some(open),
+        }
+    }
+
+    /// Returns what is known of the stream since PREPARE.
+    pub(super) fn prepared(&self) -> Option<&Prepared> {
+        match self {
+            Self::Closed => None,
+            Self::Open(open) => open.prepared.as_ref(),
+        }
+    }
+
+    /// As [`Side::prepared`].
+    pub(super) fn prepared_mut(&mut self) -> Option<&mut Prepared> {
+        self.opened_mut()?.prepared.as_mut()
+    }
+
+    /// Returns what the stream has been prepared for.
+    pub(crate) fn setup(&self) -> Option<&Setup> {
+        self.prepared().map(|prepared| &prepared.setup)
+    }
+
+    /// Returns whether the stream moves frames.
+    pub(crate) fn activity(&self) -> Activity {
+        self.prepared()
+            .map_or(Activity::Stopped, |prepared| prepared.activity)
+    }
+
+    /// Returns the frames that the stream has moved since PREPARE.
+    pub(crate) fn position(&self) -> u64 {
+        self.prepared().map_or(0, |prepared| prepared.position)
+    }
+
+    /// Returns the position in the buffer, in frames.
+    pub(crate) fn buffer_position(&self) -> u32 {
+        self.prepared().map_or(0, Prepared::buffer_position)
+    }
+
+    /// Returns the rate shift with which the stream last ran by the system's clock; 0 if it has
+    /// not since it was opened.
+    pub(crate) fn shift(&self) -> u32 {
+        match self {
+            Self::Closed => 0,
+            Self::Open(open) => open.shift,
+        }
+    }
+
+    /// Returns whether the stream moves frames now.
+    pub(super) fn is_running(&self) -> bool {
+        self.prepared().is_some_and(Prepared::is_running)
+    }
+
+    /// Returns whether the stream runs as far as its application knows.
+    pub(super) fn takes_part(&self) -> bool {
+        matches!(self.activity(), Activity::Running | Activity::Waiting)
+    }
+
+    /// Sets whether the stream moves frames. One that has not been prepared does not.
+    pub(super) fn set_activity(&mut self, activity: Activity) {
+        if let Some(prepared) = self.prepared_mut() {
+            prepared.activity = activity;
+        }
+    }
+
+    /// If the stream runs, notes that it does so with this rate shift.
+    pub(super) fn note_shift(&mut self, shift: u32) {
+        if let Self::Open(open) = self {
+            if open.prepared.as_ref().is_some_and(Prepared::is_running) {
+                open.shift = shift;
+            }
+        }
+    }
+
+    /// Forgets where the stream was when the other side was suspended, and returns it.
+    pub(super) fn take_held(&mut self) -> Option<Held> {
+        self.prepared_mut()?.held.take()
+    }
+}
+
+impl Prepared {
+    /// Returns the frames that the stream has moved since PREPARE.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Returns whether the stream moves frames.
+    pub(super) fn activity(&self) -> Activity {
+        self.activity
+    }
+
+    /// Returns whether it moves frames now.
+    pub(super) fn is_running(&self) -> bool {
+        self.activity == Activity::Running
+    }
+
+    /// Returns the position in the buffer, in frames.
+    pub(super) fn buffer_position(&self) -> u32 {
+        self.setup.buffer_position(self.position)
+    }
+
+    /// Moves the stream on by so many frames.
+    pub(super) fn move_on(&mut self, frames: u64) {
+        self.position = self.position.saturating_add(frames);
+    }
+
+    /// The core is told the present position, at which the stream has been since `at`, with so much
+    /// of the next frame gone by then.
+    pub(super) fn tell(&mut self, at: u64, phase: Phase) {
+        self.told.tell(self.position, at, phase);
+        self.held = None;
+    }
+
+    /// As [`Prepared::tell`], but one step more of a drain that is over: see [`Told::tell_step`].
+    pub(super) fn tell_step(&mut self, at: u64, phase: Phase) -> bool {
+        self.held = None;
+        self.told.tell_step(self.position, &self.setup, at, phase)
+    }
+
+    /// Returns whether the core has been told of an earlier position than the present one.
+    pub(super) fn is_behind(&self) -> bool {
+        self.told.is_behind(self.position)
+    }
+
+    /// Notes where the stream is when the other side is suspended, and until when it keeps that to
+    /// itself.
+    pub(super) fn hold(&mut self, phase: Phase, until: u64) {
+        self.held = Some(Held {
+            position: self.position,
+            phase,
+            until,
+        });
+    }
+
+    /// Goes back to where the stream was when the other side was suspended: suspended, too.
+    pub(super) fn go_back(&mut self, held: &Held) {
+        self.position = held.position;
+        self.activity = Activity::Paused(held.phase);
+    }
+
+    /// Returns until when the stream keeps silent about its position, in nanoseconds: it may still
+    /// be suspended as well. `None` if it does not, or no longer at the time `now`.
+    pub(super) fn held_until(&self, now: u64) -> Option<u64> {
+        self.held
+            .map(|held| held.until)
+            .filter(|&until| now < until)
+    }
+}

@@ -1,0 +1,266 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The state of a cable, and the cable while its lock is held.
+
+use super::{
+    peer::{
+        Ending,
+        Habits, //
+    },
+    setup::Setup,
+    side::{
+        Activity,
+        Side, //
+    },
+    slave::{
+        Changes,
+        Slave, //
+    },
+    tick::TimerInfo,
+    time::Time, //
+};
+use crate::{
+    clock::{
+        Absolute,
+        SHIFT_NOMINAL, //
+    },
+    ring::SilenceMark,
+};
+use alsa::{
+    pcm::{
+        Direction,
+        Hub,
+        HubGuard,
+        HwParams,
+        Limits,
+        Port,
+        PortTable, //
+    },
+    time::Ktime, //
+};
+
+/// A cable, with the lock that protects it.
+pub(crate) type Cable = Hub<State, 2>;
+
+/// Returns the number of the port at which a stream of a direction stands.
+pub(crate) fn port(direction: Direction) -> usize {
+    match direction {
+        Direction::Playback => 0,
+        Direction::Capture => 1,
+    }
+}
+
+/// What the lock of a cable protects.
+pub(crate) struct State {
+    pub(super) playback: Side,
+    pub(super) capture: Side,
+    /// What advances the positions at present.
+    pub(super) time: Time,
+    /// The sound timer that the cable runs by, while a side is open; otherwise it runs by the
+    /// system's clock.
+    timer: Option<TimerInfo>,
+    /// What the sides do for each other.
+    habits: Habits,
+    /// How the recording ends, if the card was loaded so.
+    pub(super) ending: Ending,
+    /// How far the buffer of the capture may hold sound.
+    pub(super) silence: SilenceMark,
+    /// The clock that no start sets back.
+    pub(super) absolute: Absolute,
+    /// `PCM Rate Shift 100000`.
+    pub(super) shift: u32,
+    /// `PCM Notify`.
+    notify: bool,
+    /// `PCM Slave …`.
+    slave: Slave,
+}
+
+impl State {
+    /// A cable that nobody has opened.
+    pub(crate) fn new(notify: bool, habits: Habits) -> Self {
+        Self {
+            playback: Side::Closed,
+            capture: Side::Closed,
+            time: Time::Idle,
+            timer: None,
+            habits,
+            ending: Ending::NONE,
+            silence: SilenceMark::silent(),
+            absolute: Absolute::new(),
+            shift: SHIFT_NOMINAL,
+            notify,
+            slave: Slave::UNKNOWN,
+        }
+    }
+
+    /// Returns the side of a direction.
+    pub(crate) fn side(&self, direction: Direction) -> &Side {
+        match direction {
+            Direction::Playback => &self.playback,
+            Direction::Capture => &self.capture,
+        }
+    }
+
+    /// As [`State::side`].
+    pub(super) fn side_mut(&mut self, direction: Direction) -> &mut Side {
+        match direction {
+            Direction::Playback => &mut self.playback,
+            Direction::Capture => &mut self.capture,
+        }
+    }
+
+    /// The substream has been opened.
+    pub(crate) fn open(&mut self, direction: Direction) {
+        self.side_mut(direction).open();
+    }
+
+    /// The stream is being set to new parameters: the core fills its buffer with zeroes.
+    pub(crate) fn configure(&mut self, direction: Direction, params: &HwParams) {
+        if direction == Direction::Capture {
+            self.silence = match params.format.is_silence_zero() {
+                true => SilenceMark::silent(),
+                false => SilenceMark::unknown(),
+            };
+        }
+    }
+
+    /// Returns how many frames at the beginning of the buffer of a capture that is to be prepared
+    /// may hold something else than silence.
+    pub(crate) fn frames_to_silence(&self, setup: &Setup) -> u64 {
+        if setup.params.mapped {
+            // Its application may have left anything there.
+            return setup.frames();
+        }
+        self.silence.sound_frames(setup.geometry.frames())
+    }
+
+    /// The stream has been prepared, and its buffer is silent if it is a capture.
+    pub(crate) fn prepare(&mut self, direction: Direction, setup: Setup) {
+        self.side_mut(direction).prepare(setup);
+        if direction == Direction::Capture {
+            self.silence = SilenceMark::silent();
+            self.ending = Ending::NONE;
+        }
+        self.drop_idle_clock();
+    }
+
+    /// The parameters of the stream are no longer valid.
+    pub(crate) fn free(&mut self, direction: Direction) {
+        self.side_mut(direction).free();
+        self.drop_idle_clock();
+    }
+
+    /// Forgets the clock when neither side runs: the next start begins a frame of its own.
+    pub(super) fn drop_idle_clock(&mut self) {
+        if !self.playback.is_running() && !self.capture.is_running() {
+            self.time = Time::Idle;
+        }
+    }
+
+    /// Returns what a stream may be set to: what the other side has been prepared for.
+    ///
+    /// A side never limits itself, and a capture does not limit the playback while `PCM Notify` is
+    /// on.
+    pub(crate) fn limits(&self, direction: Direction) -> Limits {
+        let other = match direction {
+            Direction::Playback if self.notify => None,
+            Direction::Playback => self.capture.setup(),
+            Direction::Capture => self.playback.setup(),
+        };
+        let Some(other) = other else {
+            return Limits::NONE;
+        };
+        let params = &other.params;
+        let mut limits = Limits::exactly(params.format, params.rate, params.channels);
+        if self.timer.is_some() {
+            // A tick is a period for both.
+            let bytes = u32::try_from(other.period_bytes()).unwrap_or(u32::MAX);
+            limits.period_bytes = (bytes, bytes);
+        }
+        limits
+    }
+
+    /// Returns what the sides do for each other.
+    pub(crate) fn habits(&self) -> Habits {
+        self.habits
+    }
+
+    /// Returns the sound timer that the cable runs by.
+    pub(crate) fn timer(&self) -> Option<TimerInfo> {
+        self.timer
+    }
+
+    /// Sets the sound timer that the cable runs by; `None` for the system's clock.
+    pub(crate) fn set_timer(&mut self, timer: Option<TimerInfo>) {
+        self.timer = timer;
+    }
+
+    /// Returns `PCM Rate Shift 100000`.
+    pub(crate) fn shift(&self) -> u32 {
+        self.shift
+    }
+
+    /// Returns `PCM Notify`.
+    pub(crate) fn notify(&self) -> bool {
+        self.notify
+    }
+
+    /// Sets `PCM Notify`. Returns whether it is a new value.
+    pub(crate) fn set_notify(&mut self, notify: bool) -> bool {
+        let is_new = self.notify != notify;
+        self.notify = notify;
+        is_new
+    }
+
+    /// Returns the values of `PCM Slave …`.
+    pub(crate) fn slave(&self) -> &Slave {
+        &self.slave
+    }
+
+    /// A playback has started: remembers what its stream is like. Returns what is new in that.
+    pub(crate) fn note_playback(&mut self) -> Changes {
+        let Some(setup) = self.playback.setup() else {
+            return Changes::default();
+        };
+        let new = Slave::new(&setup.params);
+        let changes = new.changes_from(&self.slave);
+        self.slave = new;
+        changes
+    }
+
+    /// Returns whether a playback is running: `PCM Slave Active`.
+    pub(crate) fn is_playback_active(&self) -> bool {
+        // One that is out of step is so until it is stopped: then comes the event.
+        self.playback.takes_part() || self.playback.activity() == Activity::OutOfStep
+    }
+}
+
+/// A cable while its lock is held, at one moment.
+///
+/// All that depends on time or on running streams is done through it; each file of [`cable`] has
+/// the methods that are its subject.
+///
+/// [`cable`]: super
+pub(crate) struct Locked<'a> {
+    pub(super) state: &'a mut State,
+    streams: PortTable<'a, 2>,
+    pub(super) now: Ktime,
+}
+
+impl<'a> Locked<'a> {
+    /// Looks at a cable whose lock is held. It is `now`: a time from before the lock was taken may
+    /// be earlier than what others have seen since, and then nothing moves.
+    pub(crate) fn new(guard: &'a mut HubGuard<'_, State, 2>, now: Ktime) -> Self {
+        let (state, streams) = guard.split();
+        Self {
+            state,
+            streams,
+            now,
+        }
+    }
+
+    /// Returns the stream of a direction, if it runs as far as the core knows.
+    pub(super) fn stream(&self, direction: Direction) -> Option<Port<'a>> {
+        self.streams.get(port(direction))
+    }
+}

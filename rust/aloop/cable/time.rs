@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What advances the positions of a cable.
+
+use crate::clock::{
+    Clock,
+    Phase, //
+};
+
+/// What advances the positions of a cable.
+pub(super) enum Time {
+    /// Nothing: neither side runs.
+    Idle,
+    /// The system's clock, which both sides read.
+    Clock(Clock),
+    /// The ticks of a sound timer: by a period at each.
+    Ticks,
+}
+
+impl Time {
+    /// Returns how much of the next frame has gone by at the last move.
+    pub(super) fn phase(&self) -> Phase {
+        match self {
+            Self::Clock(clock) => clock.phase(),
+            _ => Phase::ZERO,
+        }
+    }
+
+    /// Returns when the cable was last moved, in nanoseconds; `None` if it does not run by the
+    /// system's clock.
+    pub(super) fn moved_at(&self) -> Option<u64> {
+        match self {
+            Self::Clock(clock) => Some(clock.time_of(0)),
+            _ => None,
+        }
+    }
+
+    /// Returns when a side will be `frames` further on, in nanoseconds; `None` if the cable does
+    /// not run by the system's clock.
+    pub(super) fn time_of(&self, frames: u64) -> Option<u64> {
+        match self {
+            Self::Clock(clock) => Some(clock.time_of(frames)),
+            _ => None,
+        }
+    }
+}

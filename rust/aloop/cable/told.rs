@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the core has been told of the position of a stream.
+//!
+//! It is told positions in the buffer, and finds out from the previous one how far the stream has
+//! got. If a whole buffer or more goes by between two questions, it does not notice: such buffers
+//! are *lost*.
+
+use super::setup::Setup;
+use crate::clock::{
+    nanos,
+    Phase, //
+};
+use core::cmp::{
+    max,
+    min, //
+};
+
+/// How many lost buffers the core is told of, step by step, at the end of a drain.
+const MOST_LOST: u64 = 2;
+
+/// What the core has been told since PREPARE.
+pub(super) struct Told {
+    /// The last position, in frames.
+    position: u64,
+    /// When the stream was there, in nanoseconds.
+    at: u64,
+    /// How much of the next frame had gone by then.
+    phase: Phase,
+    /// The link time that was last read, in nanoseconds.
+    link_time: u64,
+    /// Whether a playback that drains has played its last frame, and the core has yet to see that.
+    is_drained: bool,
+}
+
+impl Told {
+    /// What it has been told after PREPARE: the stream is at its first frame.
+    pub(super) const NOTHING: Self = Self {
+        position: 0,
+        at: 0,
+        phase: Phase::ZERO,
+        link_time: 0,
+        is_drained: false,
+    };
+
+    /// Notes that the core is told `position`, at which the stream was at the time `at` with
+    /// `phase` of the next frame gone by.
+    pub(super) fn tell(&mut self, position: u64, at: u64, phase: Phase) {
+        self.position = position;
+        self.at = at;
+        self.phase = phase;
+    }
+
+    /// Returns whether the core has been told of an earlier position than this one.
+    pub(super) fn is_behind(&self, position: u64) -> bool {
+        self.position < position
+    }
+
+    /// Returns how many whole buffers are lost when the stream is at `position`.
+    pub(super) fn lost_buffers(&self, position: u64, setup: &Setup) -> u64 {
+        let untold = position.saturating_sub(self.position);
+        let frames = setup.frames();
+        // Hardly ever: a division costs more than all the rest.
+        if untold < frames {
+            return 0;
+        }
+        untold.checked_div(frames).unwrap_or(0)
+    }
+
+    /// Notes that a playback that drains has played its last frame: all that is left to do is to
+    /// let the core see that.
+    pub(super) fn set_drained(&mut self) {
+        self.is_drained = true;
+    }
+
+    /// Returns whether it has.
+    pub(super) fn is_drained(&self) -> bool {
+        self.is_drained
+    }
+
+    /// Notes that the core is told one step more of a drain that is over, at the time `at` and the
+    /// `phase` then. Returns whether it is a buffer of a single frame, and has gone on by that.
+    ///
+    /// The core knows positions modulo the buffer: a whole buffer it is told in two steps. Of a
+    /// single frame, there is no position between.
+    pub(super) fn tell_step(
+        &mut self,
+        position: u64,
+        setup: &Setup,
+        at: u64,
+        phase: Phase,
+    ) -> bool {
+        let frames = setup.frames();
+        let step = max(1, frames.saturating_sub(1));
+        // To be drained takes no more than a buffer. Of what was lost before, the core is told
+        // nothing: it might be an hour of a buffer of two frames, and the application go along.
+        let lost = self.lost_buffers(position, setup);
+        let skipped = lost.saturating_sub(MOST_LOST).saturating_mul(frames);
+        let from = self.position.saturating_add(skipped);
+        let to = min(position, from.saturating_add(step));
+        self.tell(to, at, phase);
+        frames == 1 && to > from
+    }
+
+    /// Returns the last position that the core was told, in frames.
+    pub(super) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Returns when the stream was there, in nanoseconds.
+    pub(super) fn at(&self) -> u64 {
+        self.at
+    }
+
+    /// Returns the link time of what the core was last told, in nanoseconds, at so many frames a
+    /// second.
+    pub(super) fn link_time(&mut self, rate: u32) -> u64 {
+        // A stream that comes back from a pause to a clock that has gone on joins its frames. It
+        // has then a part of a frame more than it has had time for, or less.
+        self.link_time = max(self.link_time, nanos(self.position, self.phase, rate));
+        self.link_time
+    }
+}

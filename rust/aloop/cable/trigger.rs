@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What starts and stops the sides of a cable.
+
+use super::{
+    peer::Ending,
+    setup::Setup,
+    side::{
+        Activity,
+        Side, //
+    },
+    state::Locked,
+    tick::TickSource,
+    time::Time, //
+};
+use crate::clock::{
+    Clock,
+    Phase, //
+};
+use alsa::{
+    pcm::Direction,
+    time::Ktime, //
+};
+use core::cmp::max;
+use kernel::prelude::*;
+
+/// How long a stream holds still after the other side has been suspended, in nanoseconds.
+///
+/// It is suspended itself within microseconds, unless the system's suspend fails just then.
+const HOLD: u64 = 100_000_000;
+
+impl Locked<'_> {
+    /// Starts a stream, or lets it go on after a pause or a suspend.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` for a capture that does not match the playback that has been prepared. A playback is
+    /// not refused: it evicts a capture that does not match it. For a cable that runs by `ticks`,
+    /// what starting those returns.
+    pub(crate) fn start(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) -> Result {
+        // A change of the rate shift may have come between, at a later time. There is no earlier
+        // one any more at which the absolute clock could be asked.
+        let changed_at = Ktime::from_nanos(self.state.absolute.changed_at());
+        self.now = max(self.now, changed_at);
+        self.update();
+        let setup = *self.state.side(direction).setup().ok_or(EIO)?;
+        match direction {
+            Direction::Capture => {
+                if !is_match(&self.state.playback, &setup) {
+                    return Err(EIO);
+                }
+            }
+            Direction::Playback => {
+                if !is_match(&self.state.capture, &setup) && self.state.capture.takes_part() {
+                    self.evict();
+                }
+            }
+        }
+        if self.must_wait(direction) {
+            self.wait(direction);
+            return Ok(());
+        }
+        self.start_time(direction, &setup, ticks)?;
+        for side in [&mut self.state.playback, &mut self.state.capture] {
+            side.take_held();
+        }
+        match direction {
+            // It is heard, even if the recording was to end.
+            Direction::Playback => self.state.ending.cancel(),
+            Direction::Capture => self.review_ending(),
+        }
+        self.state
+            .side_mut(direction)
+            .set_activity(Activity::Running);
+        self.end_wait(direction.opposite());
+        self.note_shift();
+        self.arm(direction);
+        // It has waited, or from now on there is something to copy.
+        self.arm(direction.opposite());
+        Ok(())
+    }
+
+    /// Lets go of a capture that the playback which starts does not match.
+    ///
+    /// At once: whoever starts the playback expects the capture to have stopped. The stream lock of
+    /// one side is never taken to do something about the other: its own timer, made to expire, will
+    /// stop it.
+    fn evict(&mut self) {
+        self.state.capture.set_activity(Activity::Evicted);
+        if let Some(capture) = self.stream(Direction::Capture) {
+            capture.expire_timer_now();
+        }
+        self.state.drop_idle_clock();
+    }
+
+    /// Lets time go on, if it does not yet, for a stream that starts.
+    fn start_time(
+        &mut self,
+        direction: Direction,
+        setup: &Setup,
+        ticks: Option<&dyn TickSource>,
+    ) -> Result {
+        // Two sides that run match each other: the clock that there may be has the right rate.
+        if !matches!(self.state.time, Time::Idle) {
+            return Ok(());
+        }
+        self.state.time = match ticks {
+            Some(ticks) => {
+                ticks.start()?;
+                Time::Ticks
+            }
+            None => {
+                let clock = Clock::new(setup.params.rate, self.state.shift, self.now.as_nanos());
+                // After a pause, the begun frame goes on as well.
+                let phase = match self.state.side(direction).activity() {
+                    Activity::Paused(phase) => phase,
+                    _ => Phase::ZERO,
+                };
+                Time::Clock(clock.in_phase(phase))
+            }
+        };
+        Ok(())
+    }
+
+    /// Suspends a stream, with the whole system.
+    ///
+    /// The core suspends the sides of a cable one after the other. What the second one plays
+    /// meanwhile nobody hears, and of what it records nobody has played: so it goes back to the
+    /// frame at which the first was suspended. Nobody has seen it further on: applications do not
+    /// run, and its period timer holds still for a while.
+    pub(crate) fn suspend(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        self.update();
+        let phase = self.state.time.phase();
+        let until = self.now.as_nanos().saturating_add(HOLD);
+        let held = self.state.side_mut(direction).take_held();
+        if let Some(other) = self
+            .state
+            .side_mut(direction.opposite())
+            .prepared_mut()
+            .filter(|other| other.is_running())
+        {
+            other.hold(phase, until);
+        }
+        self.pause(direction, ticks);
+        if let Some((held, prepared)) = held.zip(self.state.side_mut(direction).prepared_mut()) {
+            prepared.go_back(&held);
+        }
+    }
+
+    /// Stops a stream so that it can go on where it is.
+    pub(crate) fn pause(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        // What has elapsed until now has been heard.
+        self.update();
+        let phase = self.state.time.phase();
+        self.come_to_rest(direction, Activity::Paused(phase), ticks);
+    }
+
+    /// Stops a stream.
+    pub(crate) fn stop(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        self.update();
+        self.come_to_rest(direction, Activity::Stopped, ticks);
+    }
+
+    /// Lets a stream rest, and with it time, if the other side does too.
+    fn come_to_rest(
+        &mut self,
+        direction: Direction,
+        activity: Activity,
+        ticks: Option<&dyn TickSource>,
+    ) {
+        self.state.side_mut(direction).set_activity(activity);
+        self.state.drop_idle_clock();
+        if let (Time::Idle, Some(ticks)) = (&self.state.time, ticks) {
+            ticks.stop();
+        }
+    }
+
+    /// The application has written all that there will be: its end is waited for.
+    pub(crate) fn drain(&mut self, direction: Direction) {
+        if direction == Direction::Capture {
+            // Its application reads what is there.
+            return;
+        }
+        self.update();
+        if let Some(playback) = self.state.playback.prepared_mut() {
+            playback.periods.defer(None);
+        }
+        self.arm(Direction::Playback);
+    }
+
+    /// The substream has been closed.
+    pub(crate) fn close(&mut self, direction: Direction) {
+        if direction == Direction::Playback {
+            self.end_recording();
+        } else {
+            self.state.ending = Ending::NONE;
+        }
+        self.state.side_mut(direction).close();
+        self.state.drop_idle_clock();
+    }
+
+    /// Sets `PCM Rate Shift 100000`; it acts at once. Returns whether it is a new value.
+    pub(crate) fn set_shift(&mut self, shift: u32) -> bool {
+        if self.state.shift == shift {
+            return false;
+        }
+        self.update();
+        self.state.shift = shift;
+        self.state.absolute.set_shift(shift, self.now.as_nanos());
+        if let Time::Clock(clock) = &mut self.state.time {
+            clock.set_shift(shift);
+        }
+        self.note_shift();
+        // The periods now end at another time.
+        self.arm(Direction::Playback);
+        self.arm(Direction::Capture);
+        true
+    }
+
+    /// Remembers with which shift the streams run.
+    fn note_shift(&mut self) {
+        if matches!(self.state.time, Time::Clock(_)) {
+            let shift = self.state.shift;
+            self.state.playback.note_shift(shift);
+            self.state.capture.note_shift(shift);
+        }
+    }
+}
+
+/// Returns whether a side, if it has been prepared, matches a stream of these parameters.
+fn is_match(side: &Side, setup: &Setup) -> bool {
+    side.setup().is_none_or(|other| other.matches(setup))
+}
