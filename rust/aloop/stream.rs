@@ -250,6 +250,6 @@ impl pcm::Ops for Stream {
 
     fn acknowledge(stream: &Self, _substream: &Querying<'_>) {
         let mut guard = stream.line.cable.lock();
-        Locked::new(&mut guard, Ktime::now()).acknowledge(stream.direction);
+        Locked::unmoved(&mut guard).acknowledge(stream.direction);
     }
 }

@@ -259,6 +259,13 @@ impl<'a> Locked<'a> {
         }
     }
 
+    /// Looks at a cable whose lock is held, as it was when it was last moved: for what moves
+    /// nothing, and is not worth a look at the clock.
+    pub(crate) fn unmoved(guard: &'a mut HubGuard<'_, State, 2>) -> Self {
+        let now = guard.time.moved_at().unwrap_or(0);
+        Self::new(guard, Ktime::from_nanos(now))
+    }
+
     /// Returns the stream of a direction, if it runs as far as the core knows.
     pub(super) fn stream(&self, direction: Direction) -> Option<Port<'a>> {
         self.streams.get(port(direction))
