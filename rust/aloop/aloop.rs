@@ -13,8 +13,8 @@
 //! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. `duty`: how often
 //!   timers may expire. They know nothing of the kernel, and are tested on the host as well.
 //! - `share`: what all cards have in common of that.
-//! - `cable`: what the two ends of a cable share; every change of state goes through it.
-//! - `stream`: the PCM callbacks of one end.
+//! - `cable`: what the two sides of a cable share; every change of state goes through it.
+//! - `stream`: the PCM callbacks of one side.
 //! - `source`, `ticks`: cables that run by a sound timer.
 //! - `controls`, `proc`, `params`, `card`: what the user sees.
 //!

@@ -38,7 +38,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The identities of the controls that tell about the player of a cable.
+/// The identities of the controls that tell about the playback of a cable.
 #[derive(Clone)]
 pub(crate) struct SlaveIds {
     pub(crate) active: ElementId,
@@ -121,7 +121,7 @@ impl Element for RateShift {
     }
 }
 
-/// `PCM Notify`: a player may choose other parameters than a capture that has been prepared.
+/// `PCM Notify`: a playback may choose other parameters than a capture that has been prepared.
 struct Notify(Arc<Cable>);
 
 impl Element for Notify {
@@ -139,7 +139,7 @@ impl Element for Notify {
     }
 }
 
-/// `PCM Slave Active`: a player is running.
+/// `PCM Slave Active`: a playback is running.
 struct SlaveActive(Arc<Cable>);
 
 impl Element for SlaveActive {
@@ -153,7 +153,7 @@ impl Element for SlaveActive {
     }
 }
 
-/// `PCM Slave Format`, `PCM Slave Rate`, `PCM Slave Channels`: those of the last player.
+/// `PCM Slave Format`, `PCM Slave Rate`, `PCM Slave Channels`: those of the last playback.
 struct SlaveNumber {
     cable: Arc<Cable>,
     range: IntegerRange,
@@ -173,7 +173,7 @@ impl Element for SlaveNumber {
     }
 }
 
-/// `PCM Slave Access Mode`: how the last player's samples lay.
+/// `PCM Slave Access Mode`: how the last playback's samples lay.
 struct SlaveAccess(Arc<Cable>);
 
 impl Element for SlaveAccess {

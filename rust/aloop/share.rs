@@ -18,10 +18,10 @@ static PAID_AT: Atomic<u64> = Atomic::new(0);
 /// The time at which the last callback that was forgiven has ended, in nanoseconds.
 static FORGIVEN_AT: Atomic<u64> = Atomic::new(0);
 
-/// How many ends are open, of all cables of all cards.
+/// How many substreams are open, of all cables of all cards.
 static MEMBERS: Atomic<u64> = Atomic::new(0);
 
-/// An end that is open: it has its share.
+/// A substream that is open: it has its share.
 ///
 /// Any context may use it.
 pub(crate) struct Member(());

@@ -44,7 +44,7 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A cable, with its timer and the controls that tell about its player.
+/// A cable, with its timer and the controls that tell about its playback.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) cable: Arc<Cable>,
@@ -181,7 +181,7 @@ impl pcm::Ops for Stream {
     fn prepare(stream: &Self, substream: &Preparing<'_>) -> Result {
         let setup = Setup::new(substream.params())?;
         if stream.direction == Direction::Capture {
-            // Whatever the ring held was of the recording before.
+            // What the buffer holds is of the recording before.
             let frames = stream.line.cable.lock().frames_to_silence(&setup);
             for span in setup.spans(frames) {
                 substream.ring().silence(span.offset, span.len)?;

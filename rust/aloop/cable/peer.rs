@@ -4,14 +4,14 @@
 //! played.
 //!
 //! - *Wait for the peer* (`wait_for_peer`): a side that starts first waits until the other starts.
-//!   It counts as running, but no frame of its moves: what a player has written waits in its ring,
-//!   and nobody records silence that nobody played. Once it has moved, an end goes on as on any
-//!   card, whatever becomes of the other.
-//! - *End with the peer* (`end_with_peer`): when a player whose sound was heard is closed, the
-//!   recorder hears silence to the end of its period, for there are programs that lose a period
-//!   that is not complete; then no more, and when it has read all there is, its stream is stopped,
-//!   and with it those that it is linked with. A recorder that waits for more than there is gets
-//!   that, in silence.
+//!   It counts as running, but moves no frames: what has been written waits in the buffer of the
+//!   playback, and nobody records silence that nobody played. Once it has moved, a side goes on as
+//!   on any card, whatever becomes of the other.
+//! - *End with the peer* (`end_with_peer`): when a playback that was heard is closed, the capture
+//!   hears silence to the end of its period, for there are programs that lose a period that is not
+//!   complete; then no more, and when its application has read all there is, the capture is
+//!   stopped, and with it those that it is linked with. An application that waits for more than
+//!   there is gets that, in silence.
 //!
 //! A stream that is prepared anew, as after an xrun, starts anew: it waits, and has heard nobody.
 

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the controls `PCM Slave …` of a cable tell about its player.
+//! What the controls `PCM Slave …` of a cable tell about its playback.
 
 use alsa::pcm::{
     Format,
     Params, //
 };
 
-/// What the last player's stream was like: the values of the controls `PCM Slave …`.
+/// What the last playback was like: the values of the controls `PCM Slave …`.
 #[derive(Clone, Copy)]
 pub(crate) struct Slave {
     pub(crate) format: i64,
@@ -17,7 +17,7 @@ pub(crate) struct Slave {
 }
 
 impl Slave {
-    /// What the controls say before there has been a player, as in C.
+    /// What the controls say before there has been a playback, as in C.
     pub(super) const UNKNOWN: Self = Self {
         format: Format::S16_LE.number() as i64,
         rate: 48000,

@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn notify_frees_the_player_alone() -> Result {
+    fn notify_frees_the_playback_alone() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
             cable.state().set_notify(true);
@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn player_evicts_an_unlike_capture() -> Result {
+    fn playback_evicts_an_unlike_capture() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
             cable.at(0).start(Capture, None)?;
@@ -209,7 +209,7 @@ mod tests {
             cable.at(10).start(Playback, None)?;
             assert!(cable.activity(Capture) == Activity::Evicted);
             assert!(cable.activity(Playback) == Activity::Running);
-            // It is where it was when the player came, and stays there.
+            // It is where it was when the playback came, and stays there.
             cable.at(20).update();
             assert_eq!(cable.position(Capture), 480);
             assert_eq!(cable.position(Playback), 960);
@@ -392,20 +392,20 @@ mod tests {
     }
 
     #[test]
-    fn slave_changes_are_those_of_the_player() -> Result {
+    fn slave_changes_are_those_of_the_playback() -> Result {
         with_cable(|cable| {
-            // 48 kHz, 16 bits, two channels: what is said of the player before there is one.
+            // 48 kHz, 16 bits, two channels: what is said of the playback before there is one.
             cable.prepare(CD, CD)?;
             let none = cable.state().note_playback();
             assert!(!none.format && !none.rate && !none.channels && !none.access);
-            let player = Params {
+            let playback = Params {
                 format: Format::FLOAT_LE,
                 rate: 44100,
                 channels: 6,
                 interleaved: false,
                 ..CD
             };
-            cable.state().prepare(Playback, Setup::new(player)?);
+            cable.state().prepare(Playback, Setup::new(playback)?);
             let all = cable.state().note_playback();
             assert!(all.format && all.rate && all.channels && all.access && !all.active);
             assert_eq!(cable.0.slave().rate, 44100);
