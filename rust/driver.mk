@@ -16,6 +16,7 @@ include $(src)/$(alsa-rs)/bindgen.mk
 include $(src)/$(alsa-rs)/compat.mk
 
 alsa-objs := $(addprefix $(alsa-rs)/alsa/,alsa.o helpers.o quirks.o)
+alsa-objs += $(if $(filter y,$(CONFIG_KUNIT)),$(alsa-rs)/alsa/layout.o)
 
 # Where `alsa/bindings.rs` finds what bindgen wrote; it differs from the source's folder with MO=.
 export ALSA_OBJTREE := $(abspath $(obj))/$(alsa-rs)/alsa
@@ -29,6 +30,7 @@ $(obj)/$(alsa-rs)/alsa/alsa.o: $(obj)/$(alsa-rs)/alsa/bindings_generated.rs \
 
 # Their prototypes are those that bindgen makes for Rust.
 CFLAGS_$(alsa-rs)/alsa/helpers.o := -Wno-missing-prototypes -Wno-missing-declarations
+CFLAGS_$(alsa-rs)/alsa/layout.o := -Wno-missing-prototypes -Wno-missing-declarations
 CFLAGS_$(alsa-rs)/alsa/quirks.o := -Wno-missing-prototypes -Wno-missing-declarations
 
 alsa-driver = $(eval RUSTFLAGS_$1.o := --extern alsa -L $(obj)/$(alsa-rs)/alsa)$(eval \

@@ -28,10 +28,10 @@ use alsa::{
         Format,
         Formats,
         Hardware,
-        HwParams,
         Info,
         Limits,
         Opening,
+        Params,
         Preparing,
         Querying,
         Trigger,
@@ -164,7 +164,7 @@ impl pcm::Ops for Stream {
         })
     }
 
-    fn hw_params(stream: &Self, params: &HwParams) -> Result {
+    fn hw_params(stream: &Self, params: &Params) -> Result {
         let mut cable = stream.line.cable.lock();
         cable.configure(stream.direction, params);
         Ok(())

@@ -194,8 +194,8 @@ pub fn find(id: &[u8]) -> Option<i32> {
             // meanwhile: what is compared is copied, byte by byte, and its last byte is always
             // zero.
             let name = unsafe { (&raw const (*card.as_ptr()).id).read_volatile() };
-            // SAFETY: The reference that was taken above.
-            unsafe { bindings::snd_card_unref(card.as_ptr()) };
+            // SAFETY: The reference that was taken above, as snd_card_unref() gives it back.
+            unsafe { bindings::put_device(&raw mut (*card.as_ptr()).card_dev) };
             name.split(|&byte| byte == 0).next() == Some(id)
         })
     })

@@ -3,3 +3,6 @@
 
 #include "helpers.c"
 #include "quirks.c"
+#if IS_BUILTIN(CONFIG_KUNIT)
+#include "layout.c"
+#endif

@@ -4,9 +4,10 @@
 //! for the compiler of the kernel?
 
 use crate::bindings;
+use core::mem::offset_of;
 use kernel::prelude::*;
 
-/// The sizes in the order of `alsa_sizes()` in `helpers.c`.
+/// The sizes in the order of `layout.c`.
 macro_rules! sizes {
     ($($name:ident,)*) => {
         &[$((stringify!($name), size_of::<bindings::$name>()),)*]
@@ -26,6 +27,7 @@ const SIZES: &[(&str, usize)] = sizes! {
     snd_kcontrol_new,
     snd_mask,
     snd_pcm,
+    snd_pcm_group,
     snd_pcm_hardware,
     snd_pcm_hw_params,
     snd_pcm_hw_rule,
@@ -37,6 +39,9 @@ const SIZES: &[(&str, usize)] = sizes! {
     spinlock_t,
     hrtimer,
     irq_work,
+    kthread_work,
+    kthread_worker,
+    task_struct,
 };
 
 #[kunit_tests(alsa_layout)]
@@ -55,14 +60,20 @@ mod tests {
             assert_eq!(c, *size);
             i += 1;
         }
-        #[cfg(CONFIG_PREEMPT_RT)]
-        {
-            // SAFETY: Any number may be asked for.
-            let c = unsafe { bindings::alsa_size(i) };
-            assert_eq!(c, size_of::<bindings::kthread_work>());
-            i += 1;
-        }
         // SAFETY: Any number may be asked for.
         assert_eq!(unsafe { bindings::alsa_size(i) }, 0);
+    }
+
+    /// The counts of [`crate::time::thread_switches`].
+    #[test]
+    fn task() {
+        let offsets = [
+            offset_of!(bindings::task_struct, nivcsw),
+            offset_of!(bindings::task_struct, nvcsw),
+        ];
+        for (voluntary, offset) in [false, true].into_iter().zip(offsets) {
+            // SAFETY: The function may be called at any time.
+            assert_eq!(unsafe { bindings::alsa_task_offset(voluntary) }, offset);
+        }
     }
 }

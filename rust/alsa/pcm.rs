@@ -104,7 +104,7 @@ pub trait Ops: Sized + 'static {
     /// # Errors
     ///
     /// An error is returned to the application; the stream is as if it had just been opened.
-    fn hw_params(stream: &Self::Stream, params: &HwParams) -> Result {
+    fn hw_params(stream: &Self::Stream, params: &Params) -> Result {
         let _ = (stream, params);
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -322,35 +322,6 @@ pub struct AudioTime {
     pub audio: u64,
     /// How far `audio` may be off, in nanoseconds.
     pub accuracy: u32,
-}
-
-/// The parameters that an application has chosen.
-///
-/// C: `struct snd_pcm_hw_params`.
-pub type HwParams = Params;
-
-impl Params {
-    /// Reads the parameters of a `hw_params` callback.
-    ///
-    /// # Safety
-    ///
-    /// `params` must be valid, with one value left for each parameter.
-    unsafe fn from_raw(params: *mut bindings::snd_pcm_hw_params) -> Self {
-        // SAFETY: By the caller's promise.
-        unsafe {
-            Self {
-                format: Format::from_raw(bindings::params_format(params)),
-                rate: bindings::params_rate(params),
-                channels: bindings::params_channels(params),
-                interleaved: hw::is_interleaved(bindings::params_access(params)),
-                mapped: hw::is_mapped(bindings::params_access(params)),
-                period_size: bindings::params_period_size(params),
-                buffer_size: bindings::params_buffer_size(params),
-                period_wakeups: (*params).flags & bindings::SNDRV_PCM_HW_PARAMS_NO_PERIOD_WAKEUP
-                    == 0,
-            }
-        }
-    }
 }
 
 /// Which PCM device of a card it is, and how many substreams it has.

@@ -94,3 +94,15 @@ pub fn id<Ctx: device::DeviceContext>(device: &platform::Device<Ctx>) -> i32 {
     // SAFETY: The device is valid; the field never changes.
     unsafe { (*device).id }
 }
+
+#[kunit_tests(alsa_platform)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn drivers() {
+        for name in [c"", c"no such driver", c"snd_aloop "] {
+            assert!(!has_driver(name));
+        }
+    }
+}

@@ -6,11 +6,23 @@
 
 use crate::bindings;
 
-/// Whether one more message may be printed now. Ask before each that an application can cause at
-/// will.
+/// Returns whether one more message may be printed now.
 ///
 /// C: `__ratelimit()`, with a state of the crate's own.
+#[doc(hidden)]
 pub fn ratelimit() -> bool {
     // SAFETY: It may be called in any context.
-    unsafe { bindings::alsa_printk_ratelimit() }
+    unsafe { bindings::alsa_ratelimit() }
+}
+
+/// Prints an error that applications can cause at will: no more than ten of them in five seconds.
+///
+/// C: `pr_err_ratelimited()`.
+#[macro_export]
+macro_rules! pr_err_ratelimited {
+    ($($message:tt)*) => {
+        if $crate::print::ratelimit() {
+            ::kernel::pr_err!($($message)*);
+        }
+    };
 }

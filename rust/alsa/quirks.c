@@ -217,7 +217,7 @@ void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream)
  * be stopped (snd_pcm_stop_surely(), which does what snd_pcm_drain_done() does, that is not
  * exported). glue.rs has the order of events. sync_stop, in which part of it happens, is called by
  * HW_PARAMS, HW_FREE and PREPARE with the buffer locked, and without at a system suspend, at a
- * close, and when the card goes: snd_pcm_buffer_locked() and snd_pcm_runs() tell what it is.
+ * close, and when the card goes: snd_pcm_buffer_locked() and the state tell what it is.
  *
  * Tests: races, 7.1 and 7.8; callbacks, "reading of 2026"; regressions, 67a01afaf3d3 and
  * e5c33cdc6f40.
@@ -271,18 +271,6 @@ void rust_helper_snd_pcm_withdraw(struct snd_pcm_substream *substream, bool free
 	if (freed)
 		runtime->silence_size = 0;
 	snd_pcm_stream_unlock_irqrestore(substream, flags);
-}
-
-/* Does the stream run, or play the rest of a drain? Not to be called with the stream lock held. */
-bool rust_helper_snd_pcm_runs(struct snd_pcm_substream *substream)
-{
-	unsigned long flags;
-	bool runs;
-
-	snd_pcm_stream_lock_irqsave(substream, flags);
-	runs = snd_pcm_running(substream);
-	snd_pcm_stream_unlock_irqrestore(substream, flags);
-	return runs;
 }
 
 /*

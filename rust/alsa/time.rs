@@ -8,7 +8,10 @@
 //! C header: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h)
 
 use crate::bindings;
-use kernel::prelude::*;
+use kernel::{
+    prelude::*,
+    task::Task, //
+};
 
 /// How often the present thread has made way for another. It wraps.
 ///
@@ -18,8 +21,13 @@ use kernel::prelude::*;
 /// C: `task_struct::nvcsw` and `nivcsw`.
 #[inline]
 pub fn thread_switches() -> usize {
-    // SAFETY: The function reads counts of the present thread, which nobody else writes.
-    unsafe { bindings::thread_switches() as usize }
+    let task = Task::current_raw();
+    // SAFETY: The present thread is there as long as this runs, and nobody else writes its counts.
+    // They change behind the compiler's back, whenever the thread makes way.
+    unsafe {
+        let by_itself = (&raw const (*task).nvcsw).read_volatile();
+        by_itself.wrapping_add((&raw const (*task).nivcsw).read_volatile()) as usize
+    }
 }
 
 /// A point in time: nanoseconds of `CLOCK_MONOTONIC`, from 0 to `i64::MAX`.

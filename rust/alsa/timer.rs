@@ -124,8 +124,7 @@ impl<H: Handler> Timer<H> {
                     (*instance.as_ptr()).callback_data = this.as_ptr().cast();
                 }
                 // The core matches slave timers with their master by this.
-                // SAFETY: `current` is the task that opens.
-                let slave_id = unsafe { bindings::alsa_current_pid() };
+                let slave_id = current!().pid().unsigned_abs();
                 let mut raw = id.to_raw();
                 // SAFETY: The instance is initialised, and the identity is copied.
                 let opened = to_result(unsafe {

@@ -31,8 +31,8 @@ use alsa::{
         Direction,
         Hub,
         HubGuard,
-        HwParams,
         Limits,
+        Params,
         Port,
         PortTable, //
     },
@@ -115,7 +115,7 @@ impl State {
     }
 
     /// The stream is being set to new parameters: the core fills its buffer with zeroes.
-    pub(crate) fn configure(&mut self, direction: Direction, params: &HwParams) {
+    pub(crate) fn configure(&mut self, direction: Direction, params: &Params) {
         if direction == Direction::Capture {
             self.silence = match params.format.is_silence_zero() {
                 true => SilenceMark::silent(),

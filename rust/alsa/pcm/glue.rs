@@ -39,7 +39,7 @@
 //! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at
 //! work: no such callback runs while HW_PARAMS writes the parameters.
 //!
-//! [*withdraw*]: bindings::snd_pcm_withdraw
+//! [*withdraw*]: Substream::withdraw
 
 mod limits;
 mod stamps;
@@ -50,21 +50,19 @@ use super::{
         RawRing,
         Ring, //
     },
-    substream::{
-        stop_locked,
-        Attachment, //
-    },
+    substream::Attachment,
     timer::{
+        restart,
         PeriodTimer,
         Work, //
     },
     Action,
     Direction,
     Expired,
-    HwParams,
     Info,
     Opening,
     Ops,
+    Params,
     Preparing,
     Private,
     Querying,
@@ -100,6 +98,10 @@ use kernel::{
 ///
 /// Fields are dropped in the order in which they stand here: the timer first, whose callback uses
 /// the rest.
+///
+/// # Invariants
+///
+/// `substream` is open, and has a runtime, which is freed after this.
 #[pin_data]
 struct Open<T: Ops> {
     #[pin]
@@ -119,6 +121,12 @@ struct Open<T: Ops> {
 }
 
 impl<T: Ops> Open<T> {
+    /// Returns the substream.
+    fn substream(&self) -> &Substream {
+        // SAFETY: By the type invariant.
+        unsafe { Substream::from_raw(self.substream.as_ptr()) }
+    }
+
     /// Puts the stream to its port. Needs the stream lock.
     fn enter_port(&self) -> Result {
         // While this lock is held, `hw_free` cannot pass.
@@ -238,8 +246,8 @@ impl<T: Ops> Glue<T> {
                     timer <- unsafe {
                         PeriodTimer::new(Self::timer_expired, Self::work_run, &private.timers)
                     },
-                    // SAFETY: The core passed a valid pointer.
-                    substream: unsafe { NonNull::new_unchecked(substream) },
+                    // INVARIANT: The core passed it; `private_free` drops this with the runtime.
+                    substream: NonNull::from(this).cast(),
                     attachment,
                     has_buffer <- new_mutex!(false, "alsa::pcm::has_buffer"),
                     ring <- new_spinlock_irqsave!(None, "alsa::pcm::ring"),
@@ -257,9 +265,9 @@ impl<T: Ops> Glue<T> {
             unsafe {
                 (*runtime).private_data = open.into_foreign();
                 (*runtime).private_free = Some(Self::private_free);
-                (*runtime).stop_operating = true;
                 (*runtime).std_sync_id = T::HARDWARE.info.has(Info::SYNC_START);
             }
+            this.request_sync_stop();
             Ok(0)
         })
     }
@@ -302,7 +310,7 @@ impl<T: Ops> Glue<T> {
             *open.ring.lock() = None;
             if T::HAS_HW_PARAMS {
                 // SAFETY: The core passes valid parameters.
-                let params = unsafe { HwParams::from_raw(params) };
+                let params = unsafe { Params::from_raw(params)? };
                 T::hw_params(&open.data, &params)?;
             }
             *open.has_buffer.lock() = true;
@@ -319,8 +327,7 @@ impl<T: Ops> Glue<T> {
         // From here on neither PREPARE nor START succeeds; then what is prepared or runs is
         // withdrawn.
         open.give_up_buffer();
-        // SAFETY: The substream has a runtime, and no lock is held.
-        unsafe { bindings::snd_pcm_withdraw(substream, true) };
+        open.substream().withdraw(true);
         open.timer.cancel_sync();
         if T::HAS_HW_FREE {
             T::hw_free(&open.data);
@@ -341,8 +348,7 @@ impl<T: Ops> Glue<T> {
             if !*has_buffer {
                 return Err(ebadfd());
             }
-            // SAFETY: The substream is valid and has a runtime.
-            let this = unsafe { Substream::from_raw(substream) };
+            let this = open.get_ref().substream();
             // SAFETY: HW_PARAMS is excluded by the `buffer_mutex`, and by `has_buffer` whoever
             // frees.
             let raw = unsafe { RawRing::of(this.runtime()) }.ok_or_else(ebadfd)?;
@@ -366,13 +372,13 @@ impl<T: Ops> Glue<T> {
             let command = Trigger::from_raw(command).ok_or(EINVAL)?;
             // SAFETY: `open` has succeeded; the runtime is freed only after it has been unlinked.
             let open = unsafe { Self::opened(substream) };
-            // SAFETY: The substream is valid and has a runtime.
-            let this = unsafe { Substream::from_raw(substream) };
+            let open = open.get_ref();
+            // SAFETY: The core has locked the group of the substream.
+            let time = unsafe { Self::trigger_time(open, command) };
             // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it
             // withdraws the stream before, for which it needs that lock, and afterwards the stream
             // is in no state in which it is triggered.
-            let triggering =
-                unsafe { Triggering::new(this, &open.timer, Self::trigger_time(&open, command)) };
+            let triggering = unsafe { Triggering::new(open.substream(), &open.timer, time) };
             let result = if command.starts() {
                 open.enter_port()
             } else {
@@ -388,8 +394,7 @@ impl<T: Ops> Glue<T> {
                 open.timer.try_cancel();
             }
             if command != Trigger::Drain {
-                // SAFETY: The stream lock is held.
-                unsafe { Self::latch_time(&triggering, command.starts() && result.is_ok()) };
+                triggering.latch_time(command.starts() && result.is_ok());
             }
             result.map(|()| 0)
         })
@@ -401,25 +406,22 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn sync_stop(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
+        let this = open.get_ref().substream();
         // In HW_PARAMS, HW_FREE and PREPARE, which leave the stream in another state anyway.
         // (Linked streams are prepared together; the core has only the mutex of all but one of
         // them.)
-        // SAFETY: The substream has a runtime.
-        if unsafe { bindings::snd_pcm_buffer_locked(substream) } {
-            // SAFETY: As above, and no lock is held.
-            unsafe { bindings::snd_pcm_withdraw(substream, false) };
+        if this.is_buffer_locked() {
+            this.withdraw(false);
         }
         // At a system suspend, the core asks this of streams that it could not suspend too, for
         // example because one that is linked with them has been drained already. These run on.
-        // SAFETY: The substream has a runtime, and no lock is held.
-        if !unsafe { bindings::snd_pcm_runs(substream) } {
+        let runs = this.lock().is_running();
+        if !runs {
             open.leave_port();
             open.timer.cancel_sync();
         }
         // The core has cleared it before the call.
-        // SAFETY: The substream has a runtime; the field is set and cleared by callers of this
-        // only.
-        unsafe { (*(*substream).runtime).stop_operating = true };
+        this.request_sync_stop();
         0
     }
 
@@ -431,24 +433,19 @@ impl<T: Ops> Glue<T> {
     ) -> bindings::snd_pcm_uframes_t {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
-        // SAFETY: The substream is valid and has a runtime.
-        let this = unsafe { Substream::from_raw(substream) };
-        // SAFETY: The stream lock is held.
-        unsafe { Self::renew_report(this) };
         // SAFETY: The stream lock is held; as in `trigger`, HW_PARAMS writes no parameters
         // meanwhile.
-        let querying = unsafe { Querying::new(this) };
+        let querying = unsafe { Querying::new(open.get_ref().substream()) };
+        if T::HAS_AUDIO_TIME {
+            querying.renew_report();
+        }
         let position = match T::pointer(&open.data, &querying) {
             Some(frames) => frames as bindings::snd_pcm_uframes_t,
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
         };
-        if this.counts_rings() {
-            // SAFETY: The substream has a runtime with a ring, the stream lock is held, and the
-            // caller is `snd_pcm_update_hw_ptr0()`, as always.
-            unsafe { bindings::snd_pcm_skip_rings(substream, querying.lost_rings(), position) };
-        }
-        if this.direction() == Direction::Capture {
+        querying.skip_rings(position);
+        if querying.direction() == Direction::Capture {
             // What follows is the core's plain store of the position, which an application with a
             // mapped status page may act upon without a lock. It must come after the samples that
             // count as recorded: the driver's lock has been released since, which by itself lets
@@ -466,16 +463,10 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn ack(substream: *mut bindings::snd_pcm_substream) -> c_int {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
-        // SAFETY: The substream is valid and has a runtime.
-        let this = unsafe { Substream::from_raw(substream) };
-        // SNDRV_PCM_IOCTL_SYNC_PTR leads here in all states, even while HW_PARAMS is at work.
-        // SAFETY: The substream has a runtime, and the stream lock is held.
-        if !unsafe { bindings::snd_pcm_running(substream) } {
-            return 0;
-        }
-        // In a read or write that may wait, the core notes only after this what it waits for.
-        // SAFETY: The substream has a runtime, and the stream lock is held.
-        if unsafe { bindings::snd_pcm_may_wait(substream) } {
+        let this = open.get_ref().substream();
+        // SNDRV_PCM_IOCTL_SYNC_PTR leads here in all states, even while HW_PARAMS is at work. And
+        // in a read or write that may wait, the core notes only after this what it waits for.
+        if !this.is_running() || this.may_wait() {
             return 0;
         }
         // SAFETY: The stream lock is held, and the stream runs: as in `pointer`.
@@ -493,16 +484,13 @@ impl<T: Ops> Glue<T> {
         let this = unsafe { &*timer };
         let again = if PeriodTimer::TIMER_REQUESTS {
             this.expire_now();
-            None
+            false
         } else {
             // SAFETY: This is the callback, and returns what this returns. The timer is part of an
             // `Open<T>`, by what this function requires. No lock is held.
             unsafe { this.run_callback(|| Self::expired(timer)) }
         };
-        // Bindgen makes a number of the C enum for some kernels, a struct with a number for others,
-        // and names its values accordingly. The one meant is 0, which `helpers.c` makes sure of.
-        // SAFETY: Of an integer, or a struct of one, all bits may be zero.
-        again.unwrap_or(unsafe { core::mem::zeroed() })
+        restart(again)
     }
 
     /// # Safety
@@ -518,32 +506,14 @@ impl<T: Ops> Glue<T> {
     /// `timer` must be the `PeriodTimer` of an `Open<T>`, which waits for the call before it is
     /// freed; no lock must be held that a driver takes.
     unsafe fn expired(timer: *mut PeriodTimer) {
-        // SAFETY: The timer is a field of an `Open<T>`.
+        // SAFETY: The timer is a field of an `Open<T>`, which waits for this before it is freed.
         let open = unsafe { &*container_of!(timer, Open<T>, timer) };
-        let substream = open.substream.as_ptr();
-        // SAFETY: `private_free`, which is called before the runtime is freed, waits for the
-        // callback.
-        let this = unsafe { Substream::from_raw(substream) };
-        // SAFETY: It is the timer of that substream.
-        let expired = unsafe { Expired::new(this, &open.timer) };
+        let expired = Expired::new(open.substream(), &open.timer);
         match T::period_timer(&open.data, &expired) {
             Action::None => {}
-            Action::PeriodElapsed => {
-                // SAFETY: The substream is open; no lock is held.
-                unsafe { bindings::snd_pcm_period_elapsed(substream) }
-            }
-            Action::KeepDraining => {
-                // SAFETY: The substream has a runtime.
-                unsafe { bindings::snd_pcm_wake_drain(substream) }
-            }
-            Action::Stop(state) => {
-                // SAFETY: The substream is open; no lock is held.
-                let flags = unsafe { bindings::_snd_pcm_stream_lock_irqsave(substream) };
-                // SAFETY: The stream lock is held.
-                unsafe { stop_locked(substream, state) };
-                // SAFETY: The lock is held; `flags` are from when it was taken.
-                unsafe { bindings::snd_pcm_stream_unlock_irqrestore(substream, flags) };
-            }
+            Action::PeriodElapsed => expired.period_elapsed(),
+            Action::KeepDraining => expired.keep_draining(),
+            Action::Stop(state) => expired.lock().stop(state),
         }
         T::rearm(&open.data, &expired);
     }

@@ -307,6 +307,42 @@ pub struct Params {
     pub period_wakeups: bool,
 }
 
+impl Params {
+    /// Reads the parameters of a `hw_params` callback.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if more than one value of a parameter is left, which does not happen.
+    ///
+    /// # Safety
+    ///
+    /// `params` must be valid.
+    pub(super) unsafe fn from_raw(params: *const bindings::snd_pcm_hw_params) -> Result<Self> {
+        let value = |var: c_uint| {
+            let var = var as bindings::snd_pcm_hw_param_t;
+            // SAFETY: `params` is valid, as the caller promises. Of the direction nobody wants to
+            // know.
+            let value =
+                unsafe { bindings::snd_pcm_hw_param_value(params, var, core::ptr::null_mut()) };
+            u32::try_from(value).map_err(|_| EINVAL)
+        };
+        let access = value(bindings::SNDRV_PCM_HW_PARAM_ACCESS)? as bindings::snd_pcm_access_t;
+        let format = value(bindings::SNDRV_PCM_HW_PARAM_FORMAT)?;
+        // SAFETY: `params` is valid, as the caller promises.
+        let flags = unsafe { (*params).flags };
+        Ok(Self {
+            format: Format::from_raw(format as bindings::snd_pcm_format_t),
+            rate: value(bindings::SNDRV_PCM_HW_PARAM_RATE)?,
+            channels: value(bindings::SNDRV_PCM_HW_PARAM_CHANNELS)?,
+            interleaved: is_interleaved(access),
+            mapped: is_mapped(access),
+            period_size: value(bindings::SNDRV_PCM_HW_PARAM_PERIOD_SIZE)?,
+            buffer_size: value(bindings::SNDRV_PCM_HW_PARAM_BUFFER_SIZE)?,
+            period_wakeups: flags & bindings::SNDRV_PCM_HW_PARAMS_NO_PERIOD_WAKEUP == 0,
+        })
+    }
+}
+
 /// Does an access mode put the samples of a frame side by side?
 pub(crate) fn is_interleaved(access: bindings::snd_pcm_access_t) -> bool {
     access == bindings::SNDRV_PCM_ACCESS_MMAP_INTERLEAVED

@@ -121,6 +121,14 @@ impl Runtime {
         unsafe { read_once(&raw const (*self.0.get()).stop_threshold) as u64 }
     }
 
+    /// Returns whether a read or a write waits, or will do so if it may.
+    #[inline]
+    pub(crate) fn is_transfer_waiting(&self) -> bool {
+        // SAFETY: The runtime is valid, by the type invariant, and the core writes the field as a
+        // whole.
+        unsafe { read_once(&raw const (*self.0.get()).twake) != 0 }
+    }
+
     /// Returns how many frames must be available for the end of a period to wake those who wait; 0
     /// if somebody wants to know of the end itself: by a signal, or because the core silences what
     /// has been played then.

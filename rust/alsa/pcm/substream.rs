@@ -24,8 +24,10 @@ use super::{
         Params, //
     },
     ring::Ring,
+    runtime::Runtime,
     timer::PeriodTimer,
-    Format, //
+    Format,
+    State, //
 };
 use crate::{
     bindings,
@@ -38,9 +40,14 @@ use core::{
 };
 use kernel::{
     error::to_result,
+    fs::file::flags::O_NONBLOCK,
+    interop::list::clist_create,
     prelude::*,
     sync::Arc,
-    types::Opaque, //
+    types::{
+        NotThreadSafe,
+        Opaque, //
+    },
 };
 
 /// The direction of a stream.
@@ -94,6 +101,90 @@ impl Substream {
     pub(crate) fn runtime(&self) -> *mut bindings::snd_pcm_runtime {
         // SAFETY: The substream is valid; its runtime does not change while it is open.
         unsafe { (*self.as_raw()).runtime }
+    }
+
+    /// The part of the runtime that may change at any time.
+    fn record(&self) -> &Runtime {
+        // SAFETY: The substream is open as long as `self`, by the type invariant.
+        unsafe { Runtime::from_raw(self.runtime()) }
+    }
+
+    /// Returns whether the stream runs, or plays the rest of a drain.
+    ///
+    /// C: `snd_pcm_running()`.
+    pub(crate) fn is_running(&self) -> bool {
+        match self.record().state() {
+            State::Running => true,
+            State::Draining => self.direction() == Direction::Playback,
+            State::Prepared | State::Idle => false,
+        }
+    }
+
+    /// Returns whether a read or a write is at work that may wait.
+    pub(crate) fn may_wait(&self) -> bool {
+        // SAFETY: The substream is valid. The flags are those of the file, which `fcntl()` may
+        // change at any time: they are copied at each read and write, as a whole.
+        let flags = unsafe { (&raw const (*self.as_raw()).f_flags).read_volatile() };
+        self.record().is_transfer_waiting() && flags & O_NONBLOCK == 0
+    }
+
+    /// Returns whether the callbacks of both substreams are the same: those of one driver's device.
+    pub(crate) fn has_callbacks_of(&self, other: &Self) -> bool {
+        // SAFETY: Both are valid; the field does not change once the device is registered.
+        unsafe { (*self.as_raw()).ops == (*other.as_raw()).ops }
+    }
+
+    /// Returns the substreams that are linked with this one, which the core starts, pauses and stops
+    /// together: this one among them, in the order in which the core comes to them.
+    ///
+    /// C: `snd_pcm_group_for_each_entry()`.
+    ///
+    /// # Safety
+    ///
+    /// The group that the substream belongs to must be locked, as it is in a trigger, until the
+    /// iterator is dropped.
+    pub(crate) unsafe fn linked(&self) -> impl Iterator<Item = &Self> {
+        // SAFETY: The substream is valid, and so is the group that it is in, be it one for itself.
+        let head = unsafe { &raw mut (*(*self.as_raw()).group).substreams };
+        // SAFETY: The list is initialised. By the caller's promise it does not change meanwhile.
+        // What is in it are substreams, by their `link_list`, which are open and so have a runtime:
+        // `Self` is transparent over them, and its invariant holds.
+        unsafe { clist_create!(head, Self, bindings::snd_pcm_substream, link_list) }.iter()
+    }
+
+    /// Takes the stream lock.
+    ///
+    /// C: `snd_pcm_stream_lock_irqsave()`.
+    pub(crate) fn lock(&self) -> StreamLock<'_> {
+        StreamLock {
+            substream: self,
+            // SAFETY: The substream is valid.
+            flags: unsafe { bindings::_snd_pcm_stream_lock_irqsave(self.as_raw()) },
+            _not_send: NotThreadSafe,
+        }
+    }
+
+    /// Returns whether HW_PARAMS, HW_FREE, PREPARE or RESET is at work on the buffer.
+    pub(crate) fn is_buffer_locked(&self) -> bool {
+        // SAFETY: The substream has a runtime, by the type invariant.
+        unsafe { bindings::snd_pcm_buffer_locked(self.as_raw()) }
+    }
+
+    /// Brings the stream into a state in which the core leaves its buffer alone, and waits for a
+    /// callback that runs with the stream lock held. If the buffer is `freed`, the core fills in no
+    /// silence either. No lock may be held.
+    pub(crate) fn withdraw(&self, freed: bool) {
+        // SAFETY: The substream has a runtime, by the type invariant.
+        unsafe { bindings::snd_pcm_withdraw(self.as_raw(), freed) };
+    }
+
+    /// Has the core ask for [`sync_stop`] before whatever may follow.
+    ///
+    /// [`sync_stop`]: bindings::snd_pcm_ops::sync_stop
+    pub(crate) fn request_sync_stop(&self) {
+        // SAFETY: The runtime is valid. The core sets the flag and clears it before it calls
+        // `sync_stop`, as a whole.
+        unsafe { (&raw mut (*self.runtime()).stop_operating).write_volatile(true) };
     }
 
     /// The direction of the stream.
@@ -162,6 +253,13 @@ impl Substream {
             _ => time.to_real_timespec(),
         }
     }
+}
+
+/// Reports that an audio timestamp is the position itself, of unknown accuracy.
+pub(crate) fn report_no_clock(report: &mut bindings::snd_pcm_audio_tstamp_report) {
+    report.set_actual_type(bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT);
+    report.set_accuracy_report(0);
+    report.accuracy = 0;
 }
 
 /// The port of a hub to which a substream is attached.
@@ -303,6 +401,20 @@ impl<'a> Triggering<'a> {
         self.timer.arm(at);
     }
 
+    /// Tells the core when the stream began to run: at the time that the driver knows, and not a
+    /// little later. Or that the core shall look for itself, as it does when the stream stops.
+    pub(crate) fn latch_time(&self, runs: bool) {
+        let runtime = self.runtime();
+        // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
+        // protects the fields.
+        unsafe {
+            (*runtime).trigger_tstamp_latched = runs;
+            if runs {
+                (*runtime).trigger_tstamp = self.timestamp(self.time);
+            }
+        }
+    }
+
     /// Tells those who listen to the card's controls that the value of `element` has changed.
     ///
     /// Store the value first: a listener may read it at once.
@@ -352,8 +464,33 @@ impl<'a> Querying<'a> {
         self.lost_rings.set(rings);
     }
 
-    pub(crate) fn lost_rings(&self) -> u64 {
-        self.lost_rings.get()
+    /// Tells the core, in `pointer`, of the rings between the position that it knows and
+    /// `position`, which is about to be returned to it.
+    pub(crate) fn skip_rings(&self, position: bindings::snd_pcm_uframes_t) {
+        if self.substream.counts_rings() {
+            // SAFETY: The substream has a runtime with a ring, and the stream lock is held. The
+            // caller is `snd_pcm_update_hw_ptr0()`, as always.
+            unsafe { bindings::snd_pcm_skip_rings(self.as_raw(), self.lost_rings.get(), position) };
+        }
+    }
+
+    /// Makes the report that goes with a position be of that position.
+    ///
+    /// The core does not call `get_time_info` for the position itself. It then looks at the report
+    /// all the same, which may still be about another clock.
+    pub(crate) fn renew_report(&self) {
+        let runtime = self.runtime();
+        // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
+        // protects the fields.
+        let (config, report) = unsafe {
+            (
+                &(*runtime).audio_tstamp_config,
+                &mut (*runtime).audio_tstamp_report,
+            )
+        };
+        if config.type_requested() == bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT {
+            report_no_clock(report);
+        }
     }
 }
 
@@ -365,11 +502,23 @@ pub struct Expired<'a> {
 }
 
 impl<'a> Expired<'a> {
-    /// # Safety
-    ///
-    /// `timer` must be the period timer of the substream.
-    pub(crate) unsafe fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
+    /// `timer` is the period timer of the substream.
+    pub(crate) fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
         Self { substream, timer }
+    }
+
+    /// Tells the core that a period has elapsed. No lock may be held.
+    ///
+    /// C: `snd_pcm_period_elapsed()`.
+    pub(crate) fn period_elapsed(&self) {
+        // SAFETY: The substream has a runtime, by its invariant.
+        unsafe { bindings::snd_pcm_period_elapsed(self.as_raw()) };
+    }
+
+    /// Has those who wait for the end of a drain go on waiting.
+    pub(crate) fn keep_draining(&self) {
+        // SAFETY: The substream has a runtime, by its invariant.
+        unsafe { bindings::snd_pcm_wake_drain(self.as_raw()) };
     }
 
     /// Arms the timer anew, as [`Triggering::arm_timer`] does.
@@ -415,27 +564,57 @@ pub enum StopState {
     Draining,
 }
 
-/// Stops a substream if it runs.
+/// The stream lock of a substream, held.
 ///
-/// # Safety
+/// # Invariants
 ///
-/// `substream` must be valid, with a runtime, and its stream lock be held.
-pub(crate) unsafe fn stop_locked(substream: *mut bindings::snd_pcm_substream, state: StopState) {
-    let plays = || {
-        // SAFETY: By the caller's promise.
-        let direction = unsafe { (*substream).stream };
-        direction == bindings::SNDRV_PCM_STREAM_PLAYBACK as c_int
-            // SAFETY: By the caller's promise.
-            || unsafe { bindings::snd_pcm_linked_playback(substream) }
-    };
-    let state = match state {
-        StopState::Xrun => bindings::SNDRV_PCM_STATE_XRUN,
-        StopState::Draining if !plays() => bindings::SNDRV_PCM_STATE_DRAINING,
-        StopState::Setup | StopState::Draining => bindings::SNDRV_PCM_STATE_SETUP,
-    };
-    // SAFETY: By the caller's promise.
-    if unsafe { bindings::snd_pcm_running(substream) } {
-        // SAFETY: By the caller's promise.
-        unsafe { bindings::snd_pcm_stop_surely(substream, state) };
+/// The lock is held, and `flags` are from when it was taken.
+pub(crate) struct StreamLock<'a> {
+    substream: &'a Substream,
+    flags: c_ulong,
+    _not_send: NotThreadSafe,
+}
+
+impl StreamLock<'_> {
+    /// Stops the stream, and those that it is linked with, if it runs.
+    ///
+    /// The lock may be released and taken again meanwhile.
+    ///
+    /// C: `snd_pcm_stop()`.
+    pub(crate) fn stop(&self, state: StopState) {
+        let substream = self.substream;
+        if !substream.is_running() {
+            return;
+        }
+        let plays = || {
+            substream.direction() == Direction::Playback
+                // SAFETY: The substream is valid, and the stream lock is held, by the type
+                // invariant.
+                || unsafe { bindings::snd_pcm_linked_playback(substream.as_raw()) }
+        };
+        let state = match state {
+            StopState::Xrun => bindings::SNDRV_PCM_STATE_XRUN,
+            StopState::Draining if !plays() => bindings::SNDRV_PCM_STATE_DRAINING,
+            StopState::Setup | StopState::Draining => bindings::SNDRV_PCM_STATE_SETUP,
+        };
+        // SAFETY: As above; the substream has a runtime.
+        unsafe { bindings::snd_pcm_stop_surely(substream.as_raw(), state) };
+    }
+}
+
+impl Deref for StreamLock<'_> {
+    type Target = Substream;
+
+    fn deref(&self) -> &Substream {
+        self.substream
+    }
+}
+
+impl Drop for StreamLock<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariant.
+        unsafe {
+            bindings::snd_pcm_stream_unlock_irqrestore(self.substream.as_raw(), self.flags);
+        }
     }
 }

@@ -52,6 +52,15 @@ use kernel::{
 pub(crate) type TimerCallback =
     unsafe extern "C" fn(*mut bindings::hrtimer) -> bindings::hrtimer_restart;
 
+/// What the callback of an hrtimer returns: whether the timer starts again, for the time that it has
+/// been set to.
+pub(crate) fn restart(again: bool) -> bindings::hrtimer_restart {
+    // Bindgen makes a number of the C enum for some kernels, a struct with a number for others, and
+    // names its values accordingly. They are 0 and 1, which `helpers.c` makes sure of.
+    // SAFETY: Both are values of the enum, be it an integer or a struct of one.
+    unsafe { core::mem::transmute(u32::from(again)) }
+}
+
 /// What a [`Call`] calls.
 pub(crate) type WorkCallback = unsafe extern "C" fn(*mut Work);
 
@@ -176,25 +185,31 @@ impl PeriodTimer {
         unsafe { bindings::hrtimer_start_range_ns(self.as_raw(), at.as_raw(), 0, call::TIMER_MODE) }
     }
 
-    /// Does, in the callback of the hrtimer, what is to be done. Returns what that callback has to
-    /// return if it was armed meanwhile.
+    /// Does, in the callback of the hrtimer, what is to be done. Returns whether that callback has to
+    /// restart the timer: it was armed meanwhile.
     ///
     /// # Safety
     ///
     /// To be called by the callback of the hrtimer only, which returns right after it.
-    pub(crate) unsafe fn run_callback(
-        &self,
-        call: impl FnOnce(),
-    ) -> Option<bindings::hrtimer_restart> {
+    pub(crate) unsafe fn run_callback(&self, call: impl FnOnce()) -> bool {
         self.runs.store(true, Relaxed);
         call();
         let mut again = self.again.lock();
         self.runs.store(false, Relaxed);
-        let at = again.take()?;
-        // SAFETY: The timer is initialised, by the type invariant. Its callback runs, by this
-        // function's requirement: so it is on a queue only if somebody has started it, and whoever
-        // cancels leaves it there. With the lock held, nobody starts it.
-        Some(unsafe { bindings::hrtimer_again(self.as_raw(), at.as_raw()) })
+        let Some(at) = again.take() else {
+            return false;
+        };
+        // Somebody may have started the timer when the callback had just begun. Whoever cancels
+        // leaves it on its queue, and with the lock held nobody starts it.
+        // SAFETY: The timer is initialised, by the type invariant.
+        if unsafe { bindings::hrtimer_is_queued(self.as_raw()) } {
+            self.start(at);
+            return false;
+        }
+        // SAFETY: As above. Its callback runs, by this function's requirement, and the timer is on
+        // no queue.
+        unsafe { bindings::hrtimer_set_expires(self.as_raw(), at.as_raw()) };
+        true
     }
 
     /// Takes the timer off its queue; does not wait for a callback that is running. Whatever that

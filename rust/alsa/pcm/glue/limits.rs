@@ -12,9 +12,53 @@ use crate::{
 };
 use core::ops::RangeInclusive;
 use kernel::{
-    error::to_result,
+    error::{
+        from_result,
+        to_result, //
+    },
     prelude::*, //
 };
+
+/// Leaves of the formats only those that are in `formats`. Returns whether that changed anything.
+///
+/// C: `snd_mask_refine()`.
+fn refine_formats(params: &mut bindings::snd_pcm_hw_params, formats: u64) -> Result<c_int> {
+    const FORMATS: usize =
+        (bindings::SNDRV_PCM_HW_PARAM_FORMAT - bindings::SNDRV_PCM_HW_PARAM_FIRST_MASK) as usize;
+    let mut mask: bindings::snd_mask = pin_init::zeroed();
+    // The lower and the upper half.
+    [mask.bits[0], mask.bits[1]] = [formats as u32, (formats >> 32) as u32];
+    // SAFETY: Both masks are valid.
+    changed(unsafe { bindings::snd_mask_refine(&mut params.masks[FORMATS], &mask) })
+}
+
+/// Leaves of the interval of a parameter only what is in a range. Returns whether that changed
+/// anything.
+///
+/// C: `snd_interval_refine()`.
+fn refine_range(
+    params: &mut bindings::snd_pcm_hw_params,
+    var: c_uint,
+    (min, max): (u32, u32),
+) -> Result<c_int> {
+    let interval = var
+        .checked_sub(bindings::SNDRV_PCM_HW_PARAM_FIRST_INTERVAL)
+        .and_then(|number| params.intervals.get_mut(number as usize))
+        .ok_or(EINVAL)?;
+    let range = bindings::snd_interval {
+        min,
+        max,
+        ..bindings::snd_interval::default()
+    };
+    // SAFETY: Both intervals are valid.
+    changed(unsafe { bindings::snd_interval_refine(interval, &range) })
+}
+
+/// What a refinement has returned: an error, or whether it changed anything.
+fn changed(returned: c_int) -> Result<c_int> {
+    to_result(returned)?;
+    Ok(returned)
+}
 
 impl<T: Ops> Glue<T> {
     /// Has the core ask for [`Ops::limits`] whenever it refines parameters.
@@ -38,11 +82,15 @@ impl<T: Ops> Glue<T> {
             // SAFETY: The runtime is valid, and the rule goes with it. The rule's function gets the
             // substream, which is there as long as the runtime is.
             to_result(unsafe {
-                bindings::snd_pcm_hw_rule_add_one(
+                // It depends on the parameter that it is for, and on no other.
+                bindings::snd_pcm_hw_rule_add(
                     runtime,
+                    0,
                     var as c_int,
                     Some(Self::rule),
                     substream.cast(),
+                    var as c_int,
+                    -1 as c_int,
                 )
             })?;
         }
@@ -71,25 +119,68 @@ impl<T: Ops> Glue<T> {
         let within = |range: (u32, u32), hardware: &RangeInclusive<u32>| {
             (range.0.max(*hardware.start()), range.1.min(*hardware.end()))
         };
-        let range = match var as c_uint {
+        // SAFETY: The parameters are valid, and nobody else uses them meanwhile.
+        let params = unsafe { &mut *params };
+        from_result(|| match var as c_uint {
             bindings::SNDRV_PCM_HW_PARAM_FORMAT => {
-                let formats = formats.bits() & T::HARDWARE.formats.bits();
-                // SAFETY: The parameters are valid.
-                return unsafe { bindings::params_refine_formats(params, formats) };
+                refine_formats(params, formats.bits() & T::HARDWARE.formats.bits())
             }
-            bindings::SNDRV_PCM_HW_PARAM_RATE => within(rate, &T::HARDWARE.rates),
-            bindings::SNDRV_PCM_HW_PARAM_CHANNELS => within(channels, &T::HARDWARE.channels),
-            _ if period_bytes == Limits::NONE.period_bytes => return 0,
-            _ => period_bytes,
-        };
-        // SAFETY: The parameters are valid, and `var` is one of the intervals among them.
-        unsafe {
-            bindings::params_refine_range(
-                params,
-                var as bindings::snd_pcm_hw_param_t,
-                range.0,
-                range.1,
-            )
+            var @ bindings::SNDRV_PCM_HW_PARAM_RATE => {
+                refine_range(params, var, within(rate, &T::HARDWARE.rates))
+            }
+            var @ bindings::SNDRV_PCM_HW_PARAM_CHANNELS => {
+                refine_range(params, var, within(channels, &T::HARDWARE.channels))
+            }
+            _ if period_bytes == Limits::NONE.period_bytes => Ok(0),
+            var => refine_range(params, var, period_bytes),
+        })
+    }
+}
+
+#[kunit_tests(alsa_pcm_limits)]
+mod tests {
+    use super::*;
+
+    /// What the core would take for parameters of which nothing is known yet.
+    fn any() -> bindings::snd_pcm_hw_params {
+        // SAFETY: Zeros are a value of this plain C struct.
+        let mut params: bindings::snd_pcm_hw_params = unsafe { core::mem::zeroed() };
+        for mask in &mut params.masks {
+            mask.bits = [u32::MAX; 8];
         }
+        for interval in &mut params.intervals {
+            interval.max = u32::MAX;
+        }
+        params
+    }
+
+    /// Formats of both halves of the mask, and none that there is not.
+    #[test]
+    fn formats() -> Result {
+        let mut params = any();
+        assert_eq!(refine_formats(&mut params, 1 << 2 | 1 << 48)?, 1);
+        assert!(params.masks[1].bits == [1 << 2, 1 << 16, 0, 0, 0, 0, 0, 0]);
+        assert!(params.masks[0].bits == [u32::MAX; 8]);
+        assert_eq!(refine_formats(&mut params, 1 << 2 | 1 << 48)?, 0);
+        assert_eq!(refine_formats(&mut params, 1 << 48)?, 1);
+        assert!(refine_formats(&mut params, 1 << 2) == Err(EINVAL));
+        Ok(())
+    }
+
+    #[test]
+    fn ranges() -> Result {
+        let mut params = any();
+        let rate = bindings::SNDRV_PCM_HW_PARAM_RATE;
+        assert_eq!(refine_range(&mut params, rate, (8000, 96000))?, 1);
+        assert_eq!(refine_range(&mut params, rate, (8000, 96000))?, 0);
+        assert_eq!(refine_range(&mut params, rate, (0, 48000))?, 1);
+        // SAMPLE_BITS, FRAME_BITS, CHANNELS, RATE.
+        let interval = &params.intervals[3];
+        assert!((interval.min, interval.max) == (8000, 48000));
+        assert!(refine_range(&mut params, rate, (96000, 96000)) == Err(EINVAL));
+        for var in [bindings::SNDRV_PCM_HW_PARAM_FORMAT, c_uint::MAX] {
+            assert!(refine_range(&mut params, var, (1, 2)) == Err(EINVAL));
+        }
+        Ok(())
     }
 }

@@ -9,13 +9,11 @@ use super::{
 use crate::{
     bindings,
     pcm::{
+        substream::report_no_clock,
         AudioClock,
-        AudioTime,
         Ops,
         Querying,
-        Substream,
-        Trigger,
-        Triggering, //
+        Trigger, //
     },
     time::Ktime, //
 };
@@ -24,39 +22,7 @@ use kernel::{
     sync::atomic::Relaxed, //
 };
 
-/// Reports that an audio timestamp is the position itself, of unknown accuracy.
-///
-/// # Safety
-///
-/// `report` must be valid, and nobody else use it.
-unsafe fn report_no_clock(report: *mut bindings::snd_pcm_audio_tstamp_report) {
-    // SAFETY: By the caller's promise.
-    unsafe {
-        (*report).set_actual_type(bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT);
-        (*report).set_accuracy_report(0);
-        (*report).accuracy = 0;
-    }
-}
-
 impl<T: Ops> Glue<T> {
-    /// Tells the core when the stream began to run: at the time that the driver knows, and not a
-    /// little later. Or that the core shall look for itself, as it does when the stream stops.
-    ///
-    /// # Safety
-    ///
-    /// The stream lock must be held.
-    pub(super) unsafe fn latch_time(triggering: &Triggering<'_>, runs: bool) {
-        let time = runs.then(|| triggering.timestamp(triggering.time()));
-        // SAFETY: The runtime is valid, and the stream lock protects the fields.
-        unsafe {
-            let runtime = triggering.runtime();
-            (*runtime).trigger_tstamp_latched = time.is_some();
-            if let Some(time) = time {
-                (*runtime).trigger_tstamp = time;
-            }
-        }
-    }
-
     /// The time of a trigger: for those that linked substreams get one after the other, with
     /// interrupts off, the time of the first.
     ///
@@ -66,65 +32,36 @@ impl<T: Ops> Glue<T> {
     ///
     /// The core leaves out substreams that don't run when it stops, suspends or resumes linked
     /// ones: none of them is sure to have been told of that trigger.
-    pub(super) fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
-        let own = open.substream.as_ptr();
+    ///
+    /// # Safety
+    ///
+    /// To be called in a trigger: the group that the substream belongs to is locked.
+    pub(super) unsafe fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
+        let own = open.substream();
+        // SAFETY: By the caller's promise.
+        let mut linked = unsafe { own.linked() }
+            .filter(|other| other.has_callbacks_of(own))
+            // SAFETY: It has been opened with these callbacks; its runtime is not freed before it
+            // is unlinked, for which the group must not be locked.
+            .map(|other| &unsafe { Self::opened(other.as_raw()) }.get_ref().triggered);
         let time = match command {
-            // SAFETY: The substream is being triggered: the group that it belongs to is locked. The
-            // function is made for substreams with these callbacks, and called for no other.
-            Trigger::Start => unsafe { bindings::snd_pcm_max_linked(own, Some(Self::triggered)) },
-            Trigger::PausePush | Trigger::PauseRelease => {
-                // SAFETY: As above.
-                let first = unsafe { bindings::snd_pcm_first_linked(own) };
-                if first == own {
-                    0
-                } else {
-                    // SAFETY: It has the same callbacks and is linked.
-                    unsafe { Self::triggered(first) }
-                }
-            }
-            _ => 0,
+            Trigger::Start => linked
+                .filter(|triggered| !core::ptr::eq(*triggered, &open.triggered))
+                .map(|triggered| triggered.load(Relaxed))
+                .max(),
+            Trigger::PausePush | Trigger::PauseRelease => linked
+                .next()
+                .filter(|triggered| !core::ptr::eq(*triggered, &open.triggered))
+                .map(|triggered| triggered.load(Relaxed)),
+            _ => None,
         };
-        if time != 0 {
+        if let Some(time @ 1..) = time {
             open.triggered.store(time, Relaxed);
             return Ktime::from_nanos(time);
         }
         let now = Ktime::now();
         open.triggered.store(now.as_nanos(), Relaxed);
         now
-    }
-
-    /// When a substream was last triggered since it was prepared, in nanoseconds; or 0.
-    ///
-    /// # Safety
-    ///
-    /// `substream` must have these callbacks and be linked with one that is being triggered.
-    unsafe extern "C" fn triggered(substream: *mut bindings::snd_pcm_substream) -> u64 {
-        // SAFETY: It has been opened with these callbacks; its runtime is not freed before it is
-        // unlinked, for which the group must not be locked.
-        unsafe { Self::opened(substream) }.triggered.load(Relaxed)
-    }
-
-    /// Makes the report that goes with a position be of that position.
-    ///
-    /// The core does not call `get_time_info` for the position itself. It then looks at the report
-    /// all the same, which may still be about another clock.
-    ///
-    /// # Safety
-    ///
-    /// The stream lock must be held.
-    pub(super) unsafe fn renew_report(substream: &Substream) {
-        if !T::HAS_AUDIO_TIME {
-            return;
-        }
-        // SAFETY: The runtime is valid, and the stream lock protects the fields.
-        unsafe {
-            let runtime = substream.runtime();
-            if (*runtime).audio_tstamp_config.type_requested()
-                == bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT
-            {
-                report_no_clock(&raw mut (*runtime).audio_tstamp_report);
-            }
-        }
     }
 
     /// # Safety
@@ -138,42 +75,27 @@ impl<T: Ops> Glue<T> {
         config: *mut bindings::snd_pcm_audio_tstamp_config,
         report: *mut bindings::snd_pcm_audio_tstamp_report,
     ) -> c_int {
-        // SAFETY: The core passed a valid configuration.
-        let clock = AudioClock::from_raw(unsafe { (*config).type_requested() });
-        // SAFETY: As this function requires; a position with no such time is what is mostly asked
-        // for.
-        match clock.and_then(|clock| Some((clock, unsafe { Self::time_by(substream, clock) }?))) {
-            // SAFETY: The core passed a valid report, and times that may be written.
-            Some((clock, (time, stamp))) => unsafe {
-                *system = stamp;
+        // SAFETY: The core passed a valid configuration, a report and times that are its own.
+        let (config, report, system, audio) =
+            unsafe { (&*config, &mut *report, &mut *system, &mut *audio) };
+        // SAFETY: As this function requires.
+        let open = unsafe { Self::opened(substream) };
+        // SAFETY: As in `pointer`.
+        let querying = unsafe { Querying::new(open.get_ref().substream()) };
+        // A position with no such time is what is mostly asked for.
+        let time = AudioClock::from_raw(config.type_requested())
+            .and_then(|clock| Some((clock, T::audio_time(&open.data, &querying, clock)?)));
+        match time {
+            Some((clock, time)) => {
+                *system = querying.timestamp(time.system);
                 *audio = Ktime::from_nanos(time.audio).to_timespec();
-                (*report).set_actual_type(clock.to_raw());
-                (*report).set_accuracy_report(1);
-                (*report).accuracy = time.accuracy;
-            },
+                report.set_actual_type(clock.to_raw());
+                report.set_accuracy_report(1);
+                report.accuracy = time.accuracy;
+            }
             // The core then takes the position, and the time by itself.
-            // SAFETY: As above.
-            None => unsafe { report_no_clock(report) },
+            None => report_no_clock(report),
         }
         0
-    }
-
-    /// What a sample clock shows, and the system's time of that as the application wants it.
-    ///
-    /// # Safety
-    ///
-    /// As for `get_time_info`.
-    unsafe fn time_by(
-        substream: *mut bindings::snd_pcm_substream,
-        clock: AudioClock,
-    ) -> Option<(AudioTime, bindings::timespec64)> {
-        // SAFETY: `open` has succeeded.
-        let open = unsafe { Self::opened(substream) };
-        // SAFETY: The substream is valid and has a runtime.
-        let this = unsafe { Substream::from_raw(substream) };
-        // SAFETY: As in `pointer`.
-        let querying = unsafe { Querying::new(this) };
-        let time = T::audio_time(&open.data, &querying, clock)?;
-        Some((time, this.timestamp(time.system)))
     }
 }

@@ -55,10 +55,26 @@ impl Context {
     ///
     /// `card` must be valid.
     pub(crate) unsafe fn new(card: *mut bindings::snd_card, device: u32) -> Result<Self> {
-        // SAFETY: By the caller's promise.
-        let worker = from_err_ptr(unsafe { bindings::alsa_pcm_thread_new(card, device) })?;
-        // INVARIANT: It has just been made.
-        Ok(Self(NonNull::new(worker).ok_or(ENOMEM)?))
+        // It must not be freezable: streams are suspended after that, and wait for it.
+        // SAFETY: `card` is valid, and the format goes with the two numbers.
+        let worker = from_err_ptr(unsafe {
+            bindings::kthread_create_worker_on_node(
+                0,
+                bindings::NUMA_NO_NODE,
+                c"snd/C%dD%u".as_char_ptr(),
+                (*card).number,
+                device,
+            )
+        })?;
+        let worker = NonNull::new(worker).ok_or(ENOMEM)?;
+        // SAFETY: The worker is valid, and has a thread as long as it is not destroyed.
+        unsafe {
+            let thread = (*worker.as_ptr()).task;
+            bindings::sched_set_fifo(thread);
+            bindings::wake_up_process(thread);
+        }
+        // INVARIANT: It has just been made, and its thread woken.
+        Ok(Self(worker))
     }
 }
 
