@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # What differs between the kernels that the modules build for. Here is what the tree is asked (it, and not
-# its version: stable updates change such things too), and in rust/alsa/compat.rs what follows from it.
+# its version: stable updates change such things too), and in rust/alsa/kext/compat.rs what follows from it.
 # Whatever can be written in one way for all kernels is, and is not listed. To drop a kernel, delete the
 # lines here and there that name it.
 

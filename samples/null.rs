@@ -13,10 +13,14 @@ use alsa::{
         Registration,
         UnregisteredCard, //
     },
-    compat, control,
-    lock::SpinLockIrqSave,
-    new_spinlock_irqsave, pcm,
-    time::Ktime,
+    control,
+    kext::{
+        compat,
+        lock::SpinLockIrqSave, //
+    },
+    new_spinlock_irqsave,
+    pcm,
+    time::Ktime, //
 };
 use kernel::{
     faux,

@@ -22,7 +22,7 @@
 
 #![forbid(unsafe_code)]
 
-use alsa::platform;
+use alsa::kext::platform;
 use kernel::{
     driver,
     prelude::*, //

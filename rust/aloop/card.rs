@@ -24,7 +24,8 @@ use alsa::{
         Registration,
         UnregisteredCard, //
     },
-    pcm,
+    kext,
+    pcm, //
 };
 use kernel::{
     acpi,
@@ -55,7 +56,7 @@ impl platform::Driver for Driver {
 
 /// Makes the card of a device.
 fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
-    let id = alsa::platform::id(device);
+    let id = kext::platform::id(device);
     let slot = match usize::try_from(id) {
         Ok(slot) if slot < params::SLOTS => slot,
         _ => {
@@ -75,7 +76,7 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
         device.as_ref(),
         index,
         params::id.get(slot),
-        &alsa::platform::owner(device),
+        &kext::platform::owner(device),
     )?;
     card.set_names(
         c"Loopback",

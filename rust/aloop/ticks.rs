@@ -25,7 +25,7 @@ use crate::{
 use alsa::{
     card,
     pcm::Direction,
-    print,
+    pr_err_ratelimited,
     proc::Text,
     time::Ktime,
     timer::{
@@ -59,17 +59,15 @@ impl TickSource for Timer {
         // A tick that is on its way belongs to what ran before.
         self.handler().starts.fetch_add(1, Relaxed);
         Timer::start(self).inspect_err(|err| {
-            if print::ratelimit() {
-                let timer::Id {
-                    card,
-                    device,
-                    subdevice,
-                } = self.handler().id;
-                pr_err!(
-                    "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
-                    err.to_errno()
-                );
-            }
+            let timer::Id {
+                card,
+                device,
+                subdevice,
+            } = self.handler().id;
+            pr_err_ratelimited!(
+                "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
+                err.to_errno()
+            );
         })
     }
 
@@ -100,19 +98,17 @@ impl Handler for Ticker {
             fitting,
         }) = result
         {
-            if print::ratelimit() {
-                let timer::Id {
-                    card,
-                    device,
-                    subdevice,
-                } = self.id;
-                pr_err!(
-                    "Period size ({period_size} frames) of loopback device is not corresponding to \
-                     timer resolution ({resolution} nsec = {fitting} frames) of card timer \
-                     {card},{device},{subdevice}. Use period size of {fitting} frames for loopback \
-                     device.\n"
-                );
-            }
+            let timer::Id {
+                card,
+                device,
+                subdevice,
+            } = self.id;
+            pr_err_ratelimited!(
+                "Period size ({period_size} frames) of loopback device is not corresponding to \
+                 timer resolution ({resolution} nsec = {fitting} frames) of card timer \
+                 {card},{device},{subdevice}. Use period size of {fitting} frames for loopback \
+                 device.\n"
+            );
         }
     }
 
@@ -179,13 +175,11 @@ impl TimerSource {
             Err(source::Error::Range) => Err(ERANGE),
         };
         if let Err(err) = result {
-            if print::ratelimit() {
-                pr_err!(
-                    "Parsing timer source '{}' failed with {}\n",
-                    BStr::from_bytes(text),
-                    err.to_errno()
-                );
-            }
+            pr_err_ratelimited!(
+                "Parsing timer source '{}' failed with {}\n",
+                BStr::from_bytes(text),
+                err.to_errno()
+            );
         }
         result.map(Some)
     }
@@ -256,15 +250,13 @@ impl CableTimer {
             };
             let timer = Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL)
                 .inspect_err(|err| {
-                    if print::ratelimit() {
-                        pr_err!(
-                            "snd_timer_open ({},{},{}) failed with {}\n",
-                            id.card,
-                            id.device,
-                            id.subdevice,
-                            err.to_errno()
-                        );
-                    }
+                    pr_err_ratelimited!(
+                        "snd_timer_open ({},{},{}) failed with {}\n",
+                        id.card,
+                        id.device,
+                        id.subdevice,
+                        err.to_errno()
+                    );
                 })?;
             cable.lock().set_timer(Some(TimerInfo {
                 id,

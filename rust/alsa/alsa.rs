@@ -10,10 +10,9 @@
 //!   that hold the sound, and the period timer.
 //! - [`control`]: the elements that `amixer` shows.
 //! - [`proc`]: text files in `/proc/asound/cardN/`.
-//! - [`param`]: module parameters that the `module!` macro does not offer.
-//! - [`platform`]: devices for cards that no bus finds.
 //! - [`timer`]: the ticks of other sound devices.
-//! - [`lock`], [`time`]: an interrupt-saving spinlock and the clock of the sound.
+//! - [`kext`]: what is not of ALSA, and the `kernel` crate does not have: an interrupt-saving
+//!   spinlock, arrays of module parameters, platform devices, and others.
 //!
 //! What a callback may do depends on the context in which the core calls it: whether it may sleep,
 //! whether the stream lock is held. Each callback gets an object that stands for its context, and
@@ -29,16 +28,12 @@ const __LOG_PREFIX: &[u8] = b"alsa\0";
 mod bindings;
 
 pub mod card;
-pub mod compat;
 pub mod control;
+pub mod kext;
 #[cfg(CONFIG_KUNIT = "y")]
 mod layout;
-pub mod lock;
-#[macro_use]
-pub mod param;
 pub mod pcm;
-pub mod platform;
-pub mod print;
 pub mod proc;
-pub mod time;
 pub mod timer;
+
+pub use self::kext::time;

@@ -64,7 +64,7 @@ mod tests {
         assert_eq!(unsafe { bindings::alsa_size(i) }, 0);
     }
 
-    /// The counts of [`crate::time::thread_switches`].
+    /// The counts of [`crate::kext::time::thread_switches`].
     #[test]
     fn task() {
         let offsets = [

@@ -64,7 +64,7 @@ pub use self::{
 
 use crate::{
     bindings,
-    time::Ktime, //
+    kext::time::Ktime, //
 };
 use kernel::{
     error::{
@@ -355,8 +355,8 @@ pub(crate) unsafe fn add<T: Ops>(
 ) -> Result {
     let private = Private::<T> {
         data,
-        // SAFETY: `card` is valid.
-        timers: unsafe { timer::Context::new(card, device.number)? },
+        // SAFETY: `card` is valid, and keeps its number.
+        timers: timer::Context::new(unsafe { (*card).number }, device.number)?,
     };
     let private = KBox::new(private, GFP_KERNEL)?;
     let mut pcm = core::ptr::null_mut();

@@ -7,7 +7,10 @@
 //!
 //! C header: [`include/sound/timer.h`](srctree/include/sound/timer.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    kext::irq_work::IrqWork, //
+};
 use core::{
     marker::PhantomPinned,
     ptr::NonNull, //
@@ -19,8 +22,7 @@ use kernel::{
     sync::atomic::{
         Atomic,
         Relaxed, //
-    },
-    types::Opaque, //
+    }, //
 };
 
 /// Which timer.
@@ -79,7 +81,7 @@ pub struct Timer<H: Handler> {
     instance: NonNull<bindings::snd_timer_instance>,
     /// By which `stopped` is called: the core tells of it with the timer's lock held.
     #[pin]
-    stopped: Opaque<bindings::irq_work>,
+    stopped: IrqWork,
     /// Whether that has ever been queued.
     has_stopped: Atomic<bool>,
     handler: H,
@@ -105,10 +107,8 @@ impl<H: Handler> Timer<H> {
     /// `ENODEV` if there is no such timer, `EBUSY` if it can't be shared, `ENOMEM`.
     pub fn open(owner: &CStr, id: Id, handler: H) -> impl PinInit<Self, Error> + use<'_, H> {
         try_pin_init!(&this in Self {
-            stopped <- Opaque::ffi_init(|slot: *mut bindings::irq_work| {
-                // SAFETY: `slot` may be written and stays where it is until drop, which waits.
-                unsafe { bindings::init_irq_work(slot, Some(Self::stopped_callback)) }
-            }),
+            // SAFETY: The work is that of a `Self`, whose drop waits.
+            stopped <- unsafe { IrqWork::new(Self::stopped_callback) },
             has_stopped: Atomic::new(false),
             handler,
             // Last: from now on the callbacks may use the rest.
@@ -201,8 +201,7 @@ impl<H: Handler> Timer<H> {
             // SAFETY: `open` stored the address of a `Self`, which is not dropped before the close.
             let this = unsafe { &*(*instance).callback_data.cast::<Self>() };
             this.has_stopped.store(true, Relaxed);
-            // SAFETY: The work is initialised.
-            unsafe { bindings::irq_work_queue(this.stopped.get()) };
+            this.stopped.queue();
         }
     }
 
@@ -211,9 +210,7 @@ impl<H: Handler> Timer<H> {
     /// Called only as the callback of the irq_work in a `Self`.
     unsafe extern "C" fn stopped_callback(work: *mut bindings::irq_work) {
         // SAFETY: The work is a field of a `Self`, whose drop waits for this.
-        let this = unsafe {
-            &*container_of!(Opaque::cast_from(work).cast_mut(), Self, stopped).cast_const()
-        };
+        let this = unsafe { &*container_of!(IrqWork::of_raw(work), Self, stopped) };
         this.handler.stopped();
     }
 }
@@ -227,8 +224,7 @@ impl<H: Handler> PinnedDrop for Timer<H> {
         // are told with that lock held: nobody queues the work any more, and whether anybody has is
         // known. On `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.
         if self.has_stopped.load(Relaxed) {
-            // SAFETY: The work is initialised.
-            unsafe { bindings::irq_work_sync(self.stopped.get()) };
+            self.stopped.sync();
         }
         // SAFETY: The instance has been closed.
         unsafe { bindings::snd_timer_instance_free(self.instance.as_ptr()) };

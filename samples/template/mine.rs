@@ -9,7 +9,7 @@ use alsa::{
         Registration,
         UnregisteredCard, //
     },
-    compat, //
+    kext::compat, //
 };
 use kernel::{
     faux,

@@ -52,9 +52,8 @@ use super::{
     },
     substream::Attachment,
     timer::{
-        restart,
         PeriodTimer,
-        Work, //
+        RawWork, //
     },
     Action,
     Direction,
@@ -72,7 +71,10 @@ use super::{
 };
 use crate::{
     bindings,
-    lock::SpinLockIrqSave,
+    kext::{
+        hrtimer,
+        lock::SpinLockIrqSave, //
+    },
     new_spinlock_irqsave, //
 };
 use core::{
@@ -477,7 +479,7 @@ impl<T: Ops> Glue<T> {
     /// # Safety
     ///
     /// Called only as the callback of the hrtimer in the `PeriodTimer` of an `Open<T>`.
-    unsafe extern "C" fn timer_expired(timer: *mut bindings::hrtimer) -> bindings::hrtimer_restart {
+    unsafe extern "C" fn timer_expired(timer: *mut bindings::hrtimer) -> hrtimer::Restart {
         // SAFETY: As this function requires.
         let timer = unsafe { PeriodTimer::of_timer(timer) };
         // SAFETY: The timer waits for this callback before it is freed.
@@ -490,13 +492,13 @@ impl<T: Ops> Glue<T> {
             // `Open<T>`, by what this function requires. No lock is held.
             unsafe { this.run_callback(|| Self::expired(timer)) }
         };
-        restart(again)
+        hrtimer::restart(again)
     }
 
     /// # Safety
     ///
     /// Called only as the callback of the call in the `PeriodTimer` of an `Open<T>`.
-    unsafe extern "C" fn work_run(work: *mut Work) {
+    unsafe extern "C" fn work_run(work: *mut RawWork) {
         // SAFETY: As this function requires.
         unsafe { Self::expired(PeriodTimer::of_work(work)) };
     }

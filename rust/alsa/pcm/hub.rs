@@ -31,11 +31,13 @@ use super::{
 };
 use crate::{
     bindings,
-    lock::{
-        SpinLockIrqSave,
-        SpinLockIrqSaveGuard, //
+    kext::{
+        lock::{
+            SpinLockIrqSave,
+            SpinLockIrqSaveGuard, //
+        },
+        time::Ktime, //
     },
-    time::Ktime, //
 };
 use core::{
     ops::{

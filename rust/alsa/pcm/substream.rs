@@ -32,7 +32,7 @@ use super::{
 use crate::{
     bindings,
     control,
-    time::Ktime, //
+    kext::time::Ktime, //
 };
 use core::{
     cell::Cell,

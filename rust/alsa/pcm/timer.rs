@@ -2,10 +2,8 @@
 
 //! The period timer: an hrtimer that each open substream has.
 //!
-//! The `kernel` crate has `HrTimer`, whose handle can only be cancelled with a wait for the
-//! callback to return. A PCM stream is stopped under its stream lock, which the callback wants as
-//! well: to wait there would be a deadlock. So a stream that stops only *tries* to cancel its
-//! timer; the callback finds out by itself that the stream no longer runs; and the wait comes
+//! A PCM stream is stopped under its stream lock, which the callback wants as well: to wait for that
+//! there would be a deadlock. So a stream that stops only *tries* to cancel its timer; the callback finds out by itself that the stream no longer runs; and the wait comes
 //! later, where sleeping is allowed and the lock is not held (`sync_stop` and `close`).
 //!
 //! A timer that is armed while its callback runs, be it by the callback itself, is restarted when
@@ -19,8 +17,6 @@
 //!
 //! On an ordinary kernel both callbacks run in interrupts (`interrupt`), on `PREEMPT_RT` in a
 //! thread (`thread`).
-//!
-//! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
 
 #[cfg_attr(CONFIG_PREEMPT_RT, path = "timer/thread.rs")]
 #[cfg_attr(not(CONFIG_PREEMPT_RT), path = "timer/interrupt.rs")]
@@ -28,15 +24,21 @@ mod call;
 
 pub(crate) use self::call::{
     Context,
-    Work, //
+    RawWork, //
 };
 
 use self::call::Call;
 use crate::{
     bindings,
-    lock::SpinLockIrqSave,
-    new_spinlock_irqsave,
-    time::Ktime, //
+    kext::{
+        hrtimer::{
+            self,
+            HrTimer, //
+        },
+        lock::SpinLockIrqSave,
+        time::Ktime, //
+    },
+    new_spinlock_irqsave, //
 };
 use kernel::{
     container_of,
@@ -44,36 +46,22 @@ use kernel::{
     sync::atomic::{
         Atomic,
         Relaxed, //
-    },
-    types::Opaque, //
+    }, //
 };
 
-/// What an hrtimer calls when it expires.
-pub(crate) type TimerCallback =
-    unsafe extern "C" fn(*mut bindings::hrtimer) -> bindings::hrtimer_restart;
-
-/// What the callback of an hrtimer returns: whether the timer starts again, for the time that it has
-/// been set to.
-pub(crate) fn restart(again: bool) -> bindings::hrtimer_restart {
-    // Bindgen makes a number of the C enum for some kernels, a struct with a number for others, and
-    // names its values accordingly. They are 0 and 1, which `helpers.c` makes sure of.
-    // SAFETY: Both are values of the enum, be it an integer or a struct of one.
-    unsafe { core::mem::transmute(u32::from(again)) }
-}
-
 /// What a [`Call`] calls.
-pub(crate) type WorkCallback = unsafe extern "C" fn(*mut Work);
+pub(crate) type WorkCallback = unsafe extern "C" fn(*mut RawWork);
 
 /// An hrtimer on `CLOCK_MONOTONIC`, and a call that can be had at once.
 ///
 /// # Invariants
 ///
-/// The timer is initialised and does not move. Unless its callback only requests the call, it is
-/// started with the lock of `again` held only.
+/// Unless its callback only requests the call, the timer is started with the lock of `again` held
+/// only.
 #[pin_data(PinnedDrop)]
 pub(crate) struct PeriodTimer {
     #[pin]
-    timer: Opaque<bindings::hrtimer>,
+    timer: HrTimer,
     /// Whether the hrtimer's callback runs. It ends to do so with the lock of `again` held.
     runs: Atomic<bool>,
     /// For when it is to be restarted then. Taken inside of all other locks; not used if the
@@ -83,11 +71,6 @@ pub(crate) struct PeriodTimer {
     #[pin]
     call: Call,
 }
-
-// SAFETY: The functions for timers and calls may be called from any thread.
-unsafe impl Send for PeriodTimer {}
-// SAFETY: As above: shared references allow no more than to call those functions.
-unsafe impl Sync for PeriodTimer {}
 
 impl PeriodTimer {
     /// Whether the callback of the hrtimer must do no more than [`PeriodTimer::expire_now`], which
@@ -101,25 +84,19 @@ impl PeriodTimer {
     /// Until the timer is dropped, the callbacks must be sound to call with the addresses of its
     /// parts, and `context` must live.
     pub(crate) unsafe fn new(
-        timer_callback: TimerCallback,
+        timer_callback: hrtimer::Callback,
         work_callback: WorkCallback,
         context: &Context,
     ) -> impl PinInit<Self> + use<> {
         // SAFETY: By the caller's promise; drop waits.
-        let call = unsafe { Call::new(work_callback, context) };
+        let (timer, call) = unsafe {
+            (
+                HrTimer::new(timer_callback, call::TIMER_MODE),
+                Call::new(work_callback, context),
+            )
+        };
         pin_init!(Self {
-            // INVARIANT: Initialised here; pinned.
-            timer <- Opaque::ffi_init(|slot: *mut bindings::hrtimer| {
-                // SAFETY: `slot` may be written and stays where it is until drop, which cancels.
-                unsafe {
-                    bindings::hrtimer_setup(
-                        slot,
-                        Some(timer_callback),
-                        bindings::CLOCK_MONOTONIC as bindings::clockid_t,
-                        call::TIMER_MODE,
-                    )
-                }
-            }),
+            timer <- timer,
             runs: Atomic::new(false),
             again <- new_spinlock_irqsave!(None, "alsa::pcm::PeriodTimer"),
             call <- call,
@@ -132,8 +109,8 @@ impl PeriodTimer {
     ///
     /// `timer` must be the hrtimer of a `PeriodTimer`.
     pub(crate) unsafe fn of_timer(timer: *mut bindings::hrtimer) -> *mut Self {
-        // SAFETY: By the caller's promise `timer` points into a `Self`.
-        unsafe { container_of!(Opaque::cast_from(timer).cast_mut(), Self, timer) }
+        // SAFETY: By the caller's promise `timer` points into an `HrTimer`, which is in a `Self`.
+        unsafe { container_of!(HrTimer::of_raw(timer), Self, timer) }
     }
 
     /// As [`PeriodTimer::of_timer`].
@@ -141,14 +118,9 @@ impl PeriodTimer {
     /// # Safety
     ///
     /// `work` must be that of the call of a `PeriodTimer`.
-    pub(crate) unsafe fn of_work(work: *mut Work) -> *mut Self {
+    pub(crate) unsafe fn of_work(work: *mut RawWork) -> *mut Self {
         // SAFETY: By the caller's promise `work` points into a `Call`, which is in a `Self`.
         unsafe { container_of!(Call::of_work(work), Self, call) }
-    }
-
-    /// The address of the hrtimer.
-    fn as_raw(&self) -> *mut bindings::hrtimer {
-        self.timer.get()
     }
 
     /// Lets the callback run as soon as this processor has interrupts on; it may then run beside
@@ -165,7 +137,7 @@ impl PeriodTimer {
     #[inline]
     pub(crate) fn arm(&self, at: Ktime) {
         if Self::TIMER_REQUESTS {
-            self.start(at);
+            self.timer.start(at);
             return;
         }
         let mut again = self.again.lock();
@@ -174,15 +146,8 @@ impl PeriodTimer {
         if self.runs.load(Relaxed) {
             *again = Some(at);
         } else {
-            self.start(at);
+            self.timer.start(at);
         }
-    }
-
-    /// Starts the hrtimer.
-    #[inline]
-    fn start(&self, at: Ktime) {
-        // SAFETY: The timer is initialised and does not move, by the type invariant.
-        unsafe { bindings::hrtimer_start_range_ns(self.as_raw(), at.as_raw(), 0, call::TIMER_MODE) }
     }
 
     /// Does, in the callback of the hrtimer, what is to be done. Returns whether that callback has to
@@ -196,20 +161,13 @@ impl PeriodTimer {
         call();
         let mut again = self.again.lock();
         self.runs.store(false, Relaxed);
-        let Some(at) = again.take() else {
-            return false;
-        };
         // Somebody may have started the timer when the callback had just begun. Whoever cancels
-        // leaves it on its queue, and with the lock held nobody starts it.
-        // SAFETY: The timer is initialised, by the type invariant.
-        if unsafe { bindings::hrtimer_is_queued(self.as_raw()) } {
-            self.start(at);
-            return false;
-        }
-        // SAFETY: As above. Its callback runs, by this function's requirement, and the timer is on
-        // no queue.
-        unsafe { bindings::hrtimer_set_expires(self.as_raw(), at.as_raw()) };
-        true
+        // leaves it on its queue.
+        // SAFETY: This is the callback, which returns now, by this function's requirement. With the
+        // lock held nobody starts the timer, by the type invariant.
+        again
+            .take()
+            .is_some_and(|at| unsafe { self.timer.start_again(at) })
     }
 
     /// Takes the timer off its queue; does not wait for a callback that is running. Whatever that
@@ -223,8 +181,7 @@ impl PeriodTimer {
         if !Self::TIMER_REQUESTS {
             *self.again.lock() = None;
         }
-        // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
-        unsafe { bindings::hrtimer_try_to_cancel(self.as_raw()) };
+        self.timer.try_cancel();
     }
 
     /// Takes the timer off its queue and waits until its callback, and that of the call, have
@@ -237,13 +194,11 @@ impl PeriodTimer {
     /// Process context, interrupts on, and without any lock that the callback takes.
     pub(crate) fn cancel_sync(&self) {
         if Self::TIMER_REQUESTS {
-            // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
-            unsafe { bindings::hrtimer_cancel(self.as_raw()) };
+            self.timer.cancel();
         }
         // Before the timer: its callback may arm that.
         self.call.wait();
-        // SAFETY: `as_raw()` is an initialised timer, by the type invariant.
-        unsafe { bindings::hrtimer_cancel(self.as_raw()) };
+        self.timer.cancel();
     }
 }
 

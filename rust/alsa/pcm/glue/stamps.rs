@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     bindings,
+    kext::time::Ktime, //
     pcm::{
         substream::report_no_clock,
         AudioClock,
@@ -15,7 +16,6 @@ use crate::{
         Querying,
         Trigger, //
     },
-    time::Ktime, //
 };
 use kernel::{
     prelude::*,

@@ -5,6 +5,9 @@
 //! `kernel::time::Instant` keeps its nanoseconds to itself, and `Instant + Delta` panics on
 //! overflow. A driver that computes frames from time needs the number, and sums that saturate.
 //!
+//! Its home would be `rust/kernel/time.rs`. A public `Instant::as_nanos()`, and a difference that
+//! saturates, make it superfluous; the times of other clocks want an `Instant` for each of them.
+//!
 //! C header: [`include/linux/timekeeping.h`](srctree/include/linux/timekeeping.h)
 
 use crate::bindings;

@@ -5,6 +5,9 @@
 //! The `kernel` crate registers platform *drivers*; a card without hardware must make its device as
 //! well.
 //!
+//! Its home would be `rust/kernel/platform.rs`. A registration of devices there makes it superfluous
+//! (or a card whose users don't mind that its parent is called otherwise: `faux` has devices).
+//!
 //! C header: [`include/linux/platform_device.h`](srctree/include/linux/platform_device.h)
 
 use crate::bindings;

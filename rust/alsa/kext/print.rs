@@ -2,6 +2,8 @@
 
 //! Messages that applications can cause.
 //!
+//! Its home would be `rust/kernel/print.rs`. Macros of this kind there make it superfluous.
+//!
 //! C header: [`include/linux/ratelimit.h`](srctree/include/linux/ratelimit.h)
 
 use crate::bindings;
@@ -21,7 +23,7 @@ pub fn ratelimit() -> bool {
 #[macro_export]
 macro_rules! pr_err_ratelimited {
     ($($message:tt)*) => {
-        if $crate::print::ratelimit() {
+        if $crate::kext::print::ratelimit() {
             ::kernel::pr_err!($($message)*);
         }
     };

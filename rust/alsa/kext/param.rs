@@ -9,6 +9,9 @@
 //!
 //! [`module_param_array!`]: crate::module_param_array
 //!
+//! Its home would be `rust/kernel/module_param.rs`, and the `params` of the `module!` macro. When
+//! that takes arrays, and strings, and lets sysfs show them, this is superfluous.
+//!
 //! C header: [`include/linux/moduleparam.h`](srctree/include/linux/moduleparam.h)
 
 use crate::bindings;
@@ -194,8 +197,8 @@ macro_rules! module_param_array {
         $vis:vis static $name:ident: [charp; $len:expr], $description:literal
     ) => {
         $(#[$meta])*
-        $vis static $name: $crate::param::Array<*mut ::kernel::ffi::c_char, { $len }> =
-            $crate::param::Array::new_charp();
+        $vis static $name: $crate::kext::param::Array<*mut ::kernel::ffi::c_char, { $len }> =
+            $crate::kext::param::Array::new_charp();
         $crate::module_param_array!(@declare $name charp $description);
     };
     (
@@ -203,8 +206,8 @@ macro_rules! module_param_array {
         $vis:vis static $name:ident: [int; $len:expr] = $init:expr, $description:literal
     ) => {
         $(#[$meta])*
-        $vis static $name: $crate::param::Array<::kernel::ffi::c_int, { $len }> =
-            $crate::param::Array::new_int($init);
+        $vis static $name: $crate::kext::param::Array<::kernel::ffi::c_int, { $len }> =
+            $crate::kext::param::Array::new_int($init);
         $crate::module_param_array!(@declare $name int $description);
     };
     (
@@ -212,8 +215,8 @@ macro_rules! module_param_array {
         $vis:vis static $name:ident: [bool; $len:expr] = $init:expr, $description:literal
     ) => {
         $(#[$meta])*
-        $vis static $name: $crate::param::Array<bool, { $len }> =
-            $crate::param::Array::new_bool($init);
+        $vis static $name: $crate::kext::param::Array<bool, { $len }> =
+            $crate::kext::param::Array::new_bool($init);
         $crate::module_param_array!(@declare $name bool $description);
     };
     (@declare $name:ident $kind:ident $description:literal) => {
@@ -223,7 +226,7 @@ macro_rules! module_param_array {
         $crate::__modinfo!("parm=", ::core::stringify!($name), ":", $description);
 
         const _: () = {
-            static ARRAY: $crate::param::KparamArray =
+            static ARRAY: $crate::kext::param::KparamArray =
                 $name.as_kparam($crate::module_param_array!(@ops $kind));
 
             #[link_section = "__param"]

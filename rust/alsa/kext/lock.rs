@@ -10,6 +10,10 @@
 //! Release guards in the opposite order of taking them: a guard that is dropped first restores the
 //! interrupt state that it found, while another lock is still held.
 //!
+//! Its home would be `rust/kernel/sync/lock/spinlock.rs`. From Linux 7.3 on there is `SpinLockIrq`
+//! in that place, which counts who wants interrupts off in place of saving their state: when 7.2 is
+//! no longer built for, it makes this superfluous.
+//!
 //! C header: [`include/linux/spinlock.h`](srctree/include/linux/spinlock.h)
 
 use crate::bindings;
@@ -86,7 +90,7 @@ unsafe impl Backend for SpinLockIrqSaveBackend {
 #[macro_export]
 macro_rules! new_spinlock_irqsave {
     ($inner:expr $(, $name:literal)? $(,)?) => {
-        $crate::lock::SpinLockIrqSave::new(
+        $crate::kext::lock::SpinLockIrqSave::new(
             $inner,
             ::kernel::optional_name!($($name)?),
             ::kernel::static_lock_class!(),

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! High-resolution timers that can be cancelled without waiting for their callback.
+//!
+//! The `kernel` crate has `HrTimer`, whose handle can only be cancelled with a wait for the
+//! callback to return, and is so when it is dropped. Who cancels with a lock held that the callback
+//! takes must not wait.
+//!
+//! Its home would be `rust/kernel/time/hrtimer.rs`. A handle there that can try to cancel, and can
+//! be dropped without a wait, makes it superfluous; so does a public `HrTimer::raw_cancel()` with
+//! its sister for `hrtimer_try_to_cancel()`.
+//!
+//! C header: [`include/linux/hrtimer.h`](srctree/include/linux/hrtimer.h)
+
+use super::time::Ktime;
+use crate::bindings;
+use kernel::{
+    container_of,
+    prelude::*,
+    types::Opaque, //
+};
+
+/// What an hrtimer calls when it expires.
+pub(crate) type Callback = unsafe extern "C" fn(*mut bindings::hrtimer) -> Restart;
+
+/// What such a callback returns: see [`restart`].
+pub(crate) type Restart = bindings::hrtimer_restart;
+
+/// Where the callback of an hrtimer runs.
+pub(crate) type Mode = bindings::hrtimer_mode;
+
+/// On `CLOCK_MONOTONIC`, in interrupts, but on `PREEMPT_RT` in a thread for all timers.
+#[cfg_attr(CONFIG_PREEMPT_RT, expect(dead_code))]
+pub(crate) const ABSOLUTE: Mode = bindings::hrtimer_mode_HRTIMER_MODE_ABS;
+
+/// On `CLOCK_MONOTONIC`, in interrupts.
+#[cfg_attr(not(CONFIG_PREEMPT_RT), expect(dead_code))]
+pub(crate) const ABSOLUTE_HARD: Mode = bindings::hrtimer_mode_HRTIMER_MODE_ABS_HARD;
+
+/// Returns what the callback of an hrtimer returns: whether the timer starts again, for the time
+/// that it has been set to.
+#[inline]
+pub(crate) fn restart(again: bool) -> Restart {
+    // Bindgen makes a number of the C enum for some kernels, a struct with a number for others, and
+    // names its values accordingly. They are 0 and 1, which `helpers.c` makes sure of.
+    // SAFETY: Both are values of the enum, be it an integer or a struct of one.
+    unsafe { core::mem::transmute(u32::from(again)) }
+}
+
+/// A timer on `CLOCK_MONOTONIC`.
+///
+/// # Invariants
+///
+/// The timer is initialised and does not move.
+#[pin_data]
+pub(crate) struct HrTimer {
+    #[pin]
+    timer: Opaque<bindings::hrtimer>,
+    mode: Mode,
+}
+
+// SAFETY: The functions for timers lock them; they may be called from any thread.
+unsafe impl Send for HrTimer {}
+// SAFETY: As above.
+unsafe impl Sync for HrTimer {}
+
+impl HrTimer {
+    /// Makes a timer that is not started.
+    ///
+    /// # Safety
+    ///
+    /// Until [`HrTimer::cancel`] has been called after the last start, the timer must not be freed,
+    /// and `callback` be sound to call with its address.
+    pub(crate) unsafe fn new(callback: Callback, mode: Mode) -> impl PinInit<Self> {
+        pin_init!(Self {
+            // INVARIANT: Initialised here; pinned.
+            timer <- Opaque::ffi_init(move |slot: *mut bindings::hrtimer| {
+                // SAFETY: `slot` may be written and stays where it is as long as it is used, by the
+                // caller's promise.
+                unsafe {
+                    bindings::hrtimer_setup(
+                        slot,
+                        Some(callback),
+                        bindings::CLOCK_MONOTONIC as bindings::clockid_t,
+                        mode,
+                    )
+                }
+            }),
+            mode,
+        })
+    }
+
+    /// Returns what `timer` is a part of: for a callback, which gets that.
+    ///
+    /// # Safety
+    ///
+    /// `timer` must be that of an `HrTimer`.
+    pub(crate) unsafe fn of_raw(timer: *mut bindings::hrtimer) -> *mut Self {
+        // SAFETY: By the caller's promise `timer` points into a `Self`.
+        unsafe { container_of!(Opaque::cast_from(timer).cast_mut(), Self, timer) }
+    }
+
+    /// Lets the timer expire at `at`, or at once if that is past. One that is started is moved. Any
+    /// context.
+    ///
+    /// C: `hrtimer_start()`.
+    #[inline]
+    pub(crate) fn start(&self, at: Ktime) {
+        // SAFETY: The timer is initialised and does not move, by the type invariant.
+        unsafe {
+            bindings::hrtimer_start_range_ns(self.timer.get(), at.as_raw(), 0, self.mode);
+        }
+    }
+
+    /// Starts the timer in its callback. Returns whether that has to have it restarted ([`restart`]),
+    /// which costs a fraction of starting it anew; if not, somebody else had started it already, and
+    /// it has been moved.
+    ///
+    /// # Safety
+    ///
+    /// To be called by the callback only, as the last thing that it does, and so that nobody starts
+    /// the timer meanwhile. (If somebody does before the callback has returned, that holds.)
+    pub(crate) unsafe fn start_again(&self, at: Ktime) -> bool {
+        // SAFETY: The timer is initialised, by the type invariant.
+        if unsafe { bindings::hrtimer_is_queued(self.timer.get()) } {
+            self.start(at);
+            return false;
+        }
+        // SAFETY: As above. It is on no queue, and by the caller's promise nobody puts it on one now.
+        unsafe { bindings::hrtimer_set_expires(self.timer.get(), at.as_raw()) };
+        true
+    }
+
+    /// Takes the timer off its queue; does not wait for a callback that runs. Any context.
+    ///
+    /// C: `hrtimer_try_to_cancel()`.
+    #[inline]
+    pub(crate) fn try_cancel(&self) {
+        // SAFETY: The timer is initialised, by the type invariant.
+        unsafe { bindings::hrtimer_try_to_cancel(self.timer.get()) };
+    }
+
+    /// Takes the timer off its queue, and waits until its callback has returned. Process context, or
+    /// any in which the callback does not run, without a lock that it takes.
+    ///
+    /// C: `hrtimer_cancel()`.
+    pub(crate) fn cancel(&self) {
+        // SAFETY: The timer is initialised, by the type invariant.
+        unsafe { bindings::hrtimer_cancel(self.timer.get()) };
+    }
+}
