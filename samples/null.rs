@@ -48,9 +48,9 @@ type Speed = Arc<Atomic<i32>>;
 /// The control `Speed Percent`. It acts on streams that are started afterwards.
 struct SpeedControl(Speed);
 
+#[vtable]
 impl control::Element for SpeedControl {
     type Value = i64;
-    const WRITABLE: bool = true;
 
     fn range(&self) -> control::IntegerRange {
         control::IntegerRange {
@@ -111,7 +111,7 @@ impl pcm::Ops for Stream {
     type Stream = Self;
 
     const HARDWARE: pcm::Hardware = pcm::Hardware {
-        info: pcm::Info::MMAP.and(pcm::Info::INTERLEAVED),
+        info: pcm::InfoFlags::of(&[pcm::Info::Mmap, pcm::Info::Interleaved]),
         formats: pcm::Formats::of(&[pcm::Format::S16_LE, pcm::Format::S32_LE]),
         rates: 8000..=192_000,
         channels: 1..=8,

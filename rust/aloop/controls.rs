@@ -97,9 +97,9 @@ pub(crate) fn add(
 /// `PCM Rate Shift 100000`: the effective rate is nominal * 100000 / value.
 struct RateShift(Arc<Cable>);
 
+#[vtable]
 impl Element for RateShift {
     type Value = i64;
-    const WRITABLE: bool = true;
 
     fn range(&self) -> IntegerRange {
         IntegerRange {
@@ -124,9 +124,9 @@ impl Element for RateShift {
 /// `PCM Notify`: a playback may choose other parameters than a capture that has been prepared.
 struct Notify(Arc<Cable>);
 
+#[vtable]
 impl Element for Notify {
     type Value = bool;
-    const WRITABLE: bool = true;
 
     fn range(&self) {}
 
@@ -142,9 +142,9 @@ impl Element for Notify {
 /// `PCM Slave Active`: a playback is running.
 struct SlaveActive(Arc<Cable>);
 
+#[vtable]
 impl Element for SlaveActive {
     type Value = bool;
-    const WRITABLE: bool = false;
 
     fn range(&self) {}
 
@@ -160,9 +160,9 @@ struct SlaveNumber {
     value: fn(&State) -> i64,
 }
 
+#[vtable]
 impl Element for SlaveNumber {
     type Value = i64;
-    const WRITABLE: bool = false;
 
     fn range(&self) -> IntegerRange {
         self.range
@@ -176,9 +176,9 @@ impl Element for SlaveNumber {
 /// `PCM Slave Access Mode`: how the last playback's samples lay.
 struct SlaveAccess(Arc<Cable>);
 
+#[vtable]
 impl Element for SlaveAccess {
     type Value = Item;
-    const WRITABLE: bool = false;
 
     fn range(&self) -> &'static [&'static CStr] {
         &[c"Interleaved", c"Non-interleaved"]

@@ -109,6 +109,7 @@ fn bits(state: &State, bit: impl Fn(&Side) -> bool) -> u32 {
         | u32::from(bit(state.side(Direction::Capture))) << 1
 }
 
+#[vtable]
 impl Text for Cables {
     fn show(&self, file: &SeqFile) {
         for substream in 0..MAX_SUBSTREAMS {

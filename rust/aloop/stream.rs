@@ -29,6 +29,7 @@ use alsa::{
         Formats,
         Hardware,
         Info,
+        InfoFlags,
         Limits,
         Opening,
         Params,
@@ -102,17 +103,19 @@ impl pcm::Ops for Stream {
     type Stream = Self;
 
     const HARDWARE: Hardware = Hardware {
-        info: Info::MMAP
-            .and(Info::INTERLEAVED)
-            .and(Info::NONINTERLEAVED)
-            .and(Info::PAUSE)
-            .and(Info::RESUME)
-            .and(Info::NO_PERIOD_WAKEUP)
-            .and(Info::SYNC_START)
-            .and(Info::DRAIN_TRIGGER)
-            .and(Info::LINK_TIME)
-            .and(Info::LINK_ABSOLUTE_TIME)
-            .and(Info::LINK_SYNCHRONIZED_TIME),
+        info: InfoFlags::of(&[
+            Info::Mmap,
+            Info::Interleaved,
+            Info::Noninterleaved,
+            Info::Pause,
+            Info::Resume,
+            Info::NoPeriodWakeup,
+            Info::SyncStart,
+            Info::DrainTrigger,
+            Info::LinkTime,
+            Info::LinkAbsoluteTime,
+            Info::LinkSynchronizedTime,
+        ]),
         formats: Formats::of(&[
             Format::S16_LE,
             Format::S16_BE,
@@ -149,7 +152,7 @@ impl pcm::Ops for Stream {
         let timer = line.timer.open(&line.cable, direction)?;
         if timer.is_some() {
             // Whoever waits for a source that does not tick is told so after a while.
-            substream.withhold(Info::NO_PERIOD_WAKEUP);
+            substream.withhold(Info::NoPeriodWakeup);
         }
         let mut cable = line.cable.lock();
         if cable.habits().wait_for_peer {

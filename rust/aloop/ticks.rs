@@ -23,7 +23,7 @@ use crate::{
     },
 };
 use alsa::{
-    card,
+    card::Card,
     pcm::Direction,
     pr_err_ratelimited,
     proc::Text,
@@ -160,7 +160,7 @@ impl TimerSource {
     fn find(&self) -> Result<Option<timer::Id>> {
         let text = *self.text.lock();
         let text = text.as_bytes();
-        let result = match Source::parse(text, card::find) {
+        let result = match Source::parse(text, |id| Some(Card::by_id(id)?.number())) {
             Ok(Source::System) => return Ok(None),
             Ok(Source::Timer {
                 card,
@@ -188,9 +188,8 @@ impl TimerSource {
 /// The file `timer_source`.
 pub(crate) struct SourceFile(pub(crate) Arc<TimerSource>);
 
+#[vtable]
 impl Text for SourceFile {
-    const WRITABLE: bool = true;
-
     fn show(&self, file: &SeqFile) {
         let text = *self.0.text.lock();
         seq_print!(file, "{}\n", BStr::from_bytes(text.as_bytes()));

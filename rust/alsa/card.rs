@@ -2,7 +2,7 @@
 
 //! Sound cards.
 //!
-//! A card is made, furnished with PCM devices, controls and text files, and then registered, from
+//! [`Card`] is a card, whoever has made it. A driver makes one in steps: a card is made, furnished with PCM devices, controls and text files, and then registered, from
 //! which moment on applications see it. The types follow that: what can be added is a method of
 //! [`UnregisteredCard`], and [`UnregisteredCard::register`] turns it into a [`Registration`], which
 //! can only be dropped.
@@ -21,6 +21,7 @@ use crate::{
 };
 use core::{
     fmt::Write,
+    ops::Deref,
     ptr::NonNull, //
 };
 use kernel::{
@@ -28,15 +29,120 @@ use kernel::{
     error::to_result,
     fmt,
     prelude::*,
-    str::NullTerminatedFormatter, //
+    str::NullTerminatedFormatter,
+    sync::aref::{
+        ARef,
+        AlwaysRefCounted, //
+    },
+    types::Opaque, //
 };
+
+/// A sound card.
+///
+/// What is made by a driver, and found by its number or identifier. A reference ([`ARef`]) keeps
+/// the C struct; whether there still is a card behind it is another matter. Who drops the
+/// [`Registration`] of a card waits for all of its references: don't keep one for long.
+///
+/// C: `struct snd_card`.
+///
+/// # Invariants
+///
+/// The card is valid, and has been initialised by `snd_card_new()`.
+#[repr(transparent)]
+pub struct Card(Opaque<bindings::snd_card>);
+
+// SAFETY: References to a card may be taken and given back by any thread.
+unsafe impl Send for Card {}
+// SAFETY: What a shared reference allows may be done by several threads at once.
+unsafe impl Sync for Card {}
+
+// SAFETY: These are the functions by which C counts references. Since `Card` is transparent over the
+// C struct, that is not freed as long as there is one.
+unsafe impl AlwaysRefCounted for Card {
+    #[inline]
+    fn inc_ref(&self) {
+        // SAFETY: The card is valid, so that its count is not zero.
+        unsafe { bindings::get_device(&raw mut (*self.as_raw()).card_dev) };
+    }
+
+    #[inline]
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // As `snd_card_unref()`.
+        // SAFETY: By the caller's promise there is a reference to give back.
+        unsafe {
+            bindings::put_device(&raw mut (*obj.cast::<bindings::snd_card>().as_ptr()).card_dev)
+        };
+    }
+}
+
+impl Card {
+    /// Makes a reference from what the core has.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be a card that is valid for `'a`.
+    pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::snd_card) -> &'a Self {
+        // CAST: `Self` is transparent over the C struct.
+        // INVARIANT: By the caller's promise.
+        // SAFETY: `ptr` is valid for `'a`, as the caller promises.
+        unsafe { &*ptr.cast() }
+    }
+
+    pub(crate) fn as_raw(&self) -> *mut bindings::snd_card {
+        self.0.get()
+    }
+
+    /// Returns the card of that number, if there is one. May sleep.
+    ///
+    /// C: `snd_card_ref()`.
+    pub fn by_number(number: i32) -> Option<ARef<Self>> {
+        // SAFETY: Any number may be asked for.
+        let card = NonNull::new(unsafe { bindings::snd_card_ref(number) })?;
+        // CAST: `Self` is transparent over the C struct.
+        // SAFETY: The function has taken a reference.
+        Some(unsafe { ARef::from_raw(card.cast()) })
+    }
+
+    /// Returns the card of that identifier, if there is one. May sleep.
+    pub fn by_id(id: &[u8]) -> Option<ARef<Self>> {
+        // SAFETY: The variable is always there, and aligned. It is set when the module `snd` is
+        // loaded; should somebody write it nevertheless, it is read once, and any value will do.
+        let limit = unsafe { (&raw const bindings::snd_ecards_limit).read_volatile() };
+        (0..limit)
+            .filter_map(Self::by_number)
+            .find(|card| card.has_id(id))
+    }
+
+    /// Returns the number of the card.
+    pub fn number(&self) -> i32 {
+        // SAFETY: The card is valid, by the type invariant; the field never changes.
+        unsafe { (*self.as_raw()).number }
+    }
+
+    /// Returns whether that is the card's identifier, which may change at any time.
+    pub fn has_id(&self, id: &[u8]) -> bool {
+        // SAFETY: The card is valid, by the type invariant. What is compared is copied, byte by
+        // byte, and its last byte is always zero.
+        let name = unsafe { (&raw const (*self.as_raw()).id).read_volatile() };
+        name.split(|&byte| byte == 0).next() == Some(id)
+    }
+}
+
+/// The device of the card, which `dev_info!()` and the like name.
+impl AsRef<device::Device> for Card {
+    fn as_ref(&self) -> &device::Device {
+        // SAFETY: The card is valid for as long as `self`, and its device is a part of it.
+        unsafe { device::Device::from_raw(&raw mut (*self.as_raw()).card_dev) }
+    }
+}
 
 /// A card that applications don't see yet. Dropped, it is freed with all that was added to it.
 ///
 /// # Invariants
 ///
-/// The pointer is a valid card that is not registered and that nobody else uses.
-pub struct UnregisteredCard(NonNull<bindings::snd_card>);
+/// The pointer is a valid card that is not registered. Nobody else uses it but for its number and
+/// identifier.
+pub struct UnregisteredCard(NonNull<Card>);
 
 impl UnregisteredCard {
     /// Makes a card. May sleep.
@@ -51,7 +157,7 @@ impl UnregisteredCard {
     ///
     /// `EBUSY` if the number is taken, `ENODEV` if there is no such number, `ENOMEM`.
     pub fn new(
-        parent: &device::Device,
+        parent: &device::Device<device::Bound>,
         index: i32,
         id: Option<&CStr>,
         module: &ThisModule,
@@ -71,17 +177,14 @@ impl UnregisteredCard {
                 &mut card,
             )
         })?;
+        // CAST: `Card` is transparent over the C struct.
         // INVARIANT: The card is new.
-        Ok(Self(NonNull::new(card).ok_or(ENOMEM)?))
+        Ok(Self(NonNull::new(card.cast()).ok_or(ENOMEM)?))
     }
 
-    fn as_raw(&self) -> *mut bindings::snd_card {
-        self.0.as_ptr()
-    }
-
-    /// Names the card, each name cut to the room that it has: the driver's name (15 bytes), which
-    /// alsa-lib uses to find the card's configuration, the short name (31), the long name (79) and
-    /// the name of the mixer (79).
+    /// Sets the names of the card, each cut to the room that it has: the driver's name (15 bytes),
+    /// which alsa-lib uses to find the card's configuration, the short name (31), the long name
+    /// (79) and the name of the mixer (79).
     pub fn set_names(
         &mut self,
         driver: &CStr,
@@ -89,23 +192,31 @@ impl UnregisteredCard {
         longname: fmt::Arguments<'_>,
         mixername: &CStr,
     ) {
-        // SAFETY: The card is valid, and by the type invariant nobody else uses it.
-        let card = unsafe { &mut *self.as_raw() };
-        write_name(&mut card.driver, fmt!("{driver}"));
-        write_name(&mut card.shortname, fmt!("{shortname}"));
-        write_name(&mut card.longname, longname);
-        write_name(&mut card.mixername, fmt!("{mixername}"));
+        let card = self.as_raw();
+        // SAFETY: The card is valid, and by the type invariant nobody else uses its names.
+        let (to_driver, to_short, to_long, to_mixer) = unsafe {
+            (
+                &mut (*card).driver,
+                &mut (*card).shortname,
+                &mut (*card).longname,
+                &mut (*card).mixername,
+            )
+        };
+        write_name(to_driver, fmt!("{driver}"));
+        write_name(to_short, fmt!("{shortname}"));
+        write_name(to_long, longname);
+        write_name(to_mixer, fmt!("{mixername}"));
     }
 
     /// Adds a PCM device, whose callbacks are those of `T`. May sleep.
     ///
     /// C: `snd_pcm_new()`, `snd_pcm_set_ops()`, `snd_pcm_set_managed_buffer_all()`.
     pub fn add_pcm<T: pcm::Ops>(&mut self, device: &pcm::Device<'_>, data: T::Data) -> Result {
-        // SAFETY: By the type invariant.
-        unsafe { pcm::add::<T>(self.as_raw(), device, data) }
+        pcm::add::<T>(self, device, data)
     }
 
-    /// Adds a control. Returns the identity by which a change of its value is announced. May sleep.
+    /// Adds a control, and returns the identity by which a change of its value is announced. May
+    /// sleep.
     ///
     /// C: `snd_ctl_add()`.
     pub fn add_control<T: Element>(
@@ -113,19 +224,17 @@ impl UnregisteredCard {
         name: &control::Name<'_>,
         element: T,
     ) -> Result<ElementId> {
-        // SAFETY: By the type invariant.
-        unsafe { control::add(self.as_raw(), name, element) }
+        control::add(self, name, element)
     }
 
     /// Adds a text file to the card's folder in `/proc/asound`. May sleep.
     ///
     /// C: `snd_card_rw_proc_new()`.
     pub fn add_proc<T: proc::Text>(&mut self, name: &CStr, text: T) -> Result {
-        // SAFETY: By the type invariant.
-        unsafe { proc::add(self.as_raw(), name, text) }
+        proc::add(self, name, text)
     }
 
-    /// Lets applications see the card. May sleep.
+    /// Registers the card: from now on applications see it. May sleep.
     ///
     /// C: `snd_card_register()`.
     ///
@@ -147,17 +256,11 @@ impl UnregisteredCard {
     }
 }
 
-impl Drop for UnregisteredCard {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant the card is valid, and it is not used any more.
-        unsafe { bindings::snd_card_free(self.as_raw()) };
-    }
-}
-
-/// A card that applications see.
+/// The registration of a card that applications see.
 ///
-/// Dropped, it disappears at once for those that have it open (their calls return `ENODEV`), and is
-/// freed when the last of them has closed it; the drop waits for that, and so may sleep for long.
+/// Dropped, the card disappears at once for those that have it open (their calls return `ENODEV`),
+/// and is freed when the last of them has closed it; the drop waits for that, and so may sleep for
+/// long.
 ///
 /// As with the registrations of the `kernel` crate, the module that made it has to drop it: who
 /// forgets it (`core::mem::forget()`) leaves a card behind whose callbacks go with the module.
@@ -167,39 +270,36 @@ impl Drop for UnregisteredCard {
 /// # Invariants
 ///
 /// The pointer is a valid, registered card.
-pub struct Registration(NonNull<bindings::snd_card>);
+pub struct Registration(NonNull<Card>);
 
 // SAFETY: A card may be freed by any thread.
 unsafe impl Send for Registration {}
-// SAFETY: A shared reference allows nothing.
+// SAFETY: A shared reference gives no more than one to the card, which is `Sync`.
 unsafe impl Sync for Registration {}
 
-impl Drop for Registration {
-    fn drop(&mut self) {
-        // SAFETY: By the type invariant the card is valid, and it is not used any more.
-        unsafe { bindings::snd_card_free(self.0.as_ptr()) };
-    }
+macro_rules! owns_card {
+    ($($owner:ident),*) => {
+        $(
+            impl Deref for $owner {
+                type Target = Card;
+
+                fn deref(&self) -> &Card {
+                    // SAFETY: By the type invariant the card is valid, until `self` is dropped.
+                    unsafe { self.0.as_ref() }
+                }
+            }
+
+            impl Drop for $owner {
+                fn drop(&mut self) {
+                    // SAFETY: By the type invariant the card is valid, and it is not used any more.
+                    unsafe { bindings::snd_card_free(self.as_raw()) };
+                }
+            }
+        )*
+    };
 }
 
-/// The number of the card whose identifier is `id`; `None` if there is none. May sleep.
-pub fn find(id: &[u8]) -> Option<i32> {
-    // SAFETY: The variable is always there, and aligned. It is set when the module `snd` is loaded;
-    // should somebody write it nevertheless, it is read once, and any value will do.
-    let limit = unsafe { (&raw const bindings::snd_ecards_limit).read_volatile() };
-    (0..limit).find(|&number| {
-        // SAFETY: Any number may be asked for.
-        let card = NonNull::new(unsafe { bindings::snd_card_ref(number) });
-        card.is_some_and(|card| {
-            // SAFETY: The card is valid as long as the reference is held. Its identifier may change
-            // meanwhile: what is compared is copied, byte by byte, and its last byte is always
-            // zero.
-            let name = unsafe { (&raw const (*card.as_ptr()).id).read_volatile() };
-            // SAFETY: The reference that was taken above, as snd_card_unref() gives it back.
-            unsafe { bindings::put_device(&raw mut (*card.as_ptr()).card_dev) };
-            name.split(|&byte| byte == 0).next() == Some(id)
-        })
-    })
-}
+owns_card!(UnregisteredCard, Registration);
 
 /// Writes a name into an array of the C struct, cut to its length, with a zero at the end.
 fn write_name(to: &mut [c_char], name: fmt::Arguments<'_>) {
@@ -230,7 +330,10 @@ mod tests {
     #[test]
     fn no_such_card() {
         for id in [&b""[..], b"no such card", &[b'x'; 100]] {
-            assert!(find(id).is_none());
+            assert!(Card::by_id(id).is_none());
+        }
+        for number in [-1, 32, i32::MIN, i32::MAX] {
+            assert!(Card::by_number(number).is_none());
         }
     }
 }

@@ -12,11 +12,15 @@
 //!
 //! C header: [`include/sound/control.h`](srctree/include/sound/control.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    card::Card, //
+};
 use kernel::{
     error::{
         from_result,
-        to_result, //
+        to_result,
+        VTABLE_DEFAULT_ERROR, //
     },
     prelude::*,
     types::ForeignOwnable, //
@@ -27,29 +31,26 @@ use kernel::{
 /// The callbacks may sleep, and may be called by several threads at once.
 ///
 /// C: `struct snd_kcontrol_new`.
+#[vtable]
 pub trait Element: Send + Sync + 'static {
     /// The type of the value: `bool`, `i64` or [`Item`].
     type Value: Value;
 
-    /// Whether applications may write the value.
-    const WRITABLE: bool;
-
-    /// The values that there are.
+    /// Returns the values that there are.
     fn range(&self) -> <Self::Value as Value>::Range;
 
-    /// Reads the value.
+    /// Returns the value.
     fn get(&self) -> Result<Self::Value>;
 
-    /// Writes the value, and returns whether that changed it. The value need not be in the range:
-    /// the core checks that only if so configured.
+    /// Sets the value, and returns whether that changed it. An element without this cannot be
+    /// written. The value need not be in the range: the core checks that only if so configured.
     ///
     /// # Errors
     ///
-    /// An error is returned to the application. `EPERM`, which this default returns, is what it
-    /// gets for an element that is not writable.
+    /// An error is returned to the application.
     fn put(&self, value: Self::Value) -> Result<bool> {
         let _ = value;
-        Err(EPERM)
+        build_error!(VTABLE_DEFAULT_ERROR)
     }
 }
 
@@ -221,31 +222,23 @@ pub struct Name<'a> {
 pub struct ElementId(bindings::snd_ctl_elem_id);
 
 impl ElementId {
-    /// Tells listeners that the value has changed. Any context.
+    /// Tells listeners of `card` that the value has changed. Any context.
     ///
-    /// # Safety
+    /// The identity should be that of an element of the same card: one of another announces the
+    /// element that has its number there.
     ///
-    /// `card` must be a valid card.
-    pub(crate) unsafe fn notify(&self, card: *mut bindings::snd_card) {
-        let mut id = self.0;
-        // SAFETY: `card` is valid, as the caller promises; the identity is copied. (One of another
-        // card would announce the element that has its number here.)
+    /// C: `snd_ctl_notify()` with `SNDRV_CTL_EVENT_MASK_VALUE`.
+    pub fn notify(&self, card: &Card) {
+        let (card, mut id) = (card.as_raw(), self.0);
+        // SAFETY: The card is valid; the identity is copied.
         unsafe { bindings::snd_ctl_notify(card, bindings::SNDRV_CTL_EVENT_MASK_VALUE, &mut id) };
     }
 }
 
 /// Adds a control to a card.
-///
-/// # Safety
-///
-/// `card` must be a valid card.
-pub(crate) unsafe fn add<T: Element>(
-    card: *mut bindings::snd_card,
-    name: &Name<'_>,
-    element: T,
-) -> Result<ElementId> {
+pub(crate) fn add<T: Element>(card: &Card, name: &Name<'_>, element: T) -> Result<ElementId> {
     let mut access = bindings::SNDRV_CTL_ELEM_ACCESS_READ;
-    if T::WRITABLE {
+    if T::HAS_PUT {
         access |= bindings::SNDRV_CTL_ELEM_ACCESS_WRITE;
     }
     let template = bindings::snd_kcontrol_new {
@@ -261,7 +254,11 @@ pub(crate) unsafe fn add<T: Element>(
         count: 1,
         info: Some(info_callback::<T>),
         get: Some(get_callback::<T>),
-        put: Some(put_callback::<T>),
+        put: if T::HAS_PUT {
+            Some(put_callback::<T>)
+        } else {
+            None
+        },
         ..pin_init::zeroed()
     };
     let element = KBox::new(element, GFP_KERNEL)?.into_foreign();
@@ -275,7 +272,7 @@ pub(crate) unsafe fn add<T: Element>(
     // SAFETY: The control is new. From now on it is freed with its `private_free`.
     unsafe { (*kcontrol).private_free = Some(private_free::<T>) };
     // SAFETY: Both are valid; if the control cannot be added, the core frees it.
-    to_result(unsafe { bindings::snd_ctl_add(card, kcontrol) })?;
+    to_result(unsafe { bindings::snd_ctl_add(card.as_raw(), kcontrol) })?;
     // The core has given it its number now.
     // SAFETY: The control is part of the card and is not removed before the card is freed.
     Ok(ElementId(unsafe { (*kcontrol).id }))

@@ -45,6 +45,7 @@ pub use self::{
         Formats,
         Hardware,
         Info,
+        InfoFlags,
         Limits,
         Params, //
     },
@@ -64,6 +65,7 @@ pub use self::{
 
 use crate::{
     bindings,
+    card::UnregisteredCard,
     kext::time::Ktime, //
 };
 use kernel::{
@@ -204,7 +206,7 @@ pub enum Trigger {
     /// It goes on after a suspend.
     Resume,
     /// The application has written all that there will be, and waits for its end. Only with
-    /// [`Info::DRAIN_TRIGGER`]. A drain that starts the stream sends `Start` instead, in
+    /// [`Info::DrainTrigger`]. A drain that starts the stream sends `Start` instead, in
     /// [`State::Prepared`]; one of a capture that has been stopped already sends this all the same.
     Drain,
 }
@@ -344,26 +346,17 @@ struct Private<T: Ops> {
 }
 
 /// Adds a PCM device to a card.
-///
-/// # Safety
-///
-/// `card` must be a valid card that is not registered.
-pub(crate) unsafe fn add<T: Ops>(
-    card: *mut bindings::snd_card,
-    device: &Device<'_>,
-    data: T::Data,
-) -> Result {
+pub(crate) fn add<T: Ops>(card: &UnregisteredCard, device: &Device<'_>, data: T::Data) -> Result {
     let private = Private::<T> {
         data,
-        // SAFETY: `card` is valid, and keeps its number.
-        timers: timer::Context::new(unsafe { (*card).number }, device.number)?,
+        timers: timer::Context::new(card.number(), device.number)?,
     };
     let private = KBox::new(private, GFP_KERNEL)?;
     let mut pcm = core::ptr::null_mut();
     // SAFETY: `card` is valid, `id` a string that is copied, and `pcm` may be written.
     to_result(unsafe {
         bindings::snd_pcm_new(
-            card,
+            card.as_raw(),
             device.id.as_char_ptr(),
             c_int::try_from(device.number).map_err(|_| EINVAL)?,
             c_int::try_from(device.playback).map_err(|_| EINVAL)?,

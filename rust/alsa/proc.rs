@@ -4,10 +4,16 @@
 //!
 //! C header: [`include/sound/info.h`](srctree/include/sound/info.h)
 
-use crate::bindings;
+use crate::{
+    bindings,
+    card::UnregisteredCard, //
+};
 use core::ptr::NonNull;
 use kernel::{
-    error::to_result,
+    error::{
+        to_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
     prelude::*,
     seq_file::SeqFile,
     types::ForeignOwnable, //
@@ -15,17 +21,17 @@ use kernel::{
 
 /// A file that is text when it is read. The callbacks may sleep, and may be called by several
 /// threads at once.
+#[vtable]
 pub trait Text: Send + Sync + 'static {
-    /// Whether the file may be written, by its owner.
-    const WRITABLE: bool = false;
-
-    /// Writes the text, with `seq_print!`.
+    /// Prints the text to `file`, with `seq_print!`.
     fn show(&self, file: &SeqFile);
 
     /// Takes what has been written to the file: its first line, without the line's end, of which no
-    /// more than [`LINE_MAX`] bytes are kept. It is called when the file is closed.
+    /// more than [`LINE_MAX`] bytes are kept. It is called when the file is closed. A file without
+    /// this cannot be written; with it, its owner can.
     fn store(&self, line: &[u8]) {
         let _ = line;
+        build_error!(VTABLE_DEFAULT_ERROR)
     }
 }
 
@@ -37,11 +43,8 @@ pub const LINE_MAX: usize = 63;
 /// The file is the card's, as a device of its own: the card frees its devices when the last reader
 /// has gone. The core would leave the entry of a card that is gone to the module `snd`, until that
 /// is unloaded itself.
-///
-/// # Safety
-///
-/// `card` must be a valid card that is not registered.
-pub(crate) unsafe fn add<T: Text>(card: *mut bindings::snd_card, name: &CStr, text: T) -> Result {
+pub(crate) fn add<T: Text>(card: &UnregisteredCard, name: &CStr, text: T) -> Result {
+    let card = card.as_raw();
     // SAFETY: `card` is valid and the name is copied.
     let entry = unsafe {
         bindings::snd_info_create_card_entry(card, name.as_char_ptr(), core::ptr::null_mut())
@@ -68,7 +71,7 @@ pub(crate) unsafe fn add<T: Text>(card: *mut bindings::snd_card, name: &CStr, te
     unsafe {
         (*raw).private_data = file;
         (*raw).c.text.read = Some(read::<T>);
-        if T::WRITABLE {
+        if T::HAS_STORE {
             (*raw).mode |= 0o200;
             (*raw).c.text.write = Some(write::<T>);
         }

@@ -267,7 +267,7 @@ impl<T: Ops> Glue<T> {
             unsafe {
                 (*runtime).private_data = open.into_foreign();
                 (*runtime).private_free = Some(Self::private_free);
-                (*runtime).std_sync_id = T::HARDWARE.info.has(Info::SYNC_START);
+                (*runtime).std_sync_id = T::HARDWARE.info.contains(Info::SyncStart);
             }
             this.request_sync_stop();
             Ok(0)

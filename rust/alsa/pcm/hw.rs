@@ -7,7 +7,10 @@
 
 use crate::bindings;
 use core::ops::RangeInclusive;
-use kernel::prelude::*;
+use kernel::{
+    impl_flags,
+    prelude::*, //
+};
 
 /// The format of a sample.
 ///
@@ -138,53 +141,59 @@ impl From<Format> for Formats {
     }
 }
 
-/// What a device offers beside the reading and writing of samples.
-///
-/// C: `SNDRV_PCM_INFO_*`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Info(u32);
+impl_flags!(
+    /// What a device offers beside the reading and writing of samples: a set of [`Info`].
+    ///
+    /// C: `info` in `struct snd_pcm_hardware`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub struct InfoFlags(u32);
 
-impl Info {
-    /// The ring can be mapped, and what is mapped is what sounds.
-    pub const MMAP: Self =
-        Self(bindings::SNDRV_PCM_INFO_MMAP | bindings::SNDRV_PCM_INFO_MMAP_VALID);
-    /// The samples of a frame lie side by side.
-    pub const INTERLEAVED: Self = Self(bindings::SNDRV_PCM_INFO_INTERLEAVED);
-    /// The samples of a channel lie side by side.
-    pub const NONINTERLEAVED: Self = Self(bindings::SNDRV_PCM_INFO_NONINTERLEAVED);
-    /// The stream can be paused and go on.
-    pub const PAUSE: Self = Self(bindings::SNDRV_PCM_INFO_PAUSE);
-    /// The stream can go on after a suspend.
-    pub const RESUME: Self = Self(bindings::SNDRV_PCM_INFO_RESUME);
+    /// One of the things that a device can offer.
+    ///
+    /// C: `SNDRV_PCM_INFO_*`.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Info {
+        /// The ring can be mapped, and what is mapped is what sounds.
+        Mmap = bindings::SNDRV_PCM_INFO_MMAP | bindings::SNDRV_PCM_INFO_MMAP_VALID,
+        /// The samples of a frame lie side by side.
+        Interleaved = bindings::SNDRV_PCM_INFO_INTERLEAVED,
+        /// The samples of a channel lie side by side.
+        Noninterleaved = bindings::SNDRV_PCM_INFO_NONINTERLEAVED,
+        /// The stream can be paused and go on.
+        Pause = bindings::SNDRV_PCM_INFO_PAUSE,
+        /// The stream can go on after a suspend.
+        Resume = bindings::SNDRV_PCM_INFO_RESUME,
+        /// An application may do without period wake-ups: see [`Params::period_wakeups`].
+        NoPeriodWakeup = bindings::SNDRV_PCM_INFO_NO_PERIOD_WAKEUP,
+        /// Linked streams of the card start at the same time and run at the same speed. The core
+        /// then gives all of them the card's *sync id*.
+        SyncStart = bindings::SNDRV_PCM_INFO_SYNC_START,
+        /// The driver wants [`Trigger::Drain`](super::Trigger::Drain).
+        DrainTrigger = bindings::SNDRV_PCM_INFO_DRAIN_TRIGGER,
+        /// [`AudioClock::Link`](super::AudioClock::Link) can be read.
+        LinkTime = bindings::SNDRV_PCM_INFO_HAS_LINK_ATIME,
+        /// [`AudioClock::LinkAbsolute`](super::AudioClock::LinkAbsolute) can be read.
+        LinkAbsoluteTime = bindings::SNDRV_PCM_INFO_HAS_LINK_ABSOLUTE_ATIME,
+        /// [`AudioClock::LinkSynchronized`](super::AudioClock::LinkSynchronized) can be read.
+        LinkSynchronizedTime = bindings::SNDRV_PCM_INFO_HAS_LINK_SYNCHRONIZED_ATIME,
+    }
+);
 
-    /// An application may do without period wake-ups: see [`Params::period_wakeups`].
-    pub const NO_PERIOD_WAKEUP: Self = Self(bindings::SNDRV_PCM_INFO_NO_PERIOD_WAKEUP);
-    /// Linked streams of the card start at the same time and run at the same speed. The core then
-    /// gives all of them the card's *sync id*.
-    pub const SYNC_START: Self = Self(bindings::SNDRV_PCM_INFO_SYNC_START);
-    /// The driver wants [`Trigger::Drain`](super::Trigger::Drain).
-    pub const DRAIN_TRIGGER: Self = Self(bindings::SNDRV_PCM_INFO_DRAIN_TRIGGER);
-    /// [`AudioClock::Link`](super::AudioClock::Link) can be read.
-    pub const LINK_TIME: Self = Self(bindings::SNDRV_PCM_INFO_HAS_LINK_ATIME);
-    /// [`AudioClock::LinkAbsolute`](super::AudioClock::LinkAbsolute) can be read.
-    pub const LINK_ABSOLUTE_TIME: Self = Self(bindings::SNDRV_PCM_INFO_HAS_LINK_ABSOLUTE_ATIME);
-    /// [`AudioClock::LinkSynchronized`](super::AudioClock::LinkSynchronized) can be read.
-    pub const LINK_SYNCHRONIZED_TIME: Self =
-        Self(bindings::SNDRV_PCM_INFO_HAS_LINK_SYNCHRONIZED_ATIME);
+impl InfoFlags {
+    /// Returns the set of what is in `list`. (`|` does the same, but not in a constant.)
+    pub const fn of(list: &[Info]) -> Self {
+        let mut bits = 0;
+        let mut i = 0;
+        while i < list.len() {
+            bits |= list[i] as u32;
+            i += 1;
+        }
+        Self(bits)
+    }
 
-    /// The bits of `snd_pcm_hardware::info`.
+    /// Returns the bits of `snd_pcm_hardware::info`.
     pub(crate) const fn bits(self) -> u32 {
         self.0
-    }
-
-    /// Whether all of `other` is offered.
-    pub(crate) const fn has(self, other: Self) -> bool {
-        self.0 & other.0 == other.0
-    }
-
-    /// Both.
-    pub const fn and(self, other: Self) -> Self {
-        Self(self.0 | other.0)
     }
 }
 
@@ -195,7 +204,7 @@ impl Info {
 /// C: `struct snd_pcm_hardware`.
 pub struct Hardware {
     /// What the device offers.
-    pub info: Info,
+    pub info: InfoFlags,
     /// The formats that a sample may have.
     pub formats: Formats,
     /// The rates, in Hz; every rate between the ends is offered.
@@ -303,7 +312,7 @@ pub struct Params {
     /// The length of the ring, in frames.
     pub buffer_size: u32,
     /// Whether the application is to be told of the end of each period. It may have asked not to be
-    /// if the device offers [`Info::NO_PERIOD_WAKEUP`]. The end of a drain it is told of anyway.
+    /// if the device offers [`Info::NoPeriodWakeup`]. The end of a drain it is told of anyway.
     pub period_wakeups: bool,
 }
 
@@ -389,6 +398,14 @@ mod tests {
     }
 
     #[test]
+    fn info() {
+        let all = InfoFlags::of(&[Info::Mmap, Info::Pause, Info::SyncStart]);
+        assert!(all == (Info::Mmap | Info::Pause | Info::SyncStart));
+        assert!(all.contains(Info::Mmap) && !all.contains(Info::Resume));
+        assert_eq!(InfoFlags::of(&[]).bits(), 0);
+    }
+
+    #[test]
     fn silence() {
         for format in [Format::S16_LE, Format::S24_3BE, Format::FLOAT_LE] {
             assert!(format.is_silence_zero());
@@ -409,7 +426,7 @@ mod tests {
     #[test]
     fn hardware() {
         let raw = Hardware {
-            info: Info::MMAP.and(Info::PAUSE),
+            info: Info::Mmap | Info::Pause,
             formats: Formats::of(&[Format::S16_LE]),
             rates: 8000..=96000,
             channels: 1..=8,

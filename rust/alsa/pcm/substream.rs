@@ -20,7 +20,7 @@ use super::{
     hw::{
         is_interleaved,
         is_mapped,
-        Info,
+        InfoFlags,
         Params, //
     },
     ring::Ring,
@@ -31,6 +31,7 @@ use super::{
 };
 use crate::{
     bindings,
+    card::Card,
     control,
     kext::time::Ktime, //
 };
@@ -302,9 +303,10 @@ impl<'a> Opening<'a> {
     }
 
     /// Takes back some of what the hardware description offers, for this stream.
-    pub fn withhold(&mut self, info: Info) {
+    pub fn withhold(&mut self, info: impl Into<InfoFlags>) {
+        let info = info.into().bits();
         // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
-        unsafe { (*self.runtime()).hw.info &= !info.bits() };
+        unsafe { (*self.runtime()).hw.info &= !info };
     }
 
     /// Lets reads and writes wait as long as they have to.
@@ -422,9 +424,7 @@ impl<'a> Triggering<'a> {
     /// C: `snd_ctl_notify()` with `SNDRV_CTL_EVENT_MASK_VALUE`.
     pub fn notify(&self, element: &control::ElementId) {
         // SAFETY: An open substream belongs to a PCM device, and that to a card; both are valid.
-        let card = unsafe { (*(*self.as_raw()).pcm).card };
-        // SAFETY: `card` is valid.
-        unsafe { element.notify(card) };
+        element.notify(unsafe { Card::from_raw((*(*self.as_raw()).pcm).card) });
     }
 }
 
