@@ -2,10 +2,10 @@
 
 //! Sound cards.
 //!
-//! [`Card`] is a card, whoever has made it. A driver makes one in steps: a card is made, furnished with PCM devices, controls and text files, and then registered, from
-//! which moment on applications see it. The types follow that: what can be added is a method of
-//! [`UnregisteredCard`], and [`UnregisteredCard::register`] turns it into a [`Registration`], which
-//! can only be dropped.
+//! [`Card`] is a card, whoever has made it. A driver makes one in steps: it is made, furnished with
+//! PCM devices, controls and text files, and then registered, from which moment on applications see
+//! it. The types follow that: what can be added is a method of [`UnregisteredCard`], and
+//! [`UnregisteredCard::register`] turns it into a [`Registration`], which can only be dropped.
 //!
 //! C header: [`include/sound/core.h`](srctree/include/sound/core.h)
 
@@ -56,8 +56,8 @@ unsafe impl Send for Card {}
 // SAFETY: What a shared reference allows may be done by several threads at once.
 unsafe impl Sync for Card {}
 
-// SAFETY: These are the functions by which C counts references. Since `Card` is transparent over the
-// C struct, that is not freed as long as there is one.
+// SAFETY: These are the functions by which C counts references. Since `Card` is transparent over
+// the C struct, that is not freed as long as there is one.
 unsafe impl AlwaysRefCounted for Card {
     #[inline]
     fn inc_ref(&self) {

@@ -203,7 +203,7 @@ pub enum Iface {
     Pcm,
 }
 
-/// By what an element is found.
+/// Identifies a control element.
 pub struct Name<'a> {
     /// What it belongs to.
     pub iface: Iface,
@@ -278,7 +278,7 @@ pub(crate) fn add<T: Element>(card: &Card, name: &Name<'_>, element: T) -> Resul
     Ok(ElementId(unsafe { (*kcontrol).id }))
 }
 
-/// The element of a control.
+/// Returns the element of a control.
 ///
 /// # Safety
 ///

@@ -5,17 +5,15 @@
 //! Each file says which file of the kernel it would be, and what makes it superfluous. Nothing here
 //! knows of sound, or uses anything of this crate but what is here and the bindings.
 //!
-//! | file              | what it is                                   | the kernel's file                   |
-//! |-------------------|----------------------------------------------|-------------------------------------|
-//! | [`lock`]          | a spinlock that keeps interrupts off         | `rust/kernel/sync/lock/spinlock.rs` |
-//! | `hrtimer`         | a timer that can be cancelled without a wait | `rust/kernel/time/hrtimer.rs`       |
-//! | `irq_work`        | a call when interrupts are on again          | `rust/kernel/irq_work.rs`           |
-//! | `kthread`         | a thread for works, on `PREEMPT_RT`          | `rust/kernel/kthread.rs`            |
-//! | [`time`]          | points in time as numbers                    | `rust/kernel/time.rs`               |
-//! | [`param`]         | arrays of module parameters                  | `rust/kernel/module_param.rs`       |
-//! | [`platform`]      | platform devices that a module makes         | `rust/kernel/platform.rs`           |
-//! | [`print`]         | messages, no more than some in a time        | `rust/kernel/print.rs`              |
-//! | [`compat`]        | what differs between kernels                 | none                                |
+//! - [`lock`]: a spinlock that keeps interrupts off (`rust/kernel/sync/lock/spinlock.rs`).
+//! - `hrtimer`: a timer that can be cancelled without a wait (`rust/kernel/time/hrtimer.rs`).
+//! - `irq_work`: a call as soon as interrupts are on (`rust/kernel/irq_work.rs`).
+//! - `kthread`: a thread for works, on `PREEMPT_RT` (`rust/kernel/kthread.rs`).
+//! - [`time`]: points in time as numbers (`rust/kernel/time.rs`).
+//! - [`param`]: arrays of module parameters (`rust/kernel/module_param.rs`).
+//! - [`platform`]: platform devices that a module makes (`rust/kernel/platform.rs`).
+//! - [`print`]: messages, no more than some in a time (`rust/kernel/print.rs`).
+//! - [`compat`]: what differs between kernels (nowhere).
 
 pub mod compat;
 pub(crate) mod hrtimer;

@@ -97,11 +97,11 @@ pub trait Ops: Sized + 'static {
     /// What the device can do.
     const HARDWARE: Hardware;
 
-    /// The substream is opened. May sleep.
+    /// Opens a substream, and returns what belongs to it. May sleep.
     fn open(data: &Self::Data, substream: &mut Opening<'_>) -> Result<Self::Stream>;
 
-    /// The application has chosen parameters, and the ring has been allocated. The core fills it
-    /// with zeroes before anybody can use it. May sleep.
+    /// Takes the parameters that the application has chosen. The ring has been allocated; the core
+    /// fills it with zeroes before anybody can use it. May sleep.
     ///
     /// # Errors
     ///
@@ -111,18 +111,18 @@ pub trait Ops: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// The parameters are no longer valid and the ring will be freed. May sleep. It may be called
-    /// more than once, and without a `hw_params` before it.
+    /// Lets go of the parameters, which are no longer valid: the ring will be freed. May sleep. It
+    /// may be called more than once, and without a `hw_params` before it.
     fn hw_free(stream: &Self::Stream) {
         let _ = stream;
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// The stream is to begin anew, at frame 0 of the ring. May sleep. The stream does not run, and
-    /// its period timer neither.
+    /// Prepares the stream to begin anew, at frame 0 of the ring. May sleep. The stream does not
+    /// run, and its period timer neither.
     fn prepare(stream: &Self::Stream, substream: &Preparing<'_>) -> Result;
 
-    /// The stream starts, stops, pauses… The stream lock is held, interrupts are off.
+    /// Starts, stops or pauses the stream… The stream lock is held, interrupts are off.
     ///
     /// # Errors
     ///
@@ -132,12 +132,12 @@ pub trait Ops: Sized + 'static {
     /// time.) Errors of other commands are passed over.
     fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
 
-    /// The position of the device in the ring, in frames, less than the ring's length; `None` for
-    /// an xrun. The stream lock is held, interrupts are off.
+    /// Returns the position of the device in the ring, in frames, less than the ring's length;
+    /// `None` for an xrun. The stream lock is held, interrupts are off.
     fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
 
-    /// What the sample clock shows at the position that `pointer` has just returned; `None` if it
-    /// cannot be read in that way. The stream lock is held, interrupts are off.
+    /// Returns what the sample clock shows at the position that `pointer` has just returned; `None`
+    /// if it cannot be read in that way. The stream lock is held, interrupts are off.
     ///
     /// It is called only right after a `pointer` of the same stream, when an application has asked
     /// for more than the position.
@@ -152,15 +152,16 @@ pub trait Ops: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// The period timer has expired. No lock is held; must not sleep. The stream may have been
-    /// stopped in the meantime. Two calls may run at a time, if [`Port::expire_timer_now`] is used.
+    /// Handles the expiry of the period timer, and returns what is to be done. No lock is held;
+    /// must not sleep. The stream may have been stopped in the meantime. Two calls may run at a
+    /// time, if [`Port::expire_timer_now`] is used.
     fn period_timer(stream: &Self::Stream, substream: &Expired<'_>) -> Action {
         let _ = (stream, substream);
         Action::None
     }
 
-    /// What `period_timer` has asked for has been done; the timer may be armed anew. No lock is
-    /// held; must not sleep. The stream may have been stopped.
+    /// Arms the period timer anew, if the stream still runs: what `period_timer` has asked for has
+    /// been done. No lock is held; must not sleep. The stream may have been stopped.
     ///
     /// Why not in `period_timer`: what it asks for may stop the stream, and the driver may want to
     /// know how long that has taken.
@@ -168,9 +169,9 @@ pub trait Ops: Sized + 'static {
         let _ = (stream, substream);
     }
 
-    /// The application has written or read frames, or gone back on it. The stream lock is held,
-    /// interrupts are off. (One that moves its pointer in mapped memory is not noticed before it
-    /// says so.)
+    /// Notes that the application has moved its pointer, forward or (by a rewind) backward. The
+    /// stream lock is held, interrupts are off. (One that moves it in mapped memory is not noticed
+    /// before it says so.)
     ///
     /// C: `ack`.
     fn acknowledge(stream: &Self::Stream, substream: &Querying<'_>) {
@@ -178,8 +179,8 @@ pub trait Ops: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// What the stream may be set to at present, beyond the hardware description. May sleep. It is
-    /// called at each HW_REFINE and HW_PARAMS.
+    /// Returns what the stream may be set to at present, beyond the hardware description. May
+    /// sleep. It is called at each HW_REFINE and HW_PARAMS.
     ///
     /// C: a function given to `snd_pcm_hw_rule_add()`.
     fn limits(stream: &Self::Stream) -> Limits {
@@ -225,12 +226,12 @@ impl Trigger {
         })
     }
 
-    /// Does the command make the stream run (if it succeeds)?
+    /// Returns whether the command makes the stream run (if it succeeds).
     pub fn starts(self) -> bool {
         matches!(self, Self::Start | Self::PauseRelease | Self::Resume)
     }
 
-    /// Does the command make an end to the stream's running?
+    /// Returns whether the command makes an end to the stream's running.
     pub fn stops(self) -> bool {
         matches!(self, Self::Stop | Self::PausePush | Self::Suspend)
     }
@@ -326,7 +327,7 @@ pub struct AudioTime {
     pub accuracy: u32,
 }
 
-/// Which PCM device of a card it is, and how many substreams it has.
+/// Describes a PCM device that is to be added to a card.
 pub struct Device<'a> {
     /// The identifier and name, less than 64 bytes.
     pub id: &'a CStr,

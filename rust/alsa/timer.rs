@@ -25,7 +25,7 @@ use kernel::{
     }, //
 };
 
-/// Which timer.
+/// Identifies a timer.
 ///
 /// C: `struct snd_timer_id`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,11 +59,12 @@ impl Id {
 /// callbacks must not sleep. They may run beside each other. A callback must not drop the [`Timer`]
 /// that called it, since that waits for the callback.
 pub trait Handler: Send + Sync + 'static {
-    /// The timer has ticked, `ticks` times since the last call. A tick takes `resolution`
+    /// Handles `ticks` ticks of the timer, those since the last call. A tick takes `resolution`
     /// nanoseconds.
     fn tick(&self, ticks: u64, resolution: u64);
 
-    /// What the timer ticks with has stopped: no tick will come until it starts again.
+    /// Handles a stop of the device that drives the timer (`SNDRV_TIMER_EVENT_MSTOP`): no tick will
+    /// come until it starts again.
     fn stopped(&self);
 }
 
@@ -141,13 +142,12 @@ impl<H: Handler> Timer<H> {
         }? Error)
     }
 
-    /// What is called by the timer.
+    /// Returns what is called by the timer.
     pub fn handler(&self) -> &H {
         &self.handler
     }
 
-    /// Lets the timer tick, each tick being one call. Any context; a timer that ticks already goes
-    /// on.
+    /// Starts the timer: each tick is one call. Any context; a timer that ticks already goes on.
     ///
     /// C: `snd_timer_start()`.
     ///
@@ -164,7 +164,7 @@ impl<H: Handler> Timer<H> {
         to_result(err)
     }
 
-    /// Lets it tick no more. Any context. Does not wait for a callback that runs.
+    /// Stops the timer. Any context. Does not wait for a callback that runs.
     ///
     /// C: `snd_timer_stop()`.
     pub fn stop(&self) {

@@ -2,8 +2,8 @@
 
 //! What differs between the kernels that this crate builds for, in one form.
 //!
-//! It has no home in the kernel, which is one kernel. Each item goes with the last kernel that needs
-//! it.
+//! It has no home in the kernel, which is one kernel. Each item goes with the last kernel that
+//! needs it.
 //!
 //! `rust/compat.mk` finds out which of the variants it is.
 

@@ -112,9 +112,9 @@ impl HrTimer {
         }
     }
 
-    /// Starts the timer in its callback. Returns whether that has to have it restarted ([`restart`]),
-    /// which costs a fraction of starting it anew; if not, somebody else had started it already, and
-    /// it has been moved.
+    /// Starts the timer in its callback. Returns whether that has to have it restarted
+    /// ([`restart`]), which costs a fraction of starting it anew; if not, somebody else had started
+    /// it already, and it has been moved.
     ///
     /// # Safety
     ///
@@ -126,7 +126,8 @@ impl HrTimer {
             self.start(at);
             return false;
         }
-        // SAFETY: As above. It is on no queue, and by the caller's promise nobody puts it on one now.
+        // SAFETY: As above. It is on no queue, and by the caller's promise nobody puts it on one
+        // now.
         unsafe { bindings::hrtimer_set_expires(self.timer.get(), at.as_raw()) };
         true
     }
@@ -140,8 +141,8 @@ impl HrTimer {
         unsafe { bindings::hrtimer_try_to_cancel(self.timer.get()) };
     }
 
-    /// Takes the timer off its queue, and waits until its callback has returned. Process context, or
-    /// any in which the callback does not run, without a lock that it takes.
+    /// Takes the timer off its queue, and waits until its callback has returned. Process context,
+    /// or any in which the callback does not run, without a lock that it takes.
     ///
     /// C: `hrtimer_cancel()`.
     pub(crate) fn cancel(&self) {

@@ -86,7 +86,7 @@ impl<T: Slot, const N: usize> Array<T, N> {
         })
     }
 
-    /// The address of a slot.
+    /// Returns the address of a slot.
     fn slot(&self, slot: usize) -> Option<*mut T> {
         // CAST: An array lies in memory as its elements do.
         // SAFETY: The slot is inside of the array.
@@ -95,15 +95,14 @@ impl<T: Slot, const N: usize> Array<T, N> {
 }
 
 impl<const N: usize> Array<c_int, N> {
-    /// The integer in a slot; `None` if there is no such slot.
+    /// Returns the integer in `slot`, or `None` if out of range.
     pub fn get(&self, slot: usize) -> Option<c_int> {
         let ptr = self.slot(slot)?;
         // SAFETY: The slot is valid, and Rust code uses it as an atomic only.
         Some(unsafe { Atomic::from_ptr(ptr) }.load(Relaxed))
     }
 
-    /// Puts the value that is really used into a slot, for sysfs to show. A slot that does not
-    /// exist is passed over.
+    /// Sets the value that is really used, for sysfs to show. A slot out of range is passed over.
     pub fn set(&self, slot: usize, value: c_int) {
         if let Some(ptr) = self.slot(slot) {
             // SAFETY: The slot is valid, and Rust code uses it as an atomic only.
@@ -113,7 +112,7 @@ impl<const N: usize> Array<c_int, N> {
 }
 
 impl<const N: usize> Array<bool, N> {
-    /// The truth value in a slot; `None` if there is no such slot.
+    /// Returns the boolean in `slot`, or `None` if out of range.
     pub fn get(&self, slot: usize) -> Option<bool> {
         let ptr = self.slot(slot)?;
         // SAFETY: The slot is valid, and nobody writes it any more.
@@ -122,7 +121,7 @@ impl<const N: usize> Array<bool, N> {
 }
 
 impl<const N: usize> Array<*mut c_char, N> {
-    /// The string in a slot; `None` if there is none.
+    /// Returns the string in `slot`, or `None` if it was given none, or out of range.
     pub fn get(&self, slot: usize) -> Option<&'static CStr> {
         let slot = self.slot(slot)?;
         // SAFETY: The slot is valid, and nobody writes it any more.

@@ -5,8 +5,9 @@
 //! The `kernel` crate registers platform *drivers*; a card without hardware must make its device as
 //! well.
 //!
-//! Its home would be `rust/kernel/platform.rs`. A registration of devices there makes it superfluous
-//! (or a card whose users don't mind that its parent is called otherwise: `faux` has devices).
+//! Its home would be `rust/kernel/platform.rs`. A registration of devices there makes it
+//! superfluous (or a card whose users don't mind that its parent is called otherwise: `faux` has
+//! devices).
 //!
 //! C header: [`include/linux/platform_device.h`](srctree/include/linux/platform_device.h)
 
@@ -49,7 +50,7 @@ impl Device {
         Ok(Self(NonNull::new(device).ok_or(ENODEV)?))
     }
 
-    /// Whether a driver is bound to the device. It may be unbound, or bound, at any time.
+    /// Returns whether a driver is bound to the device. It may be unbound, or bound, at any time.
     ///
     /// C: `device_is_bound()`.
     pub fn is_bound(&self) -> bool {
@@ -67,7 +68,7 @@ impl Drop for Device {
     }
 }
 
-/// Whether there is a platform driver of that name. There may be one the next moment.
+/// Returns whether there is a platform driver of that name. There may be one the next moment.
 ///
 /// C: `driver_find()`.
 pub fn has_driver(name: &CStr) -> bool {
@@ -78,7 +79,7 @@ pub fn has_driver(name: &CStr) -> bool {
     !driver.is_null()
 }
 
-/// The module whose driver is being bound to the device.
+/// Returns the module whose driver is being bound to the device.
 ///
 /// C: `THIS_MODULE` in the driver's source, which stands in `device.driver->owner`.
 pub fn owner(device: &platform::Device<device::Core<'_>>) -> ThisModule {
@@ -90,7 +91,7 @@ pub fn owner(device: &platform::Device<device::Core<'_>>) -> ThisModule {
     unsafe { ThisModule::from_ptr((*(*device).dev.driver).owner) }
 }
 
-/// The number of a platform device, which is -1 for one that is the only one of its name.
+/// Returns the number of a platform device, -1 for one that is the only one of its name.
 pub fn id<Ctx: device::DeviceContext>(device: &platform::Device<Ctx>) -> i32 {
     // CAST: `platform::Device` is transparent over the C struct.
     let device = core::ptr::from_ref(device).cast::<bindings::platform_device>();

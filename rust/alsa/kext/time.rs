@@ -16,7 +16,7 @@ use kernel::{
     task::Task, //
 };
 
-/// How often the present thread has made way for another. It wraps.
+/// Returns how often the present thread has made way for another. It wraps.
 ///
 /// If that is the same at two times, the thread has had its processor to itself in between, but for
 /// interrupts. In an interrupt it is about the thread that was interrupted, and is always the same.
@@ -40,7 +40,7 @@ pub fn thread_switches() -> usize {
 pub struct Ktime(i64);
 
 impl Ktime {
-    /// The present. Any context.
+    /// Returns the present. Any context.
     ///
     /// C: `ktime_get()`.
     #[inline]
@@ -50,27 +50,27 @@ impl Ktime {
         Self(unsafe { bindings::ktime_get() })
     }
 
-    /// The point `ns` nanoseconds after the start of the clock; the last one there is if `ns` is
-    /// beyond it.
+    /// Makes the point `ns` nanoseconds after the start of the clock, or the last one there is if
+    /// `ns` is beyond it.
     #[inline]
     pub fn from_nanos(ns: u64) -> Self {
         Self(i64::try_from(ns).unwrap_or(i64::MAX))
     }
 
-    /// Nanoseconds since the start of the clock.
+    /// Returns the nanoseconds since the start of the clock.
     #[inline]
     pub fn as_nanos(self) -> u64 {
         // `CLOCK_MONOTONIC` starts at 0 at boot and `from_nanos()` makes nothing negative.
         self.0.unsigned_abs()
     }
 
-    /// The value for a C function that takes a `ktime_t`.
+    /// Returns the value for a C function that takes a `ktime_t`.
     #[inline]
     pub(crate) fn as_raw(self) -> bindings::ktime_t {
         self.0
     }
 
-    /// The same point as C structs have it.
+    /// Returns the same point as C structs have it.
     ///
     /// C: `ktime_to_timespec64()`.
     pub(crate) fn to_timespec(self) -> bindings::timespec64 {
@@ -82,7 +82,7 @@ impl Ktime {
         }
     }
 
-    /// The same point by `CLOCK_REALTIME`. Any context.
+    /// Returns the same point by `CLOCK_REALTIME`. Any context.
     ///
     /// C: `ktime_mono_to_real()`.
     pub(crate) fn to_real_timespec(self) -> bindings::timespec64 {
@@ -93,7 +93,7 @@ impl Ktime {
         Self(real.max(0)).to_timespec()
     }
 
-    /// The same point by `CLOCK_MONOTONIC_RAW`. Any context.
+    /// Returns the same point by `CLOCK_MONOTONIC_RAW`. Any context.
     ///
     /// Both clocks are read now, at one moment, and taken to go alike since: they differ by less
     /// than a microsecond for each millisecond that the point lies back, unless root has changed

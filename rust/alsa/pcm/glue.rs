@@ -164,7 +164,7 @@ impl<T: Ops> Open<T> {
     }
 }
 
-/// `EBADFD`, which the `kernel` crate does not name.
+/// Returns `EBADFD`, which the `kernel` crate does not name.
 fn ebadfd() -> Error {
     Error::from_errno(-(bindings::EBADFD as c_int))
 }
@@ -195,12 +195,12 @@ impl<T: Ops> Glue<T> {
         ..pin_init::zeroed()
     };
 
-    /// The callbacks as the core takes them.
+    /// Returns the callbacks as the core takes them.
     pub(crate) const fn ops() -> &'static bindings::snd_pcm_ops {
         &Self::OPS
     }
 
-    /// What `open` made for a substream.
+    /// Returns what `open` made for a substream.
     ///
     /// # Safety
     ///
@@ -286,7 +286,8 @@ impl<T: Ops> Glue<T> {
         0
     }
 
-    /// The substream is no longer linked to others: nothing can reach it any more.
+    /// Frees what `open` made. The substream is no longer linked to others: nothing can reach it
+    /// any more.
     ///
     /// # Safety
     ///

@@ -127,7 +127,7 @@ impl<T: Send + Unpin, const N: usize> Ports for Hub<T, N> {
 pub struct HubGuard<'a, T, const N: usize>(SpinLockIrqSaveGuard<'a, Shared<T, N>>);
 
 impl<T: Unpin, const N: usize> HubGuard<'_, T, N> {
-    /// The driver's data, and beside them the ports.
+    /// Returns the driver's data, and beside them the ports.
     #[inline]
     pub fn split(&mut self) -> (&mut T, PortTable<'_, N>) {
         let shared = &mut *self.0;
@@ -154,7 +154,7 @@ impl<T: Unpin, const N: usize> DerefMut for HubGuard<'_, T, N> {
 pub struct PortTable<'a, const N: usize>(&'a [Option<Running>; N]);
 
 impl<'a, const N: usize> PortTable<'a, N> {
-    /// Returns the stream that runs at a port; `None` if none does.
+    /// Returns the stream that runs at `port`, or `None` if none does.
     #[inline]
     pub fn get(&self, port: usize) -> Option<Port<'a>> {
         let running = self.0.get(port)?.as_ref()?;
@@ -174,7 +174,7 @@ pub struct Port<'a> {
 }
 
 impl Port<'_> {
-    /// The ring of the stream.
+    /// Returns the ring of the stream.
     #[inline]
     pub fn ring(&self) -> Ring<'_> {
         // SAFETY: By the type invariant the ring stays as long as `self`.
@@ -202,22 +202,22 @@ impl Port<'_> {
         unsafe { self.running.timer.as_ref() }.expire_now();
     }
 
-    /// The core's record of the stream.
+    /// Returns the core's record of the stream.
     #[inline]
     fn runtime(&self) -> &Runtime {
         // SAFETY: By the type invariant the substream is open, and stays so for as long as `self`.
         unsafe { Runtime::from_raw((*self.running.substream.as_ptr()).runtime) }
     }
 
-    /// The state of the stream. It may change at any time: the stream lock is not held.
+    /// Returns the state of the stream. It may change at any time: the stream lock is not held.
     #[inline]
     pub fn state(&self) -> State {
         self.runtime().state()
     }
 
-    /// How many frames must be available to the application for the end of a period to wake it; 0
-    /// if somebody waits for the end itself: by the stream's sound timer, or by a signal. It may
-    /// change at any time, and may be any value.
+    /// Returns how many frames must be available to the application for the end of a period to wake
+    /// it; 0 if somebody waits for the end itself: by the stream's sound timer, or by a signal. It
+    /// may change at any time, and may be any value.
     #[inline]
     pub fn wakeup_frames(&self) -> u64 {
         // Without the lock: it is right most of the time, and nothing is lost if not.
@@ -231,14 +231,14 @@ impl Port<'_> {
         self.runtime().wakeup_frames()
     }
 
-    /// Where the core and the application are. It may change at any time.
+    /// Returns where the core and the application are. It may change at any time.
     #[inline]
     pub fn pointers(&self) -> Pointers {
         self.runtime().pointers()
     }
 
-    /// How many frames the application must lag behind for the core to stop the stream; from the
-    /// boundary on it is never stopped. It may change at any time.
+    /// Returns how many frames the application must lag behind for the core to stop the stream;
+    /// from the boundary on it is never stopped. It may change at any time.
     #[inline]
     pub fn stop_threshold(&self) -> u64 {
         self.runtime().stop_threshold()

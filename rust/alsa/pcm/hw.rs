@@ -76,18 +76,18 @@ impl Format {
     /// The largest number that a format can have (for the range of a control).
     pub const MAX: i64 = bindings::SNDRV_PCM_FORMAT_LAST as i64;
 
-    /// The format with a number that the core has checked.
+    /// Makes the format of a number that the core has checked.
     pub(crate) fn from_raw(raw: bindings::snd_pcm_format_t) -> Self {
         // INVARIANT: The core lets no other value into a runtime or a set of parameters.
         Self(raw)
     }
 
-    /// The number of the format, as user space knows it.
+    /// Returns the number of the format, as user space knows it.
     pub const fn number(self) -> i32 {
         self.0
     }
 
-    /// The bytes that a sample takes in memory, 1 to 4.
+    /// Returns the bytes that a sample takes in memory, 1 to 4.
     ///
     /// C: `snd_pcm_format_physical_width()`.
     pub fn sample_bytes(self) -> u32 {
@@ -97,7 +97,8 @@ impl Format {
         u32::try_from(bits).unwrap_or(0) / 8
     }
 
-    /// Whether silence is all zeroes, as it is not in an unsigned format, or of one-bit samples.
+    /// Returns whether silence is all zeroes, as it is not in an unsigned format, or of one-bit
+    /// samples.
     ///
     /// C: `snd_pcm_format_silence_64()`.
     pub fn is_silence_zero(self) -> bool {
@@ -118,7 +119,7 @@ impl Formats {
     /// Every format.
     pub const ALL: Self = Self(u64::MAX);
 
-    /// The set of the formats in `list`.
+    /// Returns the set of the formats in `list`.
     pub const fn of(list: &[Format]) -> Self {
         let mut bits = 0;
         let mut i = 0;
@@ -129,7 +130,7 @@ impl Formats {
         Self(bits)
     }
 
-    /// The bits of the set, as in `snd_pcm_hardware::formats`.
+    /// Returns the bits of the set, as in `snd_pcm_hardware::formats`.
     pub(crate) const fn bits(self) -> u64 {
         self.0
     }
@@ -220,7 +221,7 @@ pub struct Hardware {
 }
 
 impl Hardware {
-    /// Whether the core can work with it: it divides by what a stream is set to.
+    /// Returns whether the core can work with it: it divides by what a stream is set to.
     pub(crate) const fn is_usable(&self) -> bool {
         self.formats.bits() != 0
             && 0 < *self.rates.start()
@@ -238,7 +239,7 @@ impl Hardware {
                 <= self.buffer_bytes_max
     }
 
-    /// The same as the core wants it.
+    /// Returns the same as the core wants it.
     pub(crate) fn to_raw(&self) -> bindings::snd_pcm_hardware {
         bindings::snd_pcm_hardware {
             info: self.info.0,
@@ -282,7 +283,7 @@ impl Limits {
         period_bytes: (0, u32::MAX),
     };
 
-    /// One format, one rate, one number of channels.
+    /// Limits a stream to one format, one rate, one number of channels.
     pub fn exactly(format: Format, rate: u32, channels: u32) -> Self {
         Self {
             formats: format.into(),
@@ -352,13 +353,13 @@ impl Params {
     }
 }
 
-/// Does an access mode put the samples of a frame side by side?
+/// Returns whether an access mode puts the samples of a frame side by side.
 pub(crate) fn is_interleaved(access: bindings::snd_pcm_access_t) -> bool {
     access == bindings::SNDRV_PCM_ACCESS_MMAP_INTERLEAVED
         || access == bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
 }
 
-/// Does an access mode let the application map the ring?
+/// Returns whether an access mode lets the application map the ring.
 pub(crate) fn is_mapped(access: bindings::snd_pcm_access_t) -> bool {
     access != bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
         && access != bindings::SNDRV_PCM_ACCESS_RW_NONINTERLEAVED

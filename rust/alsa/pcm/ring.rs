@@ -74,13 +74,13 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// The length of the ring, in bytes.
+    /// Returns the length of the ring, in bytes.
     #[inline]
     pub fn bytes(&self) -> usize {
         self.raw.bytes
     }
 
-    /// The address of `len` bytes at `offset`, if they are inside of the ring.
+    /// Returns the address of `len` bytes at `offset`, if they are inside of the ring.
     #[inline]
     fn span(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
         if offset.checked_add(len)? > self.raw.bytes {

@@ -4,13 +4,13 @@
 //!
 //! The type of the object that a callback gets says what may be done in it:
 //!
-//! | object          | callback       | may sleep | stream lock | beside [`Substream`]'s methods      |
-//! |-----------------|----------------|-----------|-------------|-------------------------------------|
-//! | [`Opening`]     | `open`         | yes       | no          | attach to a hub, constrain          |
-//! | [`Preparing`]   | `prepare`      | yes       | no          | parameters, ring                    |
-//! | [`Triggering`]  | `trigger`      | no        | held        | parameters, timer, control events   |
-//! | [`Querying`]    | `pointer`, `audio_time` | no | held      | parameters                          |
-//! | [`Expired`]     | `period_timer` | no        | no          | timer                               |
+//! | object         | callback       | may sleep | stream lock | beside [`Substream`]'s methods    |
+//! |----------------|----------------|-----------|-------------|-----------------------------------|
+//! | [`Opening`]    | `open`         | yes       | no          | attach to a hub, constrain        |
+//! | [`Preparing`]  | `prepare`      | yes       | no          | parameters, ring                  |
+//! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, control events |
+//! | [`Querying`]   | `pointer`, …   | no        | held        | parameters                        |
+//! | [`Expired`]    | `period_timer` | no        | no          | timer                             |
 
 use super::{
     hub::{
@@ -63,7 +63,7 @@ pub enum Direction {
 }
 
 impl Direction {
-    /// The other one.
+    /// Returns the other one.
     pub fn opposite(self) -> Self {
         match self {
             Self::Playback => Self::Capture,
@@ -104,7 +104,7 @@ impl Substream {
         unsafe { (*self.as_raw()).runtime }
     }
 
-    /// The part of the runtime that may change at any time.
+    /// Returns the part of the runtime that may change at any time.
     fn record(&self) -> &Runtime {
         // SAFETY: The substream is open as long as `self`, by the type invariant.
         unsafe { Runtime::from_raw(self.runtime()) }
@@ -135,8 +135,8 @@ impl Substream {
         unsafe { (*self.as_raw()).ops == (*other.as_raw()).ops }
     }
 
-    /// Returns the substreams that are linked with this one, which the core starts, pauses and stops
-    /// together: this one among them, in the order in which the core comes to them.
+    /// Returns the substreams that are linked with this one, which the core starts, pauses and
+    /// stops together: this one among them, in the order in which the core comes to them.
     ///
     /// C: `snd_pcm_group_for_each_entry()`.
     ///
@@ -188,7 +188,7 @@ impl Substream {
         unsafe { (&raw mut (*self.runtime()).stop_operating).write_volatile(true) };
     }
 
-    /// The direction of the stream.
+    /// Returns the direction of the stream.
     pub fn direction(&self) -> Direction {
         // SAFETY: The substream is valid; the field never changes.
         if unsafe { (*self.as_raw()).stream } == bindings::SNDRV_PCM_STREAM_CAPTURE as c_int {
@@ -198,13 +198,13 @@ impl Substream {
         }
     }
 
-    /// The number of the substream among those of its direction, from 0.
+    /// Returns the number of the substream among those of its direction, from 0.
     pub fn number(&self) -> usize {
         // SAFETY: The substream is valid; the field never changes.
         usize::try_from(unsafe { (*self.as_raw()).number }).unwrap_or(0)
     }
 
-    /// What the stream is set to. To be called only where nothing can set it anew.
+    /// Returns what the stream is set to. To be called only where nothing can set it anew.
     fn params(&self) -> Params {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
@@ -232,7 +232,7 @@ impl Substream {
         }
     }
 
-    /// Whether the core has to be told of whole rings that have gone by: see
+    /// Returns whether the core has to be told of whole rings that have gone by: see
     /// `snd_pcm_skip_rings()`. To be called only where nothing can set the stream anew.
     #[inline]
     pub(crate) fn counts_rings(&self) -> bool {
@@ -241,7 +241,7 @@ impl Substream {
         unsafe { (*runtime).no_period_wakeup() != 0 || (*runtime).buffer_size == 1 }
     }
 
-    /// A time in the clock that the application wants timestamps in.
+    /// Returns a time in the clock that the application wants timestamps in.
     ///
     /// C: `snd_pcm_gettime()`, for another time than the present.
     pub(crate) fn timestamp(&self, time: Ktime) -> bindings::timespec64 {
@@ -349,12 +349,12 @@ impl<'a> Preparing<'a> {
         Self { substream, ring }
     }
 
-    /// What the stream is set to.
+    /// Returns what the stream is set to.
     pub fn params(&self) -> Params {
         self.substream.params()
     }
 
-    /// The ring. The stream does not run: nobody else but its application touches it.
+    /// Returns the ring. The stream does not run: nobody else but its application touches it.
     pub fn ring(&self) -> Ring<'_> {
         self.ring
     }
@@ -384,13 +384,13 @@ impl<'a> Triggering<'a> {
         }
     }
 
-    /// What the stream is set to.
+    /// Returns what the stream is set to.
     pub fn params(&self) -> Params {
         self.substream.params()
     }
 
-    /// When it happens. Linked streams of a driver that start or pause together, or go on after a
-    /// pause, do so at one and the same time.
+    /// Returns when it happens. Linked streams of a driver that start or pause together, or go on
+    /// after a pause, do so at one and the same time.
     pub fn time(&self) -> Ktime {
         self.time
     }
@@ -445,7 +445,7 @@ impl<'a> Querying<'a> {
         }
     }
 
-    /// What the stream is set to.
+    /// Returns what the stream is set to.
     pub fn params(&self) -> Params {
         self.substream.params()
     }
@@ -502,7 +502,7 @@ pub struct Expired<'a> {
 }
 
 impl<'a> Expired<'a> {
-    /// `timer` is the period timer of the substream.
+    /// Makes the object of a callback of `timer`, the period timer of the substream.
     pub(crate) fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
         Self { substream, timer }
     }

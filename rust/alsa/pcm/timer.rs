@@ -2,9 +2,10 @@
 
 //! The period timer: an hrtimer that each open substream has.
 //!
-//! A PCM stream is stopped under its stream lock, which the callback wants as well: to wait for that
-//! there would be a deadlock. So a stream that stops only *tries* to cancel its timer; the callback finds out by itself that the stream no longer runs; and the wait comes
-//! later, where sleeping is allowed and the lock is not held (`sync_stop` and `close`).
+//! A PCM stream is stopped under its stream lock, which the callback wants as well: to wait for
+//! that there would be a deadlock. So a stream that stops only *tries* to cancel its timer; the
+//! callback finds out by itself that the stream no longer runs; and the wait comes later, where
+//! sleeping is allowed and the lock is not held (`sync_stop` and `close`).
 //!
 //! A timer that is armed while its callback runs, be it by the callback itself, is restarted when
 //! that returns: it costs a fraction of starting it anew, and a stream that is stopped in between,
@@ -103,7 +104,7 @@ impl PeriodTimer {
         })
     }
 
-    /// The timer of which `timer` is a part: for a callback, which gets that.
+    /// Returns the timer of which `timer` is a part: for a callback, which gets that.
     ///
     /// # Safety
     ///
@@ -150,8 +151,8 @@ impl PeriodTimer {
         }
     }
 
-    /// Does, in the callback of the hrtimer, what is to be done. Returns whether that callback has to
-    /// restart the timer: it was armed meanwhile.
+    /// Does, in the callback of the hrtimer, what is to be done. Returns whether that callback has
+    /// to restart the timer: it was armed meanwhile.
     ///
     /// # Safety
     ///

@@ -54,7 +54,7 @@ fn refine_range(
     changed(unsafe { bindings::snd_interval_refine(interval, &range) })
 }
 
-/// What a refinement has returned: an error, or whether it changed anything.
+/// Returns what a refinement has returned: an error, or whether it changed anything.
 fn changed(returned: c_int) -> Result<c_int> {
     to_result(returned)?;
     Ok(returned)

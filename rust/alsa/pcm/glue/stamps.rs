@@ -23,8 +23,8 @@ use kernel::{
 };
 
 impl<T: Ops> Glue<T> {
-    /// The time of a trigger: for those that linked substreams get one after the other, with
-    /// interrupts off, the time of the first.
+    /// Returns the time of a trigger: for those that linked substreams get one after the other,
+    /// with interrupts off, the time of the first.
     ///
     /// All of them pause, or go on after a pause, in the order in which they are linked. Not all
     /// need start together: a drain starts only players that have something to play. But all have
