@@ -26,6 +26,7 @@ use super::kind::Kind;
 use super::world::Actor;
 use super::world::World;
 use super::world::Wrong;
+use super::world::BEAT_MS;
 use super::world::NO_ARG;
 use super::world::PLAIN_MS;
 
@@ -71,7 +72,7 @@ struct Handle {
 }
 
 /// How many beats there may be from a new value to its event. It takes microseconds.
-const EVENT_BEATS: u64 = 300;
+const EVENT_BEATS: u64 = 3000 / BEAT_MS;
 
 impl Controls {
     pub fn new(actor: Actor, line: usize) -> Self {

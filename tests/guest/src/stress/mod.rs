@@ -89,7 +89,7 @@ fn beat(world: Arc<World>, cpu: usize) {
     let _ = pin(cpu);
     loop {
         thread::sleep(Duration::from_millis(BEAT_MS));
-        world.beats[cpu].fetch_add(1, Ordering::Relaxed);
+        world.pulses[cpu].beat();
     }
 }
 
@@ -206,7 +206,7 @@ fn work(worker: &mut dyn Worker, steps: u64) {
 fn run(world: &Arc<World>, options: &Options) -> Result<(Vec<Counts>, bool), Fail> {
     let workers = workers(world, options)?;
     let ends = 3 * options.cables;
-    for cpu in 0..world.beats.len() {
+    for cpu in 0..world.pulses.len() {
         let world = Arc::clone(world);
         thread::spawn(move || beat(world, cpu));
     }

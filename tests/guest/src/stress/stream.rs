@@ -24,7 +24,6 @@ use super::world::End;
 use super::world::Line;
 use super::world::World;
 use super::world::Wrong;
-use super::world::BEAT_MS;
 use super::world::NO_ARG;
 use super::world::PLAIN_MS;
 
@@ -164,7 +163,7 @@ impl Stream {
         self.other_end().limits.load(Ordering::SeqCst)
     }
 
-    fn facts(&self, before: &Before, passed: u64) -> Facts {
+    fn facts(&self, before: &Before, stood_still: i64) -> Facts {
         let limits = self.other_end().limits.load(Ordering::SeqCst);
         Facts {
             // Something may have come between.
@@ -181,20 +180,21 @@ impl Stream {
                 || self.other_end().linked.load(Ordering::SeqCst),
             mapped: self.pcm.as_ref().is_some_and(Pcm::is_mapped),
             empty: self.appl == 0 && self.stops,
-            stalled: !self.all_ran(passed),
+            stalled: self.may_give_up(stood_still),
             contended: true,
         }
     }
 
-    /// Whether every processor ran for most of the time that the core waits for frames.
-    fn all_ran(&self, beats: u64) -> bool {
-        let ring = self
-            .pcm
-            .as_ref()
-            .and_then(|pcm| pcm.cfg)
-            .map_or(0, |cfg| cfg.ring_ns());
-        let patience = (ring as u64 / 1_000_000 * 11 / 10).max(100);
-        beats * BEAT_MS >= patience * 6 / 10
+    /// Whether the core may have given up waiting since a processor stood still for so long: it waits for frames
+    /// a tenth longer than the buffer lasts, but for 100 ms at least.
+    ///
+    /// The shortest spare time is 9 ms, that of a buffer of 91 ms. Whoever stands still for longer shows that by
+    /// more than a third of it, since a beat is 5 ms.
+    fn may_give_up(&self, stood_still: i64) -> bool {
+        let cfg = self.pcm.as_ref().and_then(|pcm| pcm.cfg);
+        let buffer = cfg.map_or(0, |cfg| cfg.ring_ns());
+        let spare = (buffer / 10).max(100_000_000 - buffer);
+        stood_still > spare / 3
     }
 
     /// Makes a call on the stream and judges its result.
@@ -221,11 +221,11 @@ impl Stream {
                 code: libc::EBADF,
             });
         };
-        let (result, passed) = self
+        let (result, stood_still) = self
             .actor
             .call(kind, args, note, limit, value, || work(&mut pcm));
         self.pcm = Some(pcm);
-        let mut facts = self.facts(&before, passed);
+        let mut facts = self.facts(&before, stood_still);
         if self.starts
             && matches!(
                 kind,
@@ -313,7 +313,7 @@ impl Stream {
             true => (Kind::OpenWaiting, 0),
             false => (Kind::Open, libc::O_NONBLOCK),
         };
-        let (result, passed) = self.actor.call(
+        let (result, stood_still) = self.actor.call(
             kind,
             [NO_ARG; 2],
             String::new(),
@@ -322,7 +322,7 @@ impl Stream {
             || Pcm::open_with(at, flags),
         );
         let odd = self.world().opened(line, source);
-        let mut facts = self.facts(&before, passed);
+        let mut facts = self.facts(&before, stood_still);
         facts.odd_clock = odd;
         let code = result.as_ref().map(drop).map_err(|e| e.code);
         match result {

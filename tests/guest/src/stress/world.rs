@@ -138,7 +138,7 @@ pub struct World {
     pub odd_source: AtomicU64,
     desks: Vec<Desk>,
     /// One for each processor.
-    pub beats: Vec<AtomicU64>,
+    pub pulses: Vec<Pulse>,
     failures: Mutex<Vec<(Wrong, String)>>,
     /// Kinds that have succeeded, in the order of `KINDS`.
     done: Vec<AtomicBool>,
@@ -146,7 +146,66 @@ pub struct World {
 }
 
 /// How far apart the beats of a processor are, in milliseconds.
-pub const BEAT_MS: u64 = 10;
+pub const BEAT_MS: u64 = 5;
+
+/// How late a beat has to be to be remembered, in nanoseconds.
+const LATE_NS: i64 = 1_000_000;
+/// How many late beats of a processor are remembered.
+const LATE_KEPT: usize = 4096;
+
+/// By which it is seen that a processor runs.
+pub struct Pulse {
+    beats: AtomicU64,
+    heart: Mutex<Heart>,
+}
+
+/// When a processor has beaten.
+struct Heart {
+    /// The last time, in nanoseconds.
+    last: i64,
+    /// Beats that were late: when, and by how much.
+    late: VecDeque<(i64, i64)>,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Pulse {
+            beats: AtomicU64::new(0),
+            heart: Mutex::new(Heart {
+                last: now_ns(),
+                late: VecDeque::new(),
+            }),
+        }
+    }
+
+    pub fn beat(&self) {
+        let mut heart = locked(&self.heart);
+        let now = now_ns();
+        let late = heart.late_by(now);
+        if late > LATE_NS {
+            if heart.late.len() == LATE_KEPT {
+                heart.late.pop_front();
+            }
+            heart.late.push_back((now, late));
+        }
+        heart.last = now;
+        self.beats.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// By how many nanoseconds the latest beat since `began` was late, or the next one is.
+    fn late(&self, began: i64) -> i64 {
+        let heart = locked(&self.heart);
+        let beats = heart.late.iter().rev();
+        let late = beats.take_while(|beat| beat.0 >= began).map(|beat| beat.1);
+        late.max().unwrap_or(0).max(heart.late_by(now_ns()))
+    }
+}
+
+impl Heart {
+    fn late_by(&self, now: i64) -> i64 {
+        now - self.last - (BEAT_MS * 1_000_000) as i64
+    }
+}
 
 /// More failures than this are not shown.
 const FAILURES_KEPT: usize = 8;
@@ -168,7 +227,7 @@ impl World {
             suspends: AtomicU64::new(0),
             odd_source: AtomicU64::new(0),
             desks: names.into_iter().map(desk).collect(),
-            beats: (0..cpus).map(|_| AtomicU64::new(0)).collect(),
+            pulses: (0..cpus).map(|_| Pulse::new()).collect(),
             failures: Mutex::default(),
             done: KINDS.iter().map(|_| AtomicBool::new(false)).collect(),
             began: now_ns(),
@@ -223,9 +282,9 @@ impl World {
 
     /// How often each processor has beaten, for `passed`.
     pub fn passed_since(&self) -> Vec<u64> {
-        self.beats
+        self.pulses
             .iter()
-            .map(|b| b.load(Ordering::Relaxed))
+            .map(|pulse| pulse.beats.load(Ordering::Relaxed))
             .collect()
     }
 
@@ -288,6 +347,13 @@ impl World {
             .map(|(now, then)| now - then)
             .min()
             .unwrap_or(0)
+    }
+
+    /// For how long a processor has stood still at most since `began`, in nanoseconds, as far as its beats tell:
+    /// what goes by between two of them they don't.
+    pub fn stood_still(&self, began: i64) -> i64 {
+        let pulses = self.pulses.iter();
+        pulses.map(|pulse| pulse.late(began)).max().unwrap_or(0)
     }
 
     /// A thread and those that have to do with the same cable, and with the whole card.
@@ -384,7 +450,7 @@ impl Actor {
         limit: u64,
         value: impl FnOnce(&T) -> i64,
         work: impl FnOnce() -> Result<T, Errno>,
-    ) -> (Result<T, Errno>, u64) {
+    ) -> (Result<T, Errno>, i64) {
         let desk = &self.world.desks[self.number];
         let since = self.world.passed_since();
         let began = now_ns();
@@ -419,7 +485,7 @@ impl Actor {
             entry.took = Some(took);
             entry.result = shown;
         }
-        let passed = self.world.passed(&since);
+        let stood_still = self.world.stood_still(began);
         let count = self.counts.kinds.entry(kind).or_default();
         count.tried += 1;
         count.longest = count.longest.max(took);
@@ -430,7 +496,7 @@ impl Actor {
             }
             Err(code) => *count.errors.entry(code).or_default() += 1,
         }
-        (result, passed)
+        (result, stood_still)
     }
 
     /// As `call`, for what returns at once and a value that tells nothing.
