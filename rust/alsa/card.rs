@@ -45,6 +45,16 @@ use kernel::{
 ///
 /// C: `struct snd_card`.
 ///
+/// # Examples
+///
+/// ```
+/// use alsa::card::Card;
+///
+/// if let Some(card) = Card::by_id(b"Loopback") {
+///     dev_info!(card, "the loopback is card {}\n", card.number());
+/// }
+/// ```
+///
 /// # Invariants
 ///
 /// The card is valid, and has been initialised by `snd_card_new()`.
@@ -137,6 +147,23 @@ impl AsRef<device::Device> for Card {
 }
 
 /// A card that applications don't see yet. Dropped, it is freed with all that was added to it.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::card::{
+///     Registration,
+///     UnregisteredCard, //
+/// };
+/// use kernel::device;
+///
+/// fn probe(parent: &device::Device<device::Bound>, module: &ThisModule) -> Result<Registration> {
+///     let mut card = UnregisteredCard::new(parent, -1, Some(c"Mine"), module)?;
+///     card.set_names(c"Mine", c"Mine", fmt!("My sound card"), c"Mine");
+///     // Here it gets its devices and controls.
+///     card.register()
+/// }
+/// ```
 ///
 /// # Invariants
 ///
@@ -266,6 +293,34 @@ impl UnregisteredCard {
 /// forgets it (`core::mem::forget()`) leaves a card behind whose callbacks go with the module.
 ///
 /// C: `snd_card_free()`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     card::{
+///         Registration,
+///         UnregisteredCard, //
+///     },
+///     kext::compat, //
+/// };
+/// use kernel::faux;
+///
+/// /// The loaded module. Its card is dropped first.
+/// struct Mine {
+///     card: Registration,
+///     parent: faux::Registration,
+/// }
+///
+/// impl Mine {
+///     fn new(module: &ThisModule) -> Result<Self> {
+///         let parent = faux::Registration::new(c"mine", None)?;
+///         let card = UnregisteredCard::new(compat::faux_device(&parent), -1, Some(c"Mine"), module)?;
+///         let card = card.register()?;
+///         Ok(Self { card, parent })
+///     }
+/// }
+/// ```
 ///
 /// # Invariants
 ///

@@ -31,6 +31,37 @@ use kernel::{
 /// The callbacks may sleep, and may be called by several threads at once.
 ///
 /// C: `struct snd_kcontrol_new`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::control;
+/// use kernel::sync::{
+///     atomic::{
+///         Atomic,
+///         Relaxed, //
+///     },
+///     Arc, //
+/// };
+///
+/// /// A switch.
+/// struct Mute(Arc<Atomic<bool>>);
+///
+/// #[vtable]
+/// impl control::Element for Mute {
+///     type Value = bool;
+///
+///     fn range(&self) {}
+///
+///     fn get(&self) -> Result<bool> {
+///         Ok(self.0.load(Relaxed))
+///     }
+///
+///     fn put(&self, value: bool) -> Result<bool> {
+///         Ok(self.0.xchg(value, Relaxed) != value)
+///     }
+/// }
+/// ```
 #[vtable]
 pub trait Element: Send + Sync + 'static {
     /// The type of the value: `bool`, `i64` or [`Item`].
@@ -62,6 +93,23 @@ mod sealed {
 ///
 /// C: `snd_ctl_elem_type_t`, and the unions in `struct snd_ctl_elem_info` and
 /// `struct snd_ctl_elem_value`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::control::{
+///     IntegerRange,
+///     Value, //
+/// };
+///
+/// fn volume() -> <i64 as Value>::Range {
+///     IntegerRange {
+///         min: 0,
+///         max: 100,
+///         step: 1,
+///     }
+/// }
+/// ```
 pub trait Value: Sized + sealed::Sealed {
     /// How the possible values are described.
     type Range;
@@ -116,6 +164,18 @@ impl Value for bool {
 }
 
 /// The values that an integer control can have.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::control::IntegerRange;
+///
+/// const PERCENT: IntegerRange = IntegerRange {
+///     min: 0,
+///     max: 100,
+///     step: 1,
+/// };
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct IntegerRange {
     /// The smallest value.
@@ -153,6 +213,31 @@ impl Value for i64 {
 }
 
 /// The value of a control that is one of a list of items: its place in the list, from 0.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::control::{
+///     Element,
+///     Item, //
+/// };
+///
+/// /// Where the sound comes from: always from the line.
+/// struct Source;
+///
+/// #[vtable]
+/// impl Element for Source {
+///     type Value = Item;
+///
+///     fn range(&self) -> &'static [&'static CStr] {
+///         &[c"Microphone", c"Line"]
+///     }
+///
+///     fn get(&self) -> Result<Item> {
+///         Ok(Item(1))
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Item(pub u32);
 
@@ -193,6 +278,22 @@ impl Value for Item {
 /// What an element belongs to.
 ///
 /// C: `snd_ctl_elem_iface_t`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::control::{
+///     Iface,
+///     Name, //
+/// };
+///
+/// const VOLUME: Name<'static> = Name {
+///     iface: Iface::Mixer,
+///     name: c"Master Playback Volume",
+///     device: 0,
+///     subdevice: 0,
+/// };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Iface {
     /// The card.
@@ -204,6 +305,30 @@ pub enum Iface {
 }
 
 /// Identifies a control element.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     card::UnregisteredCard,
+///     control::{
+///         Element,
+///         ElementId,
+///         Iface,
+///         Name, //
+///     }, //
+/// };
+///
+/// fn add(card: &mut UnregisteredCard, format: impl Element) -> Result<ElementId> {
+///     let name = Name {
+///         iface: Iface::Pcm,
+///         name: c"PCM Slave Format",
+///         device: 1,
+///         subdevice: 0,
+///     };
+///     card.add_control(&name, format)
+/// }
+/// ```
 pub struct Name<'a> {
     /// What it belongs to.
     pub iface: Iface,
@@ -218,6 +343,20 @@ pub struct Name<'a> {
 /// The identity of an element of a card, by which its changes are announced.
 ///
 /// C: `struct snd_ctl_elem_id`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     card::Registration,
+///     control::ElementId, //
+/// };
+///
+/// /// The device has turned its volume by itself.
+/// fn volume_has_changed(card: &Registration, volume: &ElementId) {
+///     volume.notify(card);
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct ElementId(bindings::snd_ctl_elem_id);
 

@@ -85,6 +85,64 @@ use kernel::{
 /// driver's to protect.
 ///
 /// C: `struct snd_pcm_ops`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm;
+/// use kernel::sync::atomic::{
+///     Atomic,
+///     Relaxed, //
+/// };
+///
+/// /// A device that takes a period at once, and then nothing more.
+/// struct Greedy {
+///     period: Atomic<u32>,
+/// }
+///
+/// #[vtable]
+/// impl pcm::Ops for Greedy {
+///     type Data = ();
+///     type Stream = Self;
+///
+///     const HARDWARE: pcm::Hardware = pcm::Hardware {
+///         info: pcm::InfoFlags::of(&[pcm::Info::Mmap, pcm::Info::Interleaved]),
+///         formats: pcm::Formats::of(&[pcm::Format::S16_LE]),
+///         rates: 8000..=48000,
+///         channels: 1..=2,
+///         buffer_bytes_max: 64 * 1024,
+///         period_bytes: 64..=16 * 1024,
+///         periods: 2..=1024,
+///     };
+///
+///     fn open(_data: &(), substream: &mut pcm::Opening<'_>) -> Result<Self> {
+///         substream.constrain_periods_to_integer()?;
+///         Ok(Self {
+///             period: Atomic::new(0),
+///         })
+///     }
+///
+///     fn prepare(stream: &Self, substream: &pcm::Preparing<'_>) -> Result {
+///         stream.period.store(substream.params().period_size, Relaxed);
+///         Ok(())
+///     }
+///
+///     fn trigger(stream: &Self, substream: &pcm::Triggering<'_>, command: pcm::Trigger) -> Result {
+///         if command.starts() {
+///             substream.arm_timer(substream.time());
+///         }
+///         Ok(())
+///     }
+///
+///     fn pointer(stream: &Self, _substream: &pcm::Querying<'_>) -> Option<u32> {
+///         Some(stream.period.load(Relaxed))
+///     }
+///
+///     fn period_timer(_stream: &Self, _substream: &pcm::Expired<'_>) -> pcm::Action {
+///         pcm::Action::PeriodElapsed
+///     }
+/// }
+/// ```
 #[vtable]
 pub trait Ops: Sized + 'static {
     /// What belongs to the device.
@@ -192,6 +250,17 @@ pub trait Ops: Sized + 'static {
 /// What happens to a stream.
 ///
 /// C: `SNDRV_PCM_TRIGGER_*`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Trigger;
+///
+/// assert!(Trigger::PauseRelease.starts());
+/// assert!(Trigger::Suspend.stops());
+/// // A drain goes on until it is stopped.
+/// assert!(!Trigger::Drain.starts() && !Trigger::Drain.stops());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trigger {
     /// It starts.
@@ -238,6 +307,24 @@ impl Trigger {
 }
 
 /// What is to be done when `period_timer` has returned, and with it let go of all locks.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Action,
+///     StopState, //
+/// };
+///
+/// /// What a device does that has reached the end of a period.
+/// fn at_period_end(is_broken: bool) -> Action {
+///     if is_broken {
+///         Action::Stop(StopState::Xrun)
+///     } else {
+///         Action::PeriodElapsed
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
     /// Nothing.
@@ -261,6 +348,19 @@ pub enum Action {
 /// The state of a stream.
 ///
 /// C: `snd_pcm_state_t`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Port,
+///     State, //
+/// };
+///
+/// fn plays_its_last_frames(port: &Port<'_>) -> bool {
+///     port.state() == State::Draining
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
     /// Prepared, and not started.
@@ -287,6 +387,31 @@ impl State {
 /// A way to read the sample clock of a device.
 ///
 /// C: `SNDRV_PCM_AUDIO_TSTAMP_TYPE_*`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     pcm::{
+///         AudioClock,
+///         AudioTime, //
+///     },
+///     time::Ktime, //
+/// };
+///
+/// /// What a device tells whose clock is the system's.
+/// fn audio_time(start: Ktime, clock: AudioClock) -> Option<AudioTime> {
+///     let system = Ktime::now();
+///     match clock {
+///         AudioClock::Link => Some(AudioTime {
+///             system,
+///             audio: system.as_nanos().saturating_sub(start.as_nanos()),
+///             accuracy: 0,
+///         }),
+///         AudioClock::LinkAbsolute | AudioClock::LinkSynchronized => None,
+///     }
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AudioClock {
     /// From the start of the stream on.
@@ -317,6 +442,25 @@ impl AudioClock {
 }
 
 /// What a sample clock has shown.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     pcm::AudioTime,
+///     time::Ktime, //
+/// };
+///
+/// /// The time of a device that has moved some frames, to a frame.
+/// fn audio_time(frames: u64, rate: u32) -> Option<AudioTime> {
+///     let nanos = |frames: u64| frames.checked_mul(1_000_000_000)?.checked_div(rate.into());
+///     Some(AudioTime {
+///         system: Ktime::now(),
+///         audio: nanos(frames)?,
+///         accuracy: u32::try_from(nanos(1)?).ok()?,
+///     })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AudioTime {
     /// When it was read.
@@ -328,6 +472,26 @@ pub struct AudioTime {
 }
 
 /// Describes a PCM device that is to be added to a card.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     card::UnregisteredCard,
+///     pcm, //
+/// };
+///
+/// /// Adds `hw:Mine,0`, which can be played to by four, and not recorded from.
+/// fn add<T: pcm::Ops<Data = ()>>(card: &mut UnregisteredCard) -> Result {
+///     let device = pcm::Device {
+///         id: c"Mine PCM",
+///         number: 0,
+///         playback: 4,
+///         capture: 0,
+///     };
+///     card.add_pcm::<T>(&device, ())
+/// }
+/// ```
 pub struct Device<'a> {
     /// The identifier and name, less than 64 bytes.
     pub id: &'a CStr,

@@ -21,6 +21,47 @@ use kernel::{
 
 /// A file that is text when it is read. The callbacks may sleep, and may be called by several
 /// threads at once.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     card::UnregisteredCard,
+///     proc::Text, //
+/// };
+/// use kernel::{
+///     new_mutex,
+///     seq_file::{
+///         seq_print,
+///         SeqFile, //
+///     },
+///     sync::{
+///         Arc,
+///         Mutex, //
+///     },
+/// };
+///
+/// /// A number that root can set.
+/// struct Level(Arc<Mutex<u8>>);
+///
+/// #[vtable]
+/// impl Text for Level {
+///     fn show(&self, file: &SeqFile) {
+///         seq_print!(file, "{}\n", *self.0.lock());
+///     }
+///
+///     fn store(&self, line: &[u8]) {
+///         if let [digit @ b'0'..=b'9'] = line {
+///             *self.0.lock() = digit - b'0';
+///         }
+///     }
+/// }
+///
+/// fn add(card: &mut UnregisteredCard) -> Result {
+///     let level = Arc::pin_init(new_mutex!(5), GFP_KERNEL)?;
+///     card.add_proc(c"level", Level(level))
+/// }
+/// ```
 #[vtable]
 pub trait Text: Send + Sync + 'static {
     /// Prints the text to `file`, with `seq_print!`.

@@ -28,6 +28,19 @@ use kernel::{
 /// Identifies a timer.
 ///
 /// C: `struct snd_timer_id`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::timer::Id;
+///
+/// /// The timer of the first capture of `hw:1,0`.
+/// const CAPTURE: Id = Id {
+///     card: 1,
+///     device: 0,
+///     subdevice: 1,
+/// };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Id {
     /// The card's number, or -1 for a global timer.
@@ -58,6 +71,29 @@ impl Id {
 /// What is called by a timer. No lock of the timer is held, but interrupts may be off: the
 /// callbacks must not sleep. They may run beside each other. A callback must not drop the [`Timer`]
 /// that called it, since that waits for the callback.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::timer::Handler;
+/// use kernel::sync::atomic::{
+///     Atomic,
+///     Relaxed, //
+/// };
+///
+/// /// The nanoseconds that a timer has ticked.
+/// struct Elapsed(Atomic<u64>);
+///
+/// impl Handler for Elapsed {
+///     fn tick(&self, ticks: u64, resolution: u64) {
+///         self.0.fetch_add(ticks.saturating_mul(resolution), Relaxed);
+///     }
+///
+///     fn stopped(&self) {
+///         self.0.store(0, Relaxed);
+///     }
+/// }
+/// ```
 pub trait Handler: Send + Sync + 'static {
     /// Handles `ticks` ticks of the timer, those since the last call. A tick takes `resolution`
     /// nanoseconds.
@@ -73,6 +109,24 @@ pub trait Handler: Send + Sync + 'static {
 /// Dropped, it is closed; the drop waits for callbacks that run, and may sleep.
 ///
 /// C: `struct snd_timer_instance`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::timer::{
+///     Handler,
+///     Id,
+///     Timer, //
+/// };
+/// use kernel::sync::Arc;
+///
+/// /// Opens a timer, and has it tick.
+/// fn follow<H: Handler>(id: Id, handler: H) -> Result<Arc<Timer<H>>> {
+///     let timer = Arc::pin_init(Timer::open(c"Mine", id, handler), GFP_KERNEL)?;
+///     timer.start()?;
+///     Ok(timer)
+/// }
+/// ```
 ///
 /// # Invariants
 ///

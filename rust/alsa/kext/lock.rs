@@ -31,12 +31,62 @@ use kernel::{
 /// May be taken in any context but from an NMI. Create it with [`new_spinlock_irqsave!`].
 ///
 /// [`new_spinlock_irqsave!`]: crate::new_spinlock_irqsave
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     kext::lock::SpinLockIrqSave,
+///     new_spinlock_irqsave, //
+/// };
+///
+/// /// What a timer and system calls share.
+/// #[pin_data]
+/// struct Counter {
+///     #[pin]
+///     frames: SpinLockIrqSave<u64>,
+/// }
+///
+/// let counter = KBox::pin_init(
+///     pin_init!(Counter {
+///         frames <- new_spinlock_irqsave!(0, "Counter::frames"),
+///     }),
+///     GFP_KERNEL,
+/// )?;
+/// *counter.frames.lock() += 480;
+/// # Ok::<(), Error>(())
+/// ```
 pub type SpinLockIrqSave<T> = Lock<T, SpinLockIrqSaveBackend>;
 
 /// What [`SpinLockIrqSave::lock`] returns.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::kext::lock::{
+///     SpinLockIrqSave,
+///     SpinLockIrqSaveGuard, //
+/// };
+///
+/// fn reset(lock: &SpinLockIrqSave<u64>) {
+///     let mut frames: SpinLockIrqSaveGuard<'_, u64> = lock.lock();
+///     *frames = 0;
+/// }
+/// ```
 pub type SpinLockIrqSaveGuard<'a, T> = Guard<'a, T, SpinLockIrqSaveBackend>;
 
 /// The way in which [`SpinLockIrqSave`] locks and unlocks.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::kext::lock::SpinLockIrqSaveBackend;
+/// use kernel::sync::lock::Lock;
+///
+/// fn frames(lock: &Lock<u64, SpinLockIrqSaveBackend>) -> u64 {
+///     *lock.lock()
+/// }
+/// ```
 pub struct SpinLockIrqSaveBackend;
 
 // SAFETY: `spin_lock_irqsave()` gives exclusive ownership until `spin_unlock_irqrestore()`: no
@@ -87,6 +137,16 @@ unsafe impl Backend for SpinLockIrqSaveBackend {
 /// Makes an initialiser for a [`SpinLockIrqSave`].
 ///
 /// Each place in the source is a lock class of its own for lockdep. The name is optional.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::new_spinlock_irqsave;
+///
+/// let frames = KBox::pin_init(new_spinlock_irqsave!(0u64), GFP_KERNEL)?;
+/// assert_eq!(*frames.lock(), 0);
+/// # Ok::<(), Error>(())
+/// ```
 #[macro_export]
 macro_rules! new_spinlock_irqsave {
     ($inner:expr $(, $name:literal)? $(,)?) => {

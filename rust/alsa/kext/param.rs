@@ -29,6 +29,19 @@ use kernel::{
 /// The kernel writes them before the module's init function runs, and not later: the permission
 /// that [`module_param_array!`](crate::module_param_array) takes has no bit for writing. Sysfs
 /// reads them at any time.
+///
+/// # Examples
+///
+/// ```
+/// alsa::module_param_array! {
+///     /// Whether there is a card in the slot.
+///     static enable: [bool; 8] = [true; 8], "Enable this soundcard."
+/// }
+///
+/// for slot in (0..8).filter(|&slot| enable.get(slot) == Some(true)) {
+///     pr_info!("a card in slot {slot}\n");
+/// }
+/// ```
 #[repr(transparent)]
 pub struct Array<T, const N: usize>(UnsafeCell<[T; N]>);
 
@@ -178,10 +191,12 @@ macro_rules! __modinfo {
 /// slots; those of a `charp` have none. Sysfs shows the parameter to everybody, and lets nobody
 /// write it.
 ///
-/// ```ignore
+/// # Examples
+///
+/// ```
 /// alsa::module_param_array! {
 ///     /// The number of each card.
-///     pub(crate) static index: [int; 32] = [-1; 32], "Index value for the sound card."
+///     static index: [int; 32] = [-1; 32], "Index value for the sound card."
 /// }
 /// ```
 ///

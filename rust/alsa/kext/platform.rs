@@ -22,6 +22,18 @@ use kernel::{
 
 /// A platform device that this module has made. Dropped, it is unbound from its driver and removed.
 ///
+/// # Examples
+///
+/// ```
+/// use alsa::kext::platform;
+///
+/// let device = platform::Device::new(c"snd_mine", 0)?;
+/// if !device.is_bound() {
+///     pr_warn!("no driver took the device\n");
+/// }
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// The pointer is a valid, registered platform device.

@@ -20,6 +20,20 @@ pub fn ratelimit() -> bool {
 /// Prints an error that applications can cause at will: no more than ten of them in five seconds.
 ///
 /// C: `pr_err_ratelimited()`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pr_err_ratelimited;
+///
+/// fn set_rate(rate: u32) -> Result {
+///     if rate == 0 {
+///         pr_err_ratelimited!("a rate of {rate} makes no sound\n");
+///         return Err(EINVAL);
+///     }
+///     Ok(())
+/// }
+/// ```
 #[macro_export]
 macro_rules! pr_err_ratelimited {
     ($($message:tt)*) => {

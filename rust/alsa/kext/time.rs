@@ -29,13 +29,23 @@ pub fn thread_switches() -> usize {
     // They change behind the compiler's back, whenever the thread makes way.
     unsafe {
         let by_itself = (&raw const (*task).nvcsw).read_volatile();
-        by_itself.wrapping_add((&raw const (*task).nivcsw).read_volatile()) as usize
+        by_itself.wrapping_add((&raw const (*task).nivcsw).read_volatile())
     }
 }
 
 /// A point in time: nanoseconds of `CLOCK_MONOTONIC`, from 0 to `i64::MAX`.
 ///
 /// C: `ktime_t`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::time::Ktime;
+///
+/// let now = Ktime::now();
+/// let in_a_millisecond = Ktime::from_nanos(now.as_nanos().saturating_add(1_000_000));
+/// assert!(now < in_a_millisecond);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Ktime(i64);
 

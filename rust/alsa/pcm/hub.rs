@@ -72,6 +72,20 @@ struct Shared<T, const N: usize> {
 }
 
 /// Data of type `T` and `N` ports for substreams, under one interrupt-saving spinlock.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Hub;
+/// use kernel::sync::Arc;
+///
+/// /// Two streams, and the frames that have gone from one to the other.
+/// type Cable = Hub<u64, 2>;
+///
+/// let cable = Arc::pin_init(Cable::new(0), GFP_KERNEL)?;
+/// *cable.lock() += 480;
+/// # Ok::<(), Error>(())
+/// ```
 #[pin_data]
 pub struct Hub<T, const N: usize> {
     #[pin]
@@ -124,6 +138,19 @@ impl<T: Send + Unpin, const N: usize> Ports for Hub<T, N> {
 }
 
 /// The lock of a [`Hub`], held. Dereferences to the driver's data.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Hub;
+///
+/// /// Notes how many streams run.
+/// fn count(hub: &Hub<usize, 2>) {
+///     let mut guard = hub.lock();
+///     let (count, ports) = guard.split();
+///     *count = (0..2).filter(|&port| ports.get(port).is_some()).count();
+/// }
+/// ```
 pub struct HubGuard<'a, T, const N: usize>(SpinLockIrqSaveGuard<'a, Shared<T, N>>);
 
 impl<T: Unpin, const N: usize> HubGuard<'_, T, N> {
@@ -150,6 +177,20 @@ impl<T: Unpin, const N: usize> DerefMut for HubGuard<'_, T, N> {
 }
 
 /// The ports of a hub while its lock is held.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::PortTable;
+///
+/// /// Copies a period from one stream to the other, if both run.
+/// fn copy(ports: PortTable<'_, 2>, offset: usize, len: usize) -> Result {
+///     if let (Some(playback), Some(capture)) = (ports.get(0), ports.get(1)) {
+///         capture.ring().copy_from(offset, &playback.ring(), offset, len)?;
+///     }
+///     Ok(())
+/// }
+/// ```
 #[derive(Clone, Copy)]
 pub struct PortTable<'a, const N: usize>(&'a [Option<Running>; N]);
 
@@ -165,6 +206,25 @@ impl<'a, const N: usize> PortTable<'a, N> {
 }
 
 /// A running stream, seen with the lock of its hub held.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     pcm::Port,
+///     time::Ktime, //
+/// };
+///
+/// /// Calls a stream when it should have something to play, or at once if it has not.
+/// fn supervise(port: &Port<'_>, at: Ktime) {
+///     let pointers = port.pointers();
+///     if pointers.appl_ptr == pointers.hw_ptr {
+///         port.expire_timer_now();
+///     } else {
+///         port.arm_timer(at);
+///     }
+/// }
+/// ```
 ///
 /// # Invariants
 ///

@@ -16,6 +16,15 @@ use kernel::{
 ///
 /// C: `snd_pcm_format_t`.
 ///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Format;
+///
+/// assert_eq!(Format::S24_3LE.sample_bytes(), 3);
+/// assert!(!Format::U8.is_silence_zero());
+/// ```
+///
 /// # Invariants
 ///
 /// The value is one of `SNDRV_PCM_FORMAT_*`, thus in `0..=SNDRV_PCM_FORMAT_LAST`.
@@ -112,6 +121,17 @@ impl Format {
 }
 
 /// A set of formats.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Format,
+///     Formats, //
+/// };
+///
+/// const ANY_OF_16_BITS: Formats = Formats::of(&[Format::S16_LE, Format::S16_BE]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Formats(u64);
 
@@ -146,12 +166,40 @@ impl_flags!(
     /// What a device offers beside the reading and writing of samples: a set of [`Info`].
     ///
     /// C: `info` in `struct snd_pcm_hardware`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use alsa::pcm::{
+    ///     Info,
+    ///     InfoFlags, //
+    /// };
+    ///
+    /// const WHAT_IT_CAN: InfoFlags = InfoFlags::of(&[Info::Interleaved, Info::Pause]);
+    ///
+    /// assert!(WHAT_IT_CAN.contains(Info::Pause));
+    /// assert!(WHAT_IT_CAN == (Info::Interleaved | Info::Pause));
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub struct InfoFlags(u32);
 
     /// One of the things that a device can offer.
     ///
     /// C: `SNDRV_PCM_INFO_*`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use alsa::pcm::{
+    ///     Info,
+    ///     Opening, //
+    /// };
+    ///
+    /// /// A stream that is told nothing of its periods would not be told of their absence.
+    /// fn need_period_wakeups(substream: &mut Opening<'_>) {
+    ///     substream.withhold(Info::NoPeriodWakeup);
+    /// }
+    /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Info {
         /// The ring can be mapped, and what is mapped is what sounds.
@@ -203,6 +251,28 @@ impl InfoFlags {
 /// what a stream is set to.
 ///
 /// C: `struct snd_pcm_hardware`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Format,
+///     Formats,
+///     Hardware,
+///     Info,
+///     InfoFlags, //
+/// };
+///
+/// const HARDWARE: Hardware = Hardware {
+///     info: InfoFlags::of(&[Info::Mmap, Info::Interleaved]),
+///     formats: Formats::of(&[Format::S16_LE]),
+///     rates: 8000..=48000,
+///     channels: 2..=2,
+///     buffer_bytes_max: 64 * 1024,
+///     period_bytes: 64..=16 * 1024,
+///     periods: 2..=1024,
+/// };
+/// ```
 pub struct Hardware {
     /// What the device offers.
     pub info: InfoFlags,
@@ -262,6 +332,28 @@ impl Hardware {
 /// Limits of one stream beyond those of [`Hardware`], at the time of asking.
 ///
 /// C: what the rules of `snd_pcm_hw_rule_add()` leave.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Format,
+///     Limits, //
+/// };
+///
+/// /// Another stream of the device has chosen a rate.
+/// fn limits(rate: Option<u32>) -> Limits {
+///     match rate {
+///         Some(rate) => Limits {
+///             rate: (rate, rate),
+///             ..Limits::NONE
+///         },
+///         None => Limits::NONE,
+///     }
+/// }
+///
+/// assert_eq!(limits(Some(48000)).rate, (48000, 48000));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The formats that are allowed.
@@ -295,6 +387,18 @@ impl Limits {
 }
 
 /// What a stream has been set to.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Params;
+///
+/// /// How many bytes a period takes.
+/// fn period_bytes(params: &Params) -> u64 {
+///     let frame = u64::from(params.format.sample_bytes()) * u64::from(params.channels);
+///     frame.saturating_mul(params.period_size.into())
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Params {
     /// The format of a sample.

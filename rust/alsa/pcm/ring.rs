@@ -51,6 +51,22 @@ impl RawRing {
 /// reference into it is ever made: bytes are copied and set by C functions that the compiler cannot
 /// look into, and what is read there is only ever passed on, never relied upon.
 ///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Ring;
+///
+/// /// Silences the second half of a ring, and repeats the first half there if it is to be heard twice.
+/// fn repeat(ring: &Ring<'_>, twice: bool) -> Result {
+///     let half = ring.bytes() / 2;
+///     if twice {
+///         ring.copy_from(half, ring, 0, half)
+///     } else {
+///         ring.silence(half, half)
+///     }
+/// }
+/// ```
+///
 /// # Invariants
 ///
 /// The memory that `raw` names stays allocated for `'a`.

@@ -15,6 +15,21 @@ use kernel::{
 };
 
 /// Positions of a stream, in frames, counted modulo `boundary`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Pointers;
+///
+/// /// How many frames the application has written that have not been played.
+/// fn queued(pointers: &Pointers) -> Option<u64> {
+///     pointers
+///         .appl_ptr
+///         .wrapping_add(pointers.boundary)
+///         .wrapping_sub(pointers.hw_ptr)
+///         .checked_rem(pointers.boundary)
+/// }
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Pointers {
     /// The position of the device as the core knows it.

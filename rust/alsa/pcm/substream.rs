@@ -54,6 +54,14 @@ use kernel::{
 /// The direction of a stream.
 ///
 /// C: `SNDRV_PCM_STREAM_*`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Direction;
+///
+/// assert_eq!(Direction::Playback.opposite(), Direction::Capture);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
     /// From the application to the device.
@@ -75,6 +83,23 @@ impl Direction {
 /// A substream that is open, or being opened.
 ///
 /// C: `struct snd_pcm_substream`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Direction,
+///     Substream, //
+/// };
+///
+/// /// The place of a substream in a list of all, captures behind playbacks.
+/// fn place(substream: &Substream, playbacks: usize) -> usize {
+///     match substream.direction() {
+///         Direction::Playback => substream.number(),
+///         Direction::Capture => playbacks.saturating_add(substream.number()),
+///     }
+/// }
+/// ```
 ///
 /// # Invariants
 ///
@@ -270,6 +295,23 @@ pub(crate) struct Attachment {
 }
 
 /// A substream that is being opened. May sleep.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Hub,
+///     Opening, //
+/// };
+/// use kernel::sync::Arc;
+///
+/// /// What `open` may do: one stream of a direction stands at the hub.
+/// fn attach(hub: &Arc<Hub<u64, 2>>, substream: &mut Opening<'_>) -> Result {
+///     let port = substream.direction() as usize;
+///     substream.constrain_periods_to_integer()?;
+///     substream.attach(hub.clone(), port)
+/// }
+/// ```
 pub struct Opening<'a> {
     substream: &'a Substream,
     pub(crate) attachment: Option<Attachment>,
@@ -336,6 +378,18 @@ impl<'a> Opening<'a> {
 }
 
 /// A substream that is being prepared. May sleep; the stream does not run.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Preparing;
+///
+/// /// What `prepare` may do: makes the ring silent.
+/// fn silence(substream: &Preparing<'_>) -> Result {
+///     let ring = substream.ring();
+///     ring.silence(0, ring.bytes())
+/// }
+/// ```
 pub struct Preparing<'a> {
     substream: &'a Substream,
     ring: Ring<'a>,
@@ -361,6 +415,23 @@ impl<'a> Preparing<'a> {
 }
 
 /// A substream that is being started, stopped, paused… The stream lock is held, interrupts are off.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     control::ElementId,
+///     pcm::Triggering,
+///     time::Ktime, //
+/// };
+///
+/// /// What `trigger` may do: has the timer expire after a millisecond, and tells that a stream runs.
+/// fn start(substream: &Triggering<'_>, active: &ElementId) {
+///     let now = substream.time().as_nanos();
+///     substream.arm_timer(Ktime::from_nanos(now.saturating_add(1_000_000)));
+///     substream.notify(active);
+/// }
+/// ```
 pub struct Triggering<'a> {
     substream: &'a Substream,
     timer: &'a PeriodTimer,
@@ -429,6 +500,19 @@ impl<'a> Triggering<'a> {
 }
 
 /// A substream whose position is asked for. The stream lock is held, interrupts are off.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Querying;
+///
+/// /// What `pointer` may do: tells the position of a device that counts its frames.
+/// fn position(frames: u64, known: u64, substream: &Querying<'_>) -> Option<u32> {
+///     let buffer = u64::from(substream.params().buffer_size);
+///     substream.note_lost_rings(frames.saturating_sub(known).checked_div(buffer)?);
+///     u32::try_from(frames.checked_rem(buffer)?).ok()
+/// }
+/// ```
 pub struct Querying<'a> {
     substream: &'a Substream,
     lost_rings: Cell<u64>,
@@ -496,6 +580,22 @@ impl<'a> Querying<'a> {
 
 /// A substream whose period timer has expired. No lock is held; interrupt context, or a thread that
 /// must not sleep.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::{
+///     pcm::Expired,
+///     time::Ktime, //
+/// };
+///
+/// /// What `rearm` may do: has the timer expire again.
+/// fn rearm(substream: &Expired<'_>, next: Option<Ktime>) {
+///     if let Some(next) = next {
+///         substream.arm_timer(next);
+///     }
+/// }
+/// ```
 pub struct Expired<'a> {
     substream: &'a Substream,
     timer: &'a PeriodTimer,
@@ -552,6 +652,24 @@ deref_to_substream!(
 );
 
 /// The state in which a stream is left that the driver stops.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Action,
+///     Direction,
+///     StopState, //
+/// };
+///
+/// /// What is to be done with a stream whose other end has gone.
+/// fn end(direction: Direction) -> Action {
+///     Action::Stop(match direction {
+///         Direction::Playback => StopState::Setup,
+///         Direction::Capture => StopState::Draining,
+///     })
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StopState {
     /// The application must prepare the stream before it goes on.

@@ -162,13 +162,14 @@ impl PeriodTimer {
         call();
         let mut again = self.again.lock();
         self.runs.store(false, Relaxed);
+        let Some(at) = again.take() else {
+            return false;
+        };
         // Somebody may have started the timer when the callback had just begun. Whoever cancels
         // leaves it on its queue.
         // SAFETY: This is the callback, which returns now, by this function's requirement. With the
         // lock held nobody starts the timer, by the type invariant.
-        again
-            .take()
-            .is_some_and(|at| unsafe { self.timer.start_again(at) })
+        unsafe { self.timer.start_again(at) }
     }
 
     /// Takes the timer off its queue; does not wait for a callback that is running. Whatever that
