@@ -167,8 +167,8 @@ impl AsRef<device::Device> for Card {
 ///
 /// # Invariants
 ///
-/// The pointer is a valid card that is not registered. Nobody else uses it but for its number and
-/// identifier.
+/// The pointer is a valid card that is not registered. Others use no more of it than a [`Card`]
+/// offers.
 pub struct UnregisteredCard(NonNull<Card>);
 
 impl UnregisteredCard {

@@ -393,10 +393,12 @@ pub(crate) fn add<T: Element>(card: &Card, name: &Name<'_>, element: T) -> Resul
         count: 1,
         info: Some(info_callback::<T>),
         get: Some(get_callback::<T>),
-        put: if T::HAS_PUT {
-            Some(put_callback::<T>)
-        } else {
-            None
+        put: const {
+            if T::HAS_PUT {
+                Some(put_callback::<T>)
+            } else {
+                None
+            }
         },
         ..pin_init::zeroed()
     };

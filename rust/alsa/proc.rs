@@ -112,10 +112,14 @@ pub(crate) fn add<T: Text>(card: &UnregisteredCard, name: &CStr, text: T) -> Res
     unsafe {
         (*raw).private_data = file;
         (*raw).c.text.read = Some(read::<T>);
-        if T::HAS_STORE {
-            (*raw).mode |= 0o200;
-            (*raw).c.text.write = Some(write::<T>);
-        }
+        (*raw).mode |= if T::HAS_STORE { 0o200 } else { 0 };
+        (*raw).c.text.write = const {
+            if T::HAS_STORE {
+                Some(write::<T>)
+            } else {
+                None
+            }
+        };
     }
     Ok(())
 }

@@ -376,7 +376,7 @@ impl<T: Ops> Glue<T> {
             // SAFETY: `open` has succeeded; the runtime is freed only after it has been unlinked.
             let open = unsafe { Self::opened(substream) };
             let open = open.get_ref();
-            // SAFETY: The core has locked the group of the substream.
+            // SAFETY: This is that trigger.
             let time = unsafe { Self::trigger_time(open, command) };
             // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it
             // withdraws the stream before, for which it needs that lock, and afterwards the stream

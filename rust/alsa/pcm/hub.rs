@@ -65,6 +65,8 @@ pub(crate) struct Running {
 // by any thread: a `PeriodTimer` is `Sync`.
 unsafe impl Send for Running {}
 
+const _: fn(&PeriodTimer) -> &dyn Sync = |timer| timer;
+
 /// What the lock protects.
 struct Shared<T, const N: usize> {
     ports: [Option<Running>; N],

@@ -35,24 +35,16 @@ impl<T: Ops> Glue<T> {
     ///
     /// # Safety
     ///
-    /// To be called in a trigger: the group that the substream belongs to is locked.
+    /// To be called in a trigger of that command. Unless it is STOP, the core has locked the group
+    /// that the substream belongs to. (`snd_pcm_stop_surely()` stops a stream without.)
     pub(super) unsafe fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
-        let own = open.substream();
-        // SAFETY: By the caller's promise.
-        let mut linked = unsafe { own.linked() }
-            .filter(|other| other.has_callbacks_of(own))
-            // SAFETY: It has been opened with these callbacks; its runtime is not freed before it
-            // is unlinked, for which the group must not be locked.
-            .map(|other| &unsafe { Self::opened(other.as_raw()) }.get_ref().triggered);
         let time = match command {
-            Trigger::Start => linked
-                .filter(|triggered| !core::ptr::eq(*triggered, &open.triggered))
-                .map(|triggered| triggered.load(Relaxed))
-                .max(),
-            Trigger::PausePush | Trigger::PauseRelease => linked
-                .next()
-                .filter(|triggered| !core::ptr::eq(*triggered, &open.triggered))
-                .map(|triggered| triggered.load(Relaxed)),
+            // SAFETY: By the caller's promise.
+            Trigger::Start => unsafe { Self::linked_times(open) }.flatten().max(),
+            Trigger::PausePush | Trigger::PauseRelease => {
+                // SAFETY: As above.
+                unsafe { Self::linked_times(open) }.next().flatten()
+            }
             _ => None,
         };
         if let Some(time @ 1..) = time {
@@ -62,6 +54,26 @@ impl<T: Ops> Glue<T> {
         let now = Ktime::now();
         open.triggered.store(now.as_nanos(), Relaxed);
         now
+    }
+
+    /// Returns when the substreams that are linked with one were last triggered since they were
+    /// prepared, in nanoseconds or 0: those with the same callbacks, and `None` in the place of the
+    /// one itself.
+    ///
+    /// # Safety
+    ///
+    /// The group that the substream belongs to must be locked until the iterator is dropped.
+    unsafe fn linked_times(open: &Open<T>) -> impl Iterator<Item = Option<u64>> + use<'_, T> {
+        let own = open.substream();
+        // SAFETY: By the caller's promise.
+        unsafe { own.linked() }
+            .filter(|other| other.has_callbacks_of(own))
+            .map(|other| {
+                // SAFETY: It has been opened with these callbacks; its runtime is not freed before
+                // it is unlinked, for which the group must not be locked.
+                let other = unsafe { Self::opened(other.as_raw()) }.get_ref();
+                (!core::ptr::eq(other, open)).then(|| other.triggered.load(Relaxed))
+            })
     }
 
     /// # Safety
