@@ -105,7 +105,8 @@ def mentions(text):
 
 def sources():
     """What may mention a rule: {path: text}."""
-    files = [*TESTS.glob("guest/src/**/*.rs"), *TOP.glob("rust/**/*.rs"), *BEHAVIOUR.parent.glob("*.rst")]
+    places = [TESTS.glob("guest/src/**/*.rs"), TESTS.glob("support/src/**/*.rs"), TOP.glob("rust/**/*.rs")]
+    files = [file for place in [*places, BEHAVIOUR.parent.glob("*.rst")] for file in place]
     return {str(file.relative_to(TOP)): file.read_text() for file in sorted(files)}
 
 

@@ -35,8 +35,7 @@ pull() { scripts/in-root patch -R -p1 -F0 -s -f -d "$tree" <"$1"; }
 build() {
 	case $1 in
 	host)
-		(cd "$tree/tests/host" && "$tree/scripts/in-root" env CARGO_TARGET_DIR="$tree/build/host-tests" \
-			cargo test --offline --no-run) >"$2" 2>&1
+		"$tree/tests/cargo" test -p aloop-host-tests --no-run >"$2" 2>&1
 		;;
 	kunit) ;;
 	checker*) "$tree/scripts/build-module" --kernel checker >"$2" 2>&1 ;;
@@ -85,9 +84,8 @@ run_suite() {
 	case $guest in
 	host)
 		# A loop that never ends takes a processor, and may take all memory besides.
-		(cd "$tree/tests/host" && ulimit -v 4000000 -t "$limit" &&
-			"$tree/scripts/in-root" env CARGO_TARGET_DIR="$tree/build/host-tests" \
-				PROPTEST_FAILURE_PERSISTENCE=off cargo test --offline --no-fail-fast) >"$log" 2>&1 || status=$?
+		(ulimit -v 4000000 -t "$limit" && export PROPTEST_FAILURE_PERSISTENCE=off &&
+			"$tree/tests/cargo" test -p aloop-host-tests --no-fail-fast) >"$log" 2>&1 || status=$?
 		found=$(sed -n 's/^test \(.*\) \.\.\. FAILED$/\1/p' "$log" | head -n 1)
 		[[ $found ]] || ((status == 0)) || {
 			found="status $status: $log"

@@ -2,10 +2,11 @@
 
 //! Position, speed and time stamps.
 
-use crate::config::Config;
-use crate::config::Dir;
-use crate::control::Control;
-use crate::kernel::now_ns;
+use support::config::Config;
+use support::config::Dir;
+use support::control::Control;
+use support::kernel::now_ns;
+
 use crate::row::measured;
 use crate::row::Card;
 use crate::row::Failed;

@@ -4,11 +4,12 @@
 
 use std::collections::VecDeque;
 
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel::now_ns;
-use crate::kernel::Errno;
-use crate::pcm::poll;
+use support::config::Config;
+use support::config::Dir;
+use support::kernel::now_ns;
+use support::kernel::Errno;
+use support::pcm::poll;
+
 use crate::row::measured;
 use crate::row::Card;
 use crate::row::Failed;

@@ -5,7 +5,8 @@
 
 use std::process::Command;
 
-use crate::kernel::now_ns;
+use support::kernel::now_ns;
+
 use crate::row::measured;
 use crate::row::Failed;
 use crate::row::Plan;
@@ -52,7 +53,7 @@ pub fn timer(plan: &Plan) {
                     events: libc::POLLIN,
                     revents: 0,
                 }];
-                crate::pcm::poll(&mut fds, 1000);
+                support::pcm::poll(&mut fds, 1000);
                 late.push(now_ns() - begun - expired * interval);
                 let mut times = 0u64;
                 // SAFETY: The descriptor gives eight bytes.

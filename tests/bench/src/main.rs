@@ -7,23 +7,6 @@
 //! measurement's name; a measurement that could not be made says `error=` and why. Times are
 //! nanoseconds of CLOCK_MONOTONIC, if the key says nothing else; sizes and positions are frames.
 
-// Modules of the test program: not all that they offer is needed here.
-#[allow(dead_code)]
-#[path = "../../guest/src/config.rs"]
-mod config;
-#[allow(dead_code)]
-#[path = "../../guest/src/control.rs"]
-mod control;
-#[allow(dead_code)]
-#[path = "../../guest/src/kernel.rs"]
-mod kernel;
-#[allow(dead_code)]
-#[path = "../../guest/src/pcm.rs"]
-mod pcm;
-#[allow(dead_code)]
-#[path = "../../guest/src/signal.rs"]
-mod signal;
-
 mod clock;
 mod flow;
 mod ground;

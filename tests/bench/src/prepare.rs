@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use crate::config::Dir;
-use crate::kernel::now_ns;
+use support::config::Dir;
+use support::kernel::now_ns;
+
 use crate::row::measured;
 use crate::row::Card;
 use crate::row::Failed;

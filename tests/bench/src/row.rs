@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::PathBuf;
 
-use crate::kernel::Errno;
+use support::kernel::Errno;
 
 /// Why a row has no figures.
 #[derive(Debug)]

@@ -2,17 +2,18 @@
 
 //! A substream as the measurements use it: with nothing between them and the kernel.
 
-use crate::config::Access;
-use crate::config::Address;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel as k;
-use crate::kernel::Errno;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
+use support::config::Access;
+use support::config::Address;
+use support::config::Config;
+use support::config::Dir;
+use support::kernel as k;
+use support::kernel::Errno;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal;
+
 use crate::row::Card;
 use crate::row::Failed;
-use crate::signal;
 
 /// The structure of `STATUS`, with a wish for the kind of `audio_tstamp`.
 const STATUS_EXT: u64 = (3 << 30) | ((size_of::<k::Status>() as u64) << 16) | 0x4124;

@@ -9,16 +9,17 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel::now_ns;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::kernel::now_ns;
+use support::signal;
+
 use crate::row::measured;
 use crate::row::Card;
 use crate::row::Failed;
 use crate::row::Plan;
 use crate::row::Row;
-use crate::signal;
 use crate::stream::usual;
 use crate::stream::Stream;
 use crate::stream::Wish;

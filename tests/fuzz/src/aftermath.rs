@@ -13,13 +13,14 @@
 
 use std::time::Duration;
 
+use support::kernel as k;
+
 use crate::calls::ioctl;
 use crate::calls::ioctl_plain;
 use crate::calls::open;
 use crate::calls::Fd;
 use crate::found;
 use crate::input::Header;
-use crate::kernel as k;
 use crate::pcm::Map;
 use crate::pcm::FORMATS;
 use crate::pcm::MAP_DATA;

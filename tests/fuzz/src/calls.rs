@@ -34,14 +34,6 @@ pub fn open(path: &str, flags: i32) -> Result<Fd, i32> {
     answer(fd.into()).map(|_| Fd(fd))
 }
 
-pub const NONE: u64 = 0;
-pub const WRITE: u64 = 1;
-pub const READ: u64 = 2;
-
-pub const fn request(dir: u64, kind: u8, nr: u64, size: usize) -> u64 {
-    dir << 30 | (size as u64) << 16 | (kind as u64) << 8 | nr
-}
-
 /// An ioctl whose argument is an address or a number.
 ///
 /// # Safety

@@ -2,105 +2,41 @@
 
 //! The control device of a card.
 
+use support::kernel::control::control;
+use support::kernel::control::Id;
+use support::kernel::control::Info;
+use support::kernel::control::List;
+use support::kernel::control::Tlv;
+use support::kernel::control::Value;
+use support::kernel::control::ACCESS_WRITE;
+use support::kernel::control::CARD_INFO;
+use support::kernel::control::ELEM_READ;
+use support::kernel::control::ELEM_WRITE;
+use support::kernel::control::INFO;
+use support::kernel::control::LIST;
+use support::kernel::control::LOCK;
+use support::kernel::control::NO_ID;
+use support::kernel::control::PCM_INFO;
+use support::kernel::control::PCM_NEXT_DEVICE;
+use support::kernel::control::PCM_PREFER_SUBDEVICE;
+use support::kernel::control::SUBSCRIBE;
+use support::kernel::control::TLV;
+use support::kernel::control::TYPE_INTEGER;
+use support::kernel::control::UNLOCK;
+use support::kernel::READ;
+use support::kernel::WRITE;
+
 use crate::calls::answer;
 use crate::calls::bounded;
 use crate::calls::ioctl;
 use crate::calls::ioctl_bytes;
 use crate::calls::open;
-use crate::calls::request;
 use crate::calls::Answer;
 use crate::calls::Fd;
 use crate::calls::GARBAGE;
-use crate::calls::READ;
-use crate::calls::WRITE;
 use crate::input::Record;
-use crate::kernel;
 use crate::values::number;
 use crate::values::Noise;
-
-const fn control(dir: u64, nr: u64, size: usize) -> u64 {
-    request(dir, b'U', nr, size)
-}
-
-#[repr(C)]
-#[derive(Clone, Copy)]
-struct Id {
-    numid: u32,
-    iface: i32,
-    device: u32,
-    subdevice: u32,
-    name: [u8; 44],
-    index: u32,
-}
-
-const NO_ID: Id = Id {
-    numid: 0,
-    iface: 0,
-    device: 0,
-    subdevice: 0,
-    name: [0; 44],
-    index: 0,
-};
-
-#[repr(C)]
-struct List {
-    offset: u32,
-    space: u32,
-    used: u32,
-    count: u32,
-    ids: *mut Id,
-    reserved: [u8; 50],
-}
-
-#[repr(C)]
-struct Info {
-    id: Id,
-    kind: i32,
-    access: u32,
-    count: u32,
-    owner: i32,
-    value: [i64; 16],
-    reserved: [u8; 64],
-}
-
-#[repr(C)]
-struct Value {
-    id: Id,
-    indirect: u64,
-    value: [i64; 128],
-    reserved: [u8; 128],
-}
-
-#[repr(C)]
-struct Tlv {
-    numid: u32,
-    length: u32,
-    data: [u32; 64],
-}
-
-const _: () = {
-    assert!(size_of::<Id>() == 64);
-    assert!(size_of::<List>() == 80);
-    assert!(size_of::<Info>() == 272);
-    assert!(size_of::<Value>() == 1224);
-};
-
-const LIST: u64 = control(READ | WRITE, 0x10, 80);
-const INFO: u64 = control(READ | WRITE, 0x11, 272);
-const ELEM_READ: u64 = control(READ | WRITE, 0x12, 1224);
-const ELEM_WRITE: u64 = control(READ | WRITE, 0x13, 1224);
-const LOCK: u64 = control(WRITE, 0x14, 64);
-const UNLOCK: u64 = control(WRITE, 0x15, 64);
-const SUBSCRIBE: u64 = control(READ | WRITE, 0x16, 4);
-const TLV: [u64; 3] = [
-    control(READ | WRITE, 0x1a, 8),
-    control(READ | WRITE, 0x1b, 8),
-    control(READ | WRITE, 0x1c, 8),
-];
-const CARD_INFO: u64 = control(READ, 0x01, 376);
-
-const ACCESS_WRITE: u32 = 2;
-const TYPE_INTEGER: i32 = 2;
 
 struct Element {
     id: Id,
@@ -145,9 +81,9 @@ impl Card {
         ioctl(fd.0, LIST, &mut list).map_err(|e| fail("ELEM_LIST", e))?;
         let mut elements = Vec::new();
         for id in &ids[..list.used as usize] {
-            let mut info = new_info(*id);
+            let mut info = Info::of(*id);
             ioctl(fd.0, INFO, &mut info).map_err(|e| fail("ELEM_INFO", e))?;
-            let mut value = new_value(*id);
+            let mut value = Value::of(*id);
             ioctl(fd.0, ELEM_READ, &mut value).map_err(|e| fail("ELEM_READ", e))?;
             elements.push(Element {
                 id: *id,
@@ -200,11 +136,7 @@ impl Card {
 
     /// The next open is to get this substream.
     pub fn prefer(&self, subdevice: u32) -> Answer {
-        ioctl(
-            self.fd.0,
-            kernel::CTL_PCM_PREFER_SUBDEVICE,
-            &mut (subdevice as i32),
-        )
+        ioctl(self.fd.0, PCM_PREFER_SUBDEVICE, &mut (subdevice as i32))
     }
 
     /// Gives the controls their first values.
@@ -214,7 +146,7 @@ impl Card {
         }
         self.written = false;
         for element in self.elements.iter().filter(|element| element.writable) {
-            let mut value = new_value(element.id);
+            let mut value = Value::of(element.id);
             value.value[0] = element.value;
             if let Err(errno) = ioctl(self.fd.0, ELEM_WRITE, &mut value) {
                 crate::found(&format!(
@@ -223,27 +155,6 @@ impl Card {
                 ));
             }
         }
-    }
-}
-
-fn new_info(id: Id) -> Info {
-    Info {
-        id,
-        kind: 0,
-        access: 0,
-        count: 0,
-        owner: 0,
-        value: [0; 16],
-        reserved: [0; 64],
-    }
-}
-
-fn new_value(id: Id) -> Value {
-    Value {
-        id,
-        indirect: 0,
-        value: [0; 128],
-        reserved: [0; 128],
     }
 }
 
@@ -256,7 +167,7 @@ pub fn subscribed(card: usize) -> Result<Fd, i32> {
 
 /// The first value of a control.
 pub fn value(fd: i32, numid: u32) -> Answer {
-    let mut value = new_value(Id { numid, ..NO_ID });
+    let mut value = Value::of(Id { numid, ..NO_ID });
     ioctl(fd, ELEM_READ, &mut value)?;
     Ok(value.value[0])
 }
@@ -340,14 +251,14 @@ impl Control {
     }
 
     pub fn info(&mut self, number: usize, card: &Card, record: &Record) -> Answer {
-        let mut info = new_info(Self::id(card, record));
+        let mut info = Info::of(Self::id(card, record));
         info.value[0] = record.wide as i64;
         ioctl(self.fd(number)?, INFO, &mut info)
     }
 
     pub fn read(&mut self, number: usize, card: &Card, record: &Record) -> Answer {
         let id = Self::id(card, record);
-        let mut value = new_value(id);
+        let mut value = Value::of(id);
         let got = ioctl(self.fd(number)?, ELEM_READ, &mut value)?;
         let element = card.elements.iter().find(|e| e.id.numid == value.id.numid);
         if let Some([min, max]) = element.and_then(|element| element.range) {
@@ -366,7 +277,7 @@ impl Control {
     pub fn write(&mut self, number_of_card: usize, card: &mut Card, record: &Record) -> Answer {
         let fd = self.fd(number_of_card)?;
         let [which, _, _, how, rest, _] = record.bytes;
-        let mut value = new_value(Self::id(card, record));
+        let mut value = Value::of(Self::id(card, record));
         let element = card.element(which);
         let [min, max] = element.range.unwrap_or([0, 1]);
         let near = [1, element.value, min, max, 100_001, 99_999, 0].map(|value| value as u64);
@@ -426,7 +337,7 @@ impl Control {
         let mut value = number(how, record.wide, &[0, 1, u64::MAX]) as i32;
         match which % 6 {
             0 => ioctl(fd, CARD_INFO, &mut [0u8; 376]),
-            1 => ioctl(fd, kernel::CTL_PCM_NEXT_DEVICE, &mut value),
+            1 => ioctl(fd, PCM_NEXT_DEVICE, &mut value),
             2 => {
                 // device, subdevice and stream come first.
                 let mut info = [0u32; 72];
@@ -436,12 +347,12 @@ impl Control {
                 if how >= 0xc0 {
                     info[usize::from(how) % 3] = record.wide as u32;
                 }
-                ioctl(fd, kernel::CTL_PCM_INFO, &mut info)
+                ioctl(fd, PCM_INFO, &mut info)
             }
             3 => {
-                let answer = ioctl(fd, kernel::CTL_PCM_PREFER_SUBDEVICE, &mut value);
+                let answer = ioctl(fd, PCM_PREFER_SUBDEVICE, &mut value);
                 // It holds for the whole process: the next open shall get what is asked for.
-                ioctl(fd, kernel::CTL_PCM_PREFER_SUBDEVICE, &mut -1).and(answer)
+                ioctl(fd, PCM_PREFER_SUBDEVICE, &mut -1).and(answer)
             }
             4 => ioctl(fd, control(READ, 0xd1, 4), &mut value),
             _ => ioctl(fd, control(READ, 0x00, 4), &mut value),

@@ -17,17 +17,12 @@
 
 mod aftermath;
 mod background;
-#[path = "../../guest/src/bits32.rs"]
-mod bits32;
 mod calls;
 mod complaints;
 mod control;
 mod coverage;
 mod files;
 mod input;
-#[allow(dead_code)]
-#[path = "../../guest/src/kernel.rs"]
-mod kernel;
 mod mutate;
 mod narrow;
 mod pcm;

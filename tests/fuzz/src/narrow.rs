@@ -3,13 +3,14 @@
 //! Calls as a program of 32 bits makes them: by their own way into the kernel, with their own
 //! structures.
 
-use crate::bits32::ioctl32;
-use crate::bits32::Low;
+use support::bits32::ioctl32;
+use support::bits32::Low;
+use support::kernel::request;
+use support::kernel::READ;
+use support::kernel::WRITE;
+
 use crate::calls::bounded;
-use crate::calls::request;
 use crate::calls::Answer;
-use crate::calls::READ;
-use crate::calls::WRITE;
 use crate::input::Record;
 use crate::pcm::hw_params_bytes;
 use crate::sound;

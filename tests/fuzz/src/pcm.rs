@@ -14,15 +14,11 @@ use crate::calls::ioctl_bytes;
 use crate::calls::ioctl_plain;
 use crate::calls::ioctl_raw;
 use crate::calls::open;
-use crate::calls::request;
 use crate::calls::Answer;
 use crate::calls::Fd;
 use crate::calls::GARBAGE;
-use crate::calls::READ;
-use crate::calls::WRITE;
 use crate::input::Kind;
 use crate::input::Record;
-use crate::kernel as k;
 pub use crate::pcm::map::Map;
 pub use crate::pcm::map::MAP_DATA;
 use crate::pcm::map::MAP_STATUS;
@@ -35,6 +31,10 @@ use crate::values::number;
 use crate::values::Noise;
 use crate::world::World;
 use crate::world::SLOTS;
+use support::kernel as k;
+use support::kernel::request;
+use support::kernel::READ;
+use support::kernel::WRITE;
 
 /// What HW_PARAMS has settled.
 #[derive(Clone, Copy, Debug)]

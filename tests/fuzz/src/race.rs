@@ -16,6 +16,8 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
+use support::kernel as k;
+
 use crate::background::perform;
 use crate::background::Job;
 use crate::calls::Answer;
@@ -23,7 +25,6 @@ use crate::coverage;
 use crate::coverage::Trace;
 use crate::input::Kind;
 use crate::input::Record;
-use crate::kernel as k;
 use crate::pcm::hw_params_bytes;
 use crate::sound::ROOM;
 use crate::tally;

@@ -16,6 +16,8 @@ use std::thread::available_parallelism;
 use std::thread::sleep;
 use std::time::Duration;
 
+use support::kernel as k;
+
 use crate::calls::ioctl;
 use crate::calls::Answer;
 use crate::calls::Fd;
@@ -23,7 +25,6 @@ use crate::control;
 use crate::control::Card;
 use crate::found;
 use crate::input::Kind;
-use crate::kernel as k;
 use crate::pcm::Config;
 use crate::pcm::Prepared;
 use crate::pcm::Stream;

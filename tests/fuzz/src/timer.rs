@@ -2,45 +2,37 @@
 
 //! The device of the sound timers: each substream has one.
 
+use support::kernel::timer::timer;
+use support::kernel::timer::CLASS_GLOBAL;
+use support::kernel::timer::CLASS_PCM;
+use support::kernel::timer::CONTINUE;
+use support::kernel::timer::GINFO;
+use support::kernel::timer::GSTATUS;
+use support::kernel::timer::INFO;
+use support::kernel::timer::NEXT_DEVICE;
+use support::kernel::timer::PARAMS;
+use support::kernel::timer::PAUSE;
+use support::kernel::timer::SELECT;
+use support::kernel::timer::START;
+use support::kernel::timer::STATUS;
+use support::kernel::timer::STOP;
+use support::kernel::timer::TREAD;
+use support::kernel::READ;
+use support::kernel::WRITE;
+
 use crate::calls::answer;
 use crate::calls::bounded;
 use crate::calls::ioctl;
 use crate::calls::ioctl_bytes;
 use crate::calls::ioctl_plain;
 use crate::calls::open;
-use crate::calls::request;
 use crate::calls::Answer;
 use crate::calls::Fd;
 use crate::calls::GARBAGE;
-use crate::calls::NONE;
-use crate::calls::READ;
-use crate::calls::WRITE;
 use crate::input::Record;
 use crate::values::number;
 use crate::values::Noise;
 use crate::world::SLOTS;
-
-const fn timer(dir: u64, nr: u64, size: usize) -> u64 {
-    request(dir, b'T', nr, size)
-}
-
-const TREAD: [u64; 2] = [timer(WRITE, 0x02, 4), timer(WRITE, 0xa4, 4)];
-const SELECT: u64 = timer(WRITE, 0x10, 52);
-const PARAMS: u64 = timer(WRITE, 0x12, 80);
-const RUN: [u64; 4] = [
-    timer(NONE, 0xa0, 0),
-    timer(NONE, 0xa1, 0),
-    timer(NONE, 0xa2, 0),
-    timer(NONE, 0xa3, 0),
-];
-const NEXT_DEVICE: u64 = timer(READ | WRITE, 0x01, 20);
-const GINFO: u64 = timer(READ | WRITE, 0x03, 248);
-const GSTATUS: u64 = timer(READ | WRITE, 0x05, 80);
-const INFO: u64 = timer(READ, 0x11, 232);
-const STATUS: u64 = timer(READ, 0x14, 96);
-
-const CLASS_GLOBAL: i32 = 1;
-const CLASS_PCM: i32 = 3;
 
 /// `struct snd_timer_id`.
 fn id(card: usize, record: &Record) -> [i32; 5] {
@@ -138,7 +130,10 @@ impl Timer {
                 },
             )?;
         }
-        ioctl_plain(self.fd()?, RUN[usize::from(record.bytes[0]) % 4])
+        ioctl_plain(
+            self.fd()?,
+            [START, STOP, CONTINUE, PAUSE][usize::from(record.bytes[0]) % 4],
+        )
     }
 
     pub fn ask(&mut self, card: usize, record: &Record) -> Answer {

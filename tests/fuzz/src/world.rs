@@ -6,9 +6,10 @@
 use std::io::Write;
 use std::time::Instant;
 
+use support::bits32::Low;
+
 use crate::aftermath::Aftermath;
 use crate::background::Worker;
-use crate::bits32::Low;
 use crate::calls::Answer;
 use crate::complaints::Log;
 use crate::control::Card;

@@ -12,13 +12,13 @@
 //! reported as `TODO` when they fail and do not count as failures.
 
 mod groups;
+mod tests;
 
 use std::process::ExitCode;
 
-use aloop_test::kernel;
-use aloop_test::ktap;
-use aloop_test::ktap::Context;
-use aloop_test::tests;
+use support::kernel;
+use support::ktap;
+use support::ktap::Context;
 
 const USAGE: &str = "\
 Usage: aloop-test [OPTION]... [FILTER]

@@ -7,9 +7,9 @@
 //! written another way: 128-bit arithmetic from the start of time instead of carried remainders,
 //! real buffers filled byte by byte instead of spans.
 //!
-//! Start them with `tests/host/run`, for more cases with `PROPTEST_CASES=100000`. A failure is
-//! shrunk to a small input, printed, and kept in `proptest-regressions/` to be tried first from
-//! then on.
+//! Start them with `tests/cargo test -p aloop-host-tests`, for more cases with
+//! `PROPTEST_CASES=100000`. A failure is shrunk to a small input, printed, and kept in
+//! `proptest-regressions/` to be tried first from then on.
 
 #![cfg(test)]
 #![forbid(unsafe_code)]

@@ -2,12 +2,13 @@
 
 //! What is mapped: the ring, and the pages of the pointers.
 
+use support::kernel as k;
+
 use crate::calls::answer;
 use crate::calls::ioctl;
 use crate::calls::Answer;
 use crate::found;
 use crate::input::Record;
-use crate::kernel as k;
 use crate::pcm::Config;
 use crate::sound;
 use crate::values::number;

@@ -2,11 +2,12 @@
 
 //! HW_PARAMS and SW_PARAMS.
 
+use support::kernel as k;
+
 use crate::calls::ioctl;
 use crate::calls::Answer;
 use crate::found;
 use crate::input::Record;
-use crate::kernel as k;
 use crate::pcm::Config;
 use crate::pcm::Prepared;
 use crate::values::number;

@@ -4,13 +4,14 @@
 
 use std::time::Duration;
 
+use support::kernel as k;
+
 use crate::calls::answer;
 use crate::calls::bounded;
 use crate::calls::ioctl;
 use crate::calls::Answer;
 use crate::found;
 use crate::input::Record;
-use crate::kernel as k;
 use crate::pcm::Config;
 use crate::sound;
 use crate::sound::ROOM;

@@ -2,20 +2,21 @@
 
 //! Reads and writes that wait: how long. It can only be judged under the counted clock.
 
-use crate::check;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel::now_ns;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
+use support::check;
+use support::config::Config;
+use support::config::Dir;
+use support::config::USUAL;
+use support::kernel::now_ns;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+
 use crate::tests::timing::before_all_others;
 use crate::tests::CABLE;
-use crate::tests::USUAL;
 
 pub fn tests() -> Vec<Test> {
     Dir::BOTH

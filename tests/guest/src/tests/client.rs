@@ -10,16 +10,16 @@ use alsa::pcm::PCM;
 use alsa::Direction;
 use alsa::ValueOr;
 
-use crate::check;
-use crate::check_eq;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::compare;
-use crate::signal::Audio;
-use crate::signal::Expect;
+use support::check;
+use support::check_eq;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+use support::signal::compare;
+use support::signal::Audio;
+use support::signal::Expect;
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -39,12 +39,6 @@ pub fn tests() -> Vec<Test> {
             configuration,
         ),
     ]
-}
-
-impl From<alsa::Error> for Fail {
-    fn from(e: alsa::Error) -> Self {
-        Fail::Wrong(e.to_string())
-    }
 }
 
 const RATE: u32 = 48000;

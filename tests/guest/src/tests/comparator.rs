@@ -2,15 +2,15 @@
 
 //! The comparison itself: it must find each kind of damage.
 
-use crate::check;
-use crate::check_eq;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal::compare;
-use crate::signal::Audio;
-use crate::signal::Expect;
-use crate::signal::DSD_U16_BE;
-use crate::signal::S16_LE;
+use support::check;
+use support::check_eq;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal::compare;
+use support::signal::Audio;
+use support::signal::Expect;
+use support::signal::DSD_U16_BE;
+use support::signal::S16_LE;
 
 const FRAMES: usize = 3000;
 

@@ -2,29 +2,29 @@
 
 //! Programs of 32 bits, 15.2: the same calls by their way into the kernel, with their structures.
 
-use crate::bits32;
-use crate::bits32::Low;
-use crate::cable::record;
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::kernel as k;
-use crate::kernel::Errno;
-use crate::kernel::HwParams;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::open_control;
-use crate::pcm::Pcm;
-use crate::signal::compare;
-use crate::signal::Expect;
-use crate::tests::controls::Controls;
-use crate::tests::controls::SHIFT;
-use crate::tests::LONG;
+use support::bits32;
+use support::bits32::Low;
+use support::cable::record;
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::LONG;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::elements::Controls;
+use support::elements::SHIFT;
+use support::kernel as k;
+use support::kernel::Errno;
+use support::kernel::HwParams;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::open_control;
+use support::pcm::Pcm;
+use support::signal::compare;
+use support::signal::Expect;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("compat", name, run);
@@ -94,7 +94,7 @@ fn bytes_of(params: &HwParams) -> &[u8] {
 }
 
 fn parameters(ctx: &Context) -> Outcome {
-    for dir in crate::config::Dir::BOTH {
+    for dir in support::config::Dir::BOTH {
         let pcm = Pcm::open(CABLE.end(ctx, dir))?;
         for request in [HwParams::any(), LONG.request()] {
             let mut low = low(4096)?;
@@ -111,7 +111,7 @@ fn parameters(ctx: &Context) -> Outcome {
         let bad = HwParams::any().exactly(k::RATE, 768_001);
         low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&bad)[..PARAMS_ALIKE]);
         let result = ioctl32(pcm.fd(), "HW_PARAMS", HW_PARAMS32, low.address());
-        crate::ktap::expect_error("HW_PARAMS with 768001 Hz", result, libc::EINVAL)?;
+        support::ktap::expect_error("HW_PARAMS with 768001 Hz", result, libc::EINVAL)?;
     }
     Ok(())
 }

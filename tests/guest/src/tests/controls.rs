@@ -5,45 +5,37 @@
 use std::process::Command;
 use std::time::Duration;
 
-use crate::cable::wait_for_position;
-use crate::cable::wait_for_state;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::SETUP;
-use crate::config::XRUN;
-use crate::control::Control;
-use crate::control::Element;
-use crate::control::Kind;
-use crate::kernel::Errno;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::tests::LONG;
-use crate::tests::USUAL;
-
-pub const NAMES: [&str; 7] = [
-    "PCM Rate Shift 100000",
-    "PCM Notify",
-    "PCM Slave Active",
-    "PCM Slave Format",
-    "PCM Slave Rate",
-    "PCM Slave Channels",
-    "PCM Slave Access Mode",
-];
-pub const SHIFT: usize = 0;
-pub const NOTIFY: usize = 1;
-pub const ACTIVE: usize = 2;
-pub const FORMAT: usize = 3;
-pub const RATE: usize = 4;
-pub const CHANNELS: usize = 5;
-pub const ACCESS: usize = 6;
+use support::cable::wait_for_position;
+use support::cable::wait_for_state;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::LONG;
+use support::config::SETUP;
+use support::config::USUAL;
+use support::config::XRUN;
+use support::control::Control;
+use support::control::Element;
+use support::control::Kind;
+use support::elements::Controls;
+use support::elements::ACCESS;
+use support::elements::ACTIVE;
+use support::elements::CHANNELS;
+use support::elements::FORMAT;
+use support::elements::NAMES;
+use support::elements::NOTIFY;
+use support::elements::RATE;
+use support::elements::SHIFT;
+use support::kernel::Errno;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::signal;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("controls", name, run);
@@ -91,58 +83,6 @@ pub const CABLE: Cable = Cable {
     device: 0,
     subdevice: 5,
 };
-
-pub struct Controls {
-    pub control: Control,
-    ids: [u32; 7],
-}
-
-impl Controls {
-    pub fn of(ctx: &Context, cable: Cable) -> Result<Self, Fail> {
-        let control = Control::open(ctx.index)?;
-        let mut ids = [0; 7];
-        for (id, name) in ids.iter_mut().zip(NAMES) {
-            *id = control.find(name, cable.device ^ 1, cable.subdevice)?;
-        }
-        Ok(Controls { control, ids })
-    }
-
-    /// The number id of one of them.
-    pub fn id(&self, which: usize) -> u32 {
-        self.ids[which]
-    }
-
-    pub fn get(&self, which: usize) -> Result<i64, Errno> {
-        self.control.read(self.ids[which])
-    }
-
-    pub fn set(&self, which: usize, value: i64) -> Result<(), Errno> {
-        self.control.write(self.ids[which], value)
-    }
-
-    /// Format, rate, channels, access mode.
-    pub fn slave(&self) -> Result<[i64; 4], Errno> {
-        Ok([
-            self.get(FORMAT)?,
-            self.get(RATE)?,
-            self.get(CHANNELS)?,
-            self.get(ACCESS)?,
-        ])
-    }
-
-    /// The controls of this cable that have events waiting, in order; all must be VALUE events.
-    pub fn events(&self) -> Result<Vec<&'static str>, Fail> {
-        let mut names = Vec::new();
-        for (numid, mask) in self.control.events()? {
-            check_eq!(format!("event mask of control {numid}"), mask, 1);
-            match self.ids.iter().position(|&id| id == numid) {
-                Some(which) => names.push(NAMES[which]),
-                None => check!(false, "an event of another cable's control {numid}"),
-            }
-        }
-        Ok(names)
-    }
-}
 
 fn layout(ctx: &Context) -> Outcome {
     let control = Control::open(ctx.index)?;

@@ -2,23 +2,23 @@
 
 //! What is played is what is recorded: every frame, in every format, layout and access mode.
 
-use crate::cable;
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::Expect;
-use crate::signal::Format;
-use crate::signal::FORMATS;
-use crate::tests::USUAL;
+use support::cable;
+use support::cable::Cable;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::USUAL;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+use support::signal::Expect;
+use support::signal::Format;
+use support::signal::FORMATS;
 
 pub const RATES: [u32; 8] = [8000, 11025, 44100, 48000, 96000, 192_000, 384_000, 768_000];
 const CHANNELS: [usize; 4] = [1, 2, 6, 32];

@@ -4,28 +4,28 @@
 
 use std::time::Duration;
 
-use crate::cable::record;
-use crate::cable::wait_for_state;
-use crate::cable::Cable;
-use crate::cable::End;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::DRAINING;
-use crate::config::SETUP;
-use crate::ktap::expect_error;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::compare;
-use crate::signal::Expect;
-use crate::signal::Format;
-use crate::tests::LONG;
+use support::cable::record;
+use support::cable::wait_for_state;
+use support::cable::Cable;
+use support::cable::End;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::SETUP;
+use support::ktap::expect_error;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+use support::signal::compare;
+use support::signal::Expect;
+use support::signal::Format;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("drain", name, run);

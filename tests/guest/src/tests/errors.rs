@@ -5,26 +5,26 @@
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::OPEN;
-use crate::config::RUNNING;
-use crate::kernel as k;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Call;
-use crate::pcm::Pcm;
-use crate::tests::cable_works;
-use crate::tests::LONG;
-use crate::tests::USUAL;
+use support::cable::cable_works;
+use support::cable::Cable;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::config::OPEN;
+use support::config::RUNNING;
+use support::config::USUAL;
+use support::kernel as k;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Call;
+use support::pcm::Pcm;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("errors", name, run);
@@ -161,7 +161,7 @@ fn refused_params(ctx: &Context) -> Outcome {
     rec.configure(&LONG)?;
     let mut session = Session::new(play, rec, LONG.signal(9600, 81));
     session.run()?;
-    session.verify(crate::signal::Expect::Whole)
+    session.verify(support::signal::Expect::Whole)
 }
 
 fn never_fed(ctx: &Context) -> Outcome {

@@ -4,32 +4,33 @@
 
 use std::time::Duration;
 
-use crate::cable::record;
-use crate::cable::serve_all;
-use crate::cable::wait_for_position;
-use crate::cable::wait_for_state;
-use crate::cable::End;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::config::XRUN;
-use crate::ktap::expect_error;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::compare;
-use crate::signal::Expect;
+use support::cable::record;
+use support::cable::serve_all;
+use support::cable::wait_for_position;
+use support::cable::wait_for_state;
+use support::cable::End;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::LONG;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::USUAL;
+use support::config::XRUN;
+use support::ktap::expect_error;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+use support::signal::compare;
+use support::signal::Expect;
+
 use crate::tests::CABLE;
-use crate::tests::LONG;
-use crate::tests::USUAL;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -123,7 +124,7 @@ fn prepared_ring(ctx: &Context) -> Outcome {
 }
 
 /// The pace of a running stream over half a second, by its own positions and time stamps.
-fn check_pace(pcm: &crate::pcm::Pcm, rate: f64) -> Outcome {
+fn check_pace(pcm: &support::pcm::Pcm, rate: f64) -> Outcome {
     // The core stamps positions that differ from the last one, so none has a stamp at first.
     wait_for_position(pcm, 1, SECOND)?;
     let first = pcm.status()?;

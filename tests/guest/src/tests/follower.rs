@@ -10,22 +10,23 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use crate::cable::record;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::signal::part_of;
+use support::cable::record;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::signal;
+use support::signal::part_of;
+
 use crate::tests::ticks::other_cards;
-use crate::tests::LONG;
 
 pub fn tests() -> Vec<Test> {
     vec![Test::new(

@@ -4,21 +4,21 @@
 
 use std::time::Duration;
 
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::RUNNING;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::Expect;
-use crate::tests::USUAL;
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::RUNNING;
+use support::config::USUAL;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+use support::signal::Expect;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("geometry", name, run);

@@ -12,47 +12,48 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::state_name;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::DRAINING;
-use crate::config::OPEN;
-use crate::config::PAUSED;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::config::XRUN;
-use crate::kernel as k;
-use crate::kernel::Errno;
-use crate::ktap::expect_error;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::open_control;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::shared::Page;
-use crate::shared::SHARED;
-use crate::shared::STATE;
-use crate::shared::STATUS;
-use crate::tests::cable_works;
-use crate::tests::controls::Controls;
-use crate::tests::controls::ACTIVE;
-use crate::tests::controls::SHIFT;
-use crate::tests::power::wait_until;
-use crate::tests::power::Unbind;
+use support::cable::cable_works;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::OPEN;
+use support::config::PAUSED;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::XRUN;
+use support::elements::Controls;
+use support::elements::ACTIVE;
+use support::elements::SHIFT;
+use support::kernel as k;
+use support::kernel::Errno;
+use support::ktap::expect_error;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::machine::wait_until;
+use support::machine::Unbind;
+use support::pcm::open_control;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::shared::Page;
+use support::shared::SHARED;
+use support::shared::STATE;
+use support::shared::STATUS;
+use support::timer::UserTimer;
+
 use crate::tests::probe::calls;
 use crate::tests::probe::states::advance;
 use crate::tests::probe::states::fill;
 use crate::tests::CABLE;
-use crate::tests::LONG;
-use crate::timer::UserTimer;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("power", name, run).limit(60);
@@ -463,9 +464,15 @@ fn sleepers(ctx: &Context) -> Outcome {
     for _ in 0..2 {
         let control = open_control(ctx.index)?;
         let mut yes = 1;
-        let request = k::request(3, b'U', 0x16, 4);
         // SAFETY: The request reads and writes one int.
-        unsafe { k::ioctl(control.as_raw_fd(), "SUBSCRIBE_EVENTS", request, &mut yes)? };
+        unsafe {
+            k::ioctl(
+                control.as_raw_fd(),
+                "SUBSCRIBE_EVENTS",
+                k::control::SUBSCRIBE,
+                &mut yes,
+            )?
+        };
         wait_in(control.as_raw_fd());
         subscribed.push(control);
     }

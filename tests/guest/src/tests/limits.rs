@@ -2,22 +2,22 @@
 
 //! The hardware description: section 3. Each rule is checked on all four PCM directions.
 
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Address;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel as k;
-use crate::kernel::HwParams;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::tests::USUAL;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Address;
+use support::config::Config;
+use support::config::Dir;
+use support::config::USUAL;
+use support::kernel as k;
+use support::kernel::HwParams;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::signal;
 
 pub fn tests() -> Vec<Test> {
     let each = |name: &str, run: fn(&mut Pcm) -> Outcome| {

@@ -3,28 +3,28 @@
 //! DRAIN of linked streams. It is one call for all of them: those that are prepared are started by
 //! it, if they have something to play, and each ends with its own last frame.
 
-use crate::cable::record;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::state_name;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::kernel::now_ns;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::signal::compare;
-use crate::signal::Audio;
-use crate::signal::Expect;
-use crate::tests::LONG;
-use crate::tests::USUAL;
+use support::cable::record;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::USUAL;
+use support::kernel::now_ns;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal::compare;
+use support::signal::Audio;
+use support::signal::Expect;
 
 pub fn tests() -> Vec<Test> {
     vec![

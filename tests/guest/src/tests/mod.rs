@@ -6,7 +6,7 @@ mod blocking;
 mod client;
 mod comparator;
 mod compat;
-pub(crate) mod controls;
+mod controls;
 mod data;
 mod drain;
 mod errors;
@@ -26,7 +26,7 @@ mod notify;
 mod pages;
 mod pause;
 mod peer;
-pub(crate) mod power;
+mod power;
 mod probe;
 mod proc;
 mod races;
@@ -44,16 +44,9 @@ mod triggers;
 mod unwoken;
 mod wakeups;
 
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::config::Access;
-use crate::config::Config;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::Expect;
+use support::cable::Cable;
+use support::ktap::Outcome;
+use support::ktap::Test;
 
 /// All tests, in the order in which they run.
 pub fn all() -> Vec<Test> {
@@ -106,32 +99,7 @@ pub fn all() -> Vec<Test> {
     .collect()
 }
 
-/// S16_LE, stereo, 48 kHz, eight periods of 10 ms.
-const USUAL: Config = Config {
-    access: Access::RwInterleaved,
-    format: signal::S16_LE,
-    rate: 48000,
-    channels: 2,
-    period: 480,
-    periods: 8,
-};
-
-/// As `USUAL`, with a ring of 320 ms: for tests that stop serving a stream for a while.
-const LONG: Config = Config {
-    periods: 32,
-    ..USUAL
-};
-
 const CABLE: Cable = Cable {
     device: 0,
     subdevice: 0,
 };
-
-/// A cable is in order: a short stream goes through it whole.
-pub(crate) fn cable_works(ctx: &Context, cable: Cable) -> Outcome {
-    unless_stalled(|| {
-        let mut session = Session::open(ctx, cable, &LONG, LONG.signal(9600, 0xc0de))?;
-        session.run()?;
-        session.verify(Expect::Whole)
-    })
-}

@@ -9,22 +9,22 @@ use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use crate::check;
-use crate::check_eq;
-use crate::config::Address;
-use crate::config::Dir;
-use crate::config::PREPARED;
-use crate::kernel as k;
-use crate::kernel::text;
-use crate::kernel::Errno;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::open_control;
-use crate::pcm::Pcm;
-use crate::tests::USUAL;
+use support::check;
+use support::check_eq;
+use support::config::Address;
+use support::config::Dir;
+use support::config::PREPARED;
+use support::config::USUAL;
+use support::kernel as k;
+use support::kernel::text;
+use support::kernel::Errno;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::open_control;
+use support::pcm::Pcm;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("names", name, run);
@@ -74,7 +74,14 @@ fn device_info(ctx: &Context, device: u32, sub: u32, dir: Dir) -> Result<k::Info
     let mut info: k::Info = unsafe { std::mem::zeroed() };
     (info.device, info.subdevice, info.stream) = (device, sub, dir as i32);
     // SAFETY: The request reads and writes this structure.
-    unsafe { k::ioctl(control.as_raw_fd(), "PCM_INFO", k::CTL_PCM_INFO, &mut info)? };
+    unsafe {
+        k::ioctl(
+            control.as_raw_fd(),
+            "PCM_INFO",
+            k::control::PCM_INFO,
+            &mut info,
+        )?
+    };
     Ok(info)
 }
 
@@ -88,7 +95,7 @@ fn devices(ctx: &Context) -> Outcome {
             k::ioctl(
                 control.as_raw_fd(),
                 "PCM_NEXT_DEVICE",
-                k::CTL_PCM_NEXT_DEVICE,
+                k::control::PCM_NEXT_DEVICE,
                 &mut device,
             )?
         };

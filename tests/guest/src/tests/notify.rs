@@ -5,35 +5,36 @@
 
 use std::time::Duration;
 
-use crate::cable::record;
-use crate::cable::state_by_peer;
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::DRAINING;
-use crate::config::PREPARED;
-use crate::config::SETUP;
-use crate::kernel as k;
-use crate::kernel::HwParams;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::tests::controls::Controls;
-use crate::tests::controls::ACTIVE;
-use crate::tests::controls::CHANNELS;
-use crate::tests::controls::FORMAT;
-use crate::tests::controls::NAMES;
-use crate::tests::controls::NOTIFY;
-use crate::tests::controls::RATE;
+use support::cable::record;
+use support::cable::state_by_peer;
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::PREPARED;
+use support::config::SETUP;
+use support::elements::Controls;
+use support::elements::ACTIVE;
+use support::elements::CHANNELS;
+use support::elements::FORMAT;
+use support::elements::NAMES;
+use support::elements::NOTIFY;
+use support::elements::RATE;
+use support::kernel as k;
+use support::kernel::HwParams;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::signal;
+
 use crate::tests::format::everything;
 use crate::tests::format::left;
-use crate::tests::LONG;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("notify", name, run);

@@ -5,30 +5,31 @@
 
 use std::time::Duration;
 
-use crate::cable::wait_for_position;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::kernel as k;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::shared;
-use crate::shared::Page;
-use crate::shared::APPL_PTR;
-use crate::shared::AVAIL_MIN;
-use crate::shared::HW_PTR;
-use crate::shared::STATE;
-use crate::signal;
+use support::cable::wait_for_position;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::LONG;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::kernel as k;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::shared;
+use support::shared::Page;
+use support::shared::APPL_PTR;
+use support::shared::AVAIL_MIN;
+use support::shared::HW_PTR;
+use support::shared::STATE;
+use support::signal;
+
 use crate::tests::CABLE;
-use crate::tests::LONG;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("pages", name, run);

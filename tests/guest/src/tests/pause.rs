@@ -4,29 +4,30 @@
 
 use std::time::Duration;
 
-use crate::cable::record;
-use crate::cable::serve_all;
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::PAUSED;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::ktap::expect_error;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::compare;
-use crate::signal::Expect;
+use support::cable::record;
+use support::cable::serve_all;
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::LONG;
+use support::config::PAUSED;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::ktap::expect_error;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+use support::signal::compare;
+use support::signal::Expect;
+
 use crate::tests::CABLE;
-use crate::tests::LONG;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("pause", name, run);

@@ -1,55 +1,51 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! Suspend and resume, section 12, and a card that goes and comes back, 13.2.
-//!
-//! The kernel suspends all devices and resumes them at once: its own test of device drivers.
 
 use std::fs;
-use std::io::BufRead;
-use std::io::BufReader;
 use std::path::Path;
-use std::path::PathBuf;
-use std::process::Child;
-use std::process::Command;
-use std::process::Stdio;
 use std::sync::mpsc;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::cable::serve_all;
-use crate::cable::wait_for_position;
-use crate::cable::wait_for_state;
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::DRAINING;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::config::SUSPENDED;
-use crate::kernel::pin;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::open_control;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::signal::Audio;
-use crate::signal::Expect;
-use crate::stamp::Kind;
-use crate::tests::cable_works;
-use crate::tests::controls::Controls;
-use crate::tests::controls::ACTIVE;
-use crate::tests::controls::NAMES;
+use support::cable::cable_works;
+use support::cable::serve_all;
+use support::cable::wait_for_position;
+use support::cable::wait_for_state;
+use support::cable::Cable;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::SUSPENDED;
+use support::config::USUAL;
+use support::elements::Controls;
+use support::elements::ACTIVE;
+use support::elements::NAMES;
+use support::kernel::pin;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::machine::hibernate;
+use support::machine::suspend;
+use support::machine::Unbind;
+use support::pcm::open_control;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal::Audio;
+use support::signal::Expect;
+use support::stamp::Kind;
+use support::trace::armed_timers;
+
 use crate::tests::proc;
-use crate::tests::LONG;
-use crate::tests::USUAL;
-use crate::trace::armed_timers;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("power", name, run).limit(60);
@@ -107,42 +103,6 @@ const PLAYER_FIRST: Cable = Cable {
     device: 1,
     subdevice: 4,
 };
-
-/// Suspends the machine's devices and resumes them.
-pub fn suspend() -> Outcome {
-    to_sleep("freeze")
-}
-
-/// As for a hibernation: what is written to disk after it is no affair of a driver's.
-fn hibernate() -> Outcome {
-    to_sleep("disk")
-}
-
-fn to_sleep(state: &str) -> Outcome {
-    const TEST: &str = "/sys/power/pm_test";
-    let port = fs::read_link("/run/port.status").unwrap_or_default();
-    check!(
-        !port.to_string_lossy().contains("vport"),
-        "what is said in this guest may not outlive a suspend: qemu/run wants --suspend"
-    );
-    let levels = fs::read_to_string(TEST).unwrap_or_default();
-    check!(
-        levels.contains("devices"),
-        "the kernel has no test of suspending devices: {levels:?}"
-    );
-    // Otherwise the kernel spins for five seconds before it resumes the devices. (Where a module
-    // has no such parameter, it does.)
-    for module in ["suspend", "hibernate"] {
-        let delay = format!("/sys/module/{module}/parameters/pm_test_delay");
-        if fs::exists(&delay)? {
-            fs::write(&delay, "0")?;
-        }
-    }
-    fs::write(TEST, "devices")?;
-    let result = fs::write("/sys/power/state", state);
-    fs::write(TEST, "none")?;
-    Ok(result?)
-}
 
 fn running(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
@@ -383,22 +343,6 @@ fn prepared_again(ctx: &Context) -> Outcome {
     cable_works(ctx, CABLE)
 }
 
-/// The sysfs folder of the card's platform driver, and the name of its device.
-pub fn platform(ctx: &Context) -> Result<(PathBuf, String), Fail> {
-    let device = fs::canonicalize(format!("/sys/class/sound/card{}/device", ctx.index))?;
-    let name = device.file_name().unwrap_or_default().to_string_lossy();
-    Ok((fs::canonicalize(device.join("driver"))?, name.into_owned()))
-}
-
-pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) -> Outcome {
-    let until = Instant::now() + Duration::from_secs(5);
-    while !holds() {
-        check!(Instant::now() < until, "after 5 s: {what}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
-    Ok(())
-}
-
 /// A stream is served by the second processor, which then is taken away, several times.
 fn processors_go(ctx: &Context) -> Outcome {
     const ONLINE: &str = "/sys/devices/system/cpu/cpu1/online";
@@ -439,69 +383,6 @@ fn processors_go(ctx: &Context) -> Outcome {
     fs::write(ONLINE, "1")?;
     outcome?;
     session.verify(Expect::Whole)
-}
-
-/// An unbind of the card's device that has begun. It waits for the last descriptor, so it is
-/// another process that waits; which binds the device again when this test is over, however it
-/// ends.
-pub struct Unbind {
-    child: Child,
-    /// What it says when the device has been unbound.
-    says: mpsc::Receiver<String>,
-    ended: Option<String>,
-}
-
-impl Unbind {
-    /// Begins it, and waits until the card has gone.
-    pub fn begin(ctx: &Context) -> Result<Self, Fail> {
-        let (driver, name) = platform(ctx)?;
-        let driver = driver.display();
-        let mut child = Command::new("sh")
-            .arg("-c")
-            .arg(format!(
-                "echo {name} >{driver}/unbind && echo unbound; read -r _; echo {name} >{driver}/bind"
-            ))
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let output = child
-            .stdout
-            .take()
-            .ok_or_else(|| "no output of sh".to_string())?;
-        let (send, says) = mpsc::channel();
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            let _ = BufReader::new(output).read_line(&mut line);
-            let _ = send.send(line);
-        });
-        let unbind = Unbind {
-            child,
-            says,
-            ended: None,
-        };
-        wait_until("the card's nodes are there", || {
-            !Path::new(&format!("/dev/snd/pcmC{}D0p", ctx.index)).exists()
-                && !Path::new(&format!("/proc/asound/card{}", ctx.index)).exists()
-        })?;
-        Ok(unbind)
-    }
-
-    /// Whether it waits yet.
-    pub fn waits(&mut self) -> bool {
-        if self.ended.is_none() {
-            self.ended = self.says.try_recv().ok();
-        }
-        self.ended.is_none()
-    }
-
-    /// Everything is closed: it ends, and a fresh card is made.
-    pub fn end_and_bind(mut self, ctx: &Context) -> Outcome {
-        wait_until("unbind still waits, with nothing open", || !self.waits())?;
-        check_eq!("unbind", self.ended.as_deref(), Some("unbound\n"));
-        drop(self.child.stdin.take());
-        check!(self.child.wait()?.success(), "bind has failed");
-        wait_until("the card is not back", || ctx.has_nodes())
-    }
 }
 
 fn unbind(ctx: &Context) -> Outcome {

@@ -6,22 +6,22 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
-use crate::cable::record;
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::tests::controls::Controls;
-use crate::tests::controls::SHIFT;
-use crate::tests::LONG;
+use support::cable::record;
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::elements::Controls;
+use support::elements::SHIFT;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::signal;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("proc", name, run);
@@ -212,7 +212,7 @@ fn prepared_others(ctx: &Context) -> Outcome {
         (signal::DSD_U8, 2, 352_800, 2),
         (signal::S32_LE, 32, 768_000, 128),
     ] {
-        for access in crate::config::Access::ALL {
+        for access in support::config::Access::ALL {
             let cfg = Config {
                 access,
                 format,

@@ -5,20 +5,21 @@
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::cable::serve_all;
-use crate::cable::wait_for_position;
-use crate::cable::Session;
-use crate::check_eq;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::signal::Audio;
-use crate::signal::Expect;
+use support::cable::serve_all;
+use support::cable::wait_for_position;
+use support::cable::Session;
+use support::check_eq;
+use support::config::LONG;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::signal::Audio;
+use support::signal::Expect;
+
 use crate::tests::CABLE;
-use crate::tests::LONG;
 
 pub fn tests() -> Vec<Test> {
     vec![

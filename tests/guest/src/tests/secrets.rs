@@ -7,24 +7,24 @@ use std::ptr;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::ktap::expect_error;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::shared;
-use crate::shared::Page;
-use crate::tests::cable_works;
-use crate::tests::LONG;
+use support::cable::cable_works;
+use support::cable::Cable;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::ktap::expect_error;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::shared;
+use support::shared::Page;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("secrets", name, run);
@@ -71,7 +71,12 @@ impl Drop for View {
 }
 
 impl View {
-    fn new(pcm: &Pcm, bytes: usize, offset: i64, prot: i32) -> Result<Self, crate::kernel::Errno> {
+    fn new(
+        pcm: &Pcm,
+        bytes: usize,
+        offset: i64,
+        prot: i32,
+    ) -> Result<Self, support::kernel::Errno> {
         let fd = pcm.pollfd().fd;
         // SAFETY: A new mapping.
         let at = unsafe {
@@ -79,7 +84,7 @@ impl View {
             libc::mmap(nowhere, bytes, prot, libc::MAP_SHARED, fd, offset)
         };
         if at == libc::MAP_FAILED {
-            return Err(crate::kernel::Errno {
+            return Err(support::kernel::Errno {
                 call: "mmap",
                 code: std::io::Error::last_os_error().raw_os_error().unwrap_or(0),
             });
@@ -167,7 +172,7 @@ fn sounding(ctx: &Context, cable: Cable) -> Result<(Pcm, Pcm), Fail> {
     play.write(&MAPPED.signal(MAPPED.buffer(), 0x5ed), 0, MAPPED.buffer())?;
     rec.start()?;
     play.start()?;
-    crate::cable::wait_for_position(&rec, 4800, Duration::from_secs(5))?;
+    support::cable::wait_for_position(&rec, 4800, Duration::from_secs(5))?;
     Ok((play, rec))
 }
 
@@ -190,7 +195,7 @@ fn used_ring(ctx: &Context) -> Outcome {
     // ring.
     let (play, rec) = sounding(ctx, CABLE)?;
     let nearly_all = MAPPED.buffer() as u64 * 15 / 16;
-    crate::cable::wait_for_position(&rec, nearly_all, Duration::from_secs(5))?;
+    support::cable::wait_for_position(&rec, nearly_all, Duration::from_secs(5))?;
     drop(play);
     rec.stop()?;
     rec.prepare()?;
@@ -221,7 +226,7 @@ fn other_cable(ctx: &Context) -> Outcome {
     unless_stalled(|| {
         let mut session = Session::open(ctx, OTHER, &LONG, LONG.signal(9600, 0x5ee))?;
         session.run()?;
-        session.verify(crate::signal::Expect::Whole)?;
+        session.verify(support::signal::Expect::Whole)?;
         ring.is_clean("the ring of a cable without a player")
     })
 }
@@ -290,7 +295,7 @@ fn any_pointer(ctx: &Context) -> Outcome {
                 let _ = pcm.delay();
                 let _ = pcm.hwsync();
                 let _ = pcm.rewind(value % 5000);
-                if pcm.status().is_ok_and(|s| s.state == crate::config::XRUN) {
+                if pcm.status().is_ok_and(|s| s.state == support::config::XRUN) {
                     pcm.prepare()?;
                     let _ = pcm.start();
                 }

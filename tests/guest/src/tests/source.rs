@@ -4,23 +4,24 @@
 
 use std::fs;
 
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel as k;
-use crate::kernel::HwParams;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::tests::cable_works;
+use support::cable::cable_works;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::kernel as k;
+use support::kernel::HwParams;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+
 use crate::tests::proc::cable;
 use crate::tests::proc::write;
-use crate::tests::LONG;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("source", name, run);

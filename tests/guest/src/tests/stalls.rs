@@ -2,26 +2,27 @@
 
 //! Streams that nobody asks about for long, and rings so large that all at once would be too much.
 
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::RUNNING;
-use crate::kernel::now_ns;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::stamp::Kind;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::config::RUNNING;
+use support::config::USUAL;
+use support::kernel::now_ns;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal;
+use support::stamp::Kind;
+use support::trace::Trace;
+
 use crate::tests::timing::before_all_others;
-use crate::tests::USUAL;
-use crate::trace::Trace;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| {

@@ -7,32 +7,33 @@
 
 use std::time::Duration;
 
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::PAUSED;
-use crate::config::RUNNING;
-use crate::kernel as k;
-use crate::kernel::now_ns;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::stamp::Clock;
-use crate::stamp::Kind;
-use crate::stamp::Stamp;
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::config::PAUSED;
+use support::config::RUNNING;
+use support::config::USUAL;
+use support::kernel as k;
+use support::kernel::now_ns;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal;
+use support::stamp::Clock;
+use support::stamp::Kind;
+use support::stamp::Stamp;
+
 use crate::tests::source::system_config;
 use crate::tests::source::Source;
 use crate::tests::timing::with_shift;
 use crate::tests::CABLE;
-use crate::tests::USUAL;
 
 const SECOND: i128 = 1_000_000_000;
 const RATES: [u32; 5] = [8000, 11025, 44101, 48000, 768_000];
@@ -105,7 +106,7 @@ pub(super) fn config(rate: u32) -> Config {
         rate,
         period: rate / 8,
         periods: 8,
-        ..super::USUAL
+        ..USUAL
     }
 }
 

@@ -2,28 +2,29 @@
 
 //! Exactness of positions and wake-ups. It can only be judged under the counted clock.
 
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::control::Control;
-use crate::kernel::now_ns;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::signal::compare;
-use crate::signal::Expect;
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::config::USUAL;
+use support::control::Control;
+use support::kernel::now_ns;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal;
+use support::signal::compare;
+use support::signal::Expect;
+
 use crate::tests::CABLE;
-use crate::tests::USUAL;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: String, run: Box<dyn Fn(&Context) -> Outcome>| {

@@ -4,24 +4,25 @@
 
 use std::time::Duration;
 
-use crate::cable::wait_for_state;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Dir;
-use crate::config::PAUSED;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::kernel::now_ns;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::stamp::Kind;
-use crate::stamp::Stamp;
+use support::cable::wait_for_state;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Dir;
+use support::config::PAUSED;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::kernel::now_ns;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::stamp::Kind;
+use support::stamp::Stamp;
+
 use crate::tests::stamps::config;
 use crate::tests::stamps::prepared;
 use crate::tests::stamps::within_frame;

@@ -6,33 +6,34 @@
 //! time and frames part: after a pause, at another speed, in a stream that waits for its peer
 //! (`peer.rs`). Where a ring is shorter than a jiffy it counts for ever. It has to be told better.
 
-use crate::cable::record;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::state_name;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::RUNNING;
-use crate::config::XRUN;
-use crate::kernel as k;
-use crate::kernel::now_ns;
-use crate::ktap::expect_error;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::stamp::Kind;
-use crate::stamp::Stamp;
+use support::cable::record;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Config;
+use support::config::Dir;
+use support::config::RUNNING;
+use support::config::USUAL;
+use support::config::XRUN;
+use support::kernel as k;
+use support::kernel::now_ns;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal;
+use support::stamp::Kind;
+use support::stamp::Stamp;
+
 use crate::tests::compat::configure_by_32_bits;
 use crate::tests::timing::with_shift;
 use crate::tests::wakeups::CABLE;
 use crate::tests::wakeups::SECOND;
 use crate::tests::CABLE as SHIFTED;
-use crate::tests::USUAL;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("wakeups", name, run);

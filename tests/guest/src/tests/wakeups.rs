@@ -4,32 +4,33 @@
 //!
 //! The kernel's own trace says when a timer of the driver expires.
 
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::config::XRUN;
-use crate::kernel as k;
-use crate::kernel::now_ns;
-use crate::ktap::expect_error;
-use crate::ktap::note;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::signal::compare;
-use crate::signal::Expect;
-use crate::stamp::Kind;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::USUAL;
+use support::config::XRUN;
+use support::kernel as k;
+use support::kernel::now_ns;
+use support::ktap::expect_error;
+use support::ktap::note;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal::compare;
+use support::signal::Expect;
+use support::stamp::Kind;
+use support::trace::Trace;
+use support::trace::TIMERS;
+
 use crate::tests::timing::before_all_others;
-use crate::tests::USUAL;
-use crate::trace::Trace;
-use crate::trace::TIMERS;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("wakeups", name, run);

@@ -4,14 +4,14 @@
 
 use std::io;
 
-use crate::config::state_name;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel as k;
-use crate::kernel::errno_name;
-use crate::kernel::HwParams;
-use crate::pcm::Pcm;
-use crate::tests::LONG;
+use support::config::state_name;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::kernel as k;
+use support::kernel::errno_name;
+use support::kernel::HwParams;
+use support::pcm::Pcm;
 
 /// A call: its name, what it does, and whether the number that it returns depends on the moment.
 pub struct Call {

@@ -3,19 +3,20 @@
 //! What calls cost that have nothing to wait for. Those that wait for a timer's callback to be over
 //! may find themselves waiting for much more: on `PREEMPT_RT`, for a grace period of RCU.
 
+use support::check;
+use support::config::Dir;
+use support::config::USUAL;
+use support::kernel::now_ns;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+
 use super::test;
 use super::Both;
-use crate::check;
-use crate::config::Dir;
-use crate::kernel::now_ns;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
 use crate::tests::CABLE;
-use crate::tests::USUAL;
 
 /// How often each call is made. The quickest counts: what else the guest does is in the others.
 const ROUNDS: usize = 50;

@@ -6,23 +6,35 @@ use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 
+use support::cable::Cable;
+use support::config::Dir;
+use support::elements::NAMES;
+use support::kernel as k;
+use support::kernel::control::control;
+use support::kernel::control::ELEM_READ;
+use support::kernel::control::ELEM_WRITE;
+use support::kernel::control::INFO;
+use support::kernel::control::LIST;
+use support::kernel::control::LOCK;
+use support::kernel::control::PCM_NEXT_DEVICE;
+use support::kernel::control::PCM_PREFER_SUBDEVICE;
+use support::kernel::control::SUBSCRIBE;
+use support::kernel::control::TLV;
+use support::kernel::control::UNLOCK;
+use support::kernel::errno_name;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::open_control;
+use support::pcm::Pcm;
+use support::random::Random;
+
 use super::test;
 use super::Both;
 use super::Comparison;
 use super::Meant;
-use crate::cable::Cable;
-use crate::config::Dir;
-use crate::kernel as k;
-use crate::kernel::errno_name;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::open_control;
-use crate::pcm::Pcm;
-use crate::random::Random;
-use crate::tests::controls::NAMES;
 use crate::tests::proc;
 use crate::tests::source::timer_line;
 use crate::tests::source::Source;
@@ -39,20 +51,6 @@ pub fn tests() -> Vec<Test> {
         ),
     ]
 }
-
-const fn control(nr: u64, size: usize, dir: u64) -> u64 {
-    (dir << 30) | ((size as u64) << 16) | ((b'U' as u64) << 8) | nr
-}
-const LIST: u64 = control(0x10, 80, 3);
-const INFO: u64 = control(0x11, 272, 3);
-const READ: u64 = control(0x12, 1224, 3);
-const WRITE: u64 = control(0x13, 1224, 3);
-const LOCK: u64 = control(0x14, 64, 1);
-const UNLOCK: u64 = control(0x15, 64, 1);
-const SUBSCRIBE: u64 = control(0x16, 4, 3);
-const TLV_READ: u64 = control(0x1a, 8, 3);
-const PREFER: u64 = control(0x32, 4, 1);
-const NEXT_DEVICE: u64 = control(0x30, 4, 1 << 1);
 
 const MEANT: &[Meant] = &[Meant(
     "9.10",
@@ -207,7 +205,7 @@ fn draw(random: &mut Random) -> Drawn {
             format!("ELEM_READ {name}"),
             Box::new(move |fd| {
                 let mut block = Block(words);
-                let result = call(fd, READ, &mut block);
+                let result = call(fd, ELEM_READ, &mut block);
                 text(result, || format!("{} = {:?}", block.id(), &block.0[9..12]))
             }),
         ),
@@ -235,7 +233,7 @@ fn draw(random: &mut Random) -> Drawn {
                 Box::new(move |fd| {
                     let mut block = Block(words);
                     block.0[9] = value as u64;
-                    let result = call(fd, WRITE, &mut block);
+                    let result = call(fd, ELEM_WRITE, &mut block);
                     text(result, || format!("{} = {:?}", block.id(), &block.0[9..12]))
                 }),
             )
@@ -249,10 +247,10 @@ fn draw(random: &mut Random) -> Drawn {
         }
         _ => {
             let (what, request) = random.one_of(&[
-                ("TLV_READ", TLV_READ),
-                ("PREFER_SUBDEVICE", PREFER),
-                ("NEXT_DEVICE", NEXT_DEVICE),
-                ("an unknown call", control(0x7e, 4, 3)),
+                ("TLV_READ", TLV[0]),
+                ("PREFER_SUBDEVICE", PCM_PREFER_SUBDEVICE),
+                ("NEXT_DEVICE", PCM_NEXT_DEVICE),
+                ("an unknown call", control(3, 0x7e, 4)),
             ]);
             let number = random.one_of(&[0, 1, 2, 7, 8, u32::MAX]);
             (
@@ -309,7 +307,7 @@ fn elements(both: &Both) -> Outcome {
 
 /// All values as they were.
 fn at_rest(ctx: &Context) -> Result<(), Fail> {
-    let control = crate::control::Control::open(ctx.index)?;
+    let control = support::control::Control::open(ctx.index)?;
     for numid in control.list()? {
         match control.element(numid)?.name.as_str() {
             name if name == NAMES[0] => control.write(numid, 100_000)?,

@@ -12,11 +12,11 @@ mod elements;
 mod refine;
 pub mod states;
 
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
 
 pub fn tests() -> Vec<Test> {
     [

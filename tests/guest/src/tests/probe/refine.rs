@@ -2,26 +2,27 @@
 
 //! HW_REFINE and HW_PARAMS of requests that are drawn, beside peers that are drawn.
 
+use support::cable::Cable;
+use support::check;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::elements::Controls;
+use support::elements::NOTIFY;
+use support::kernel as k;
+use support::kernel::HwParams;
+use support::kernel::Interval;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::random::Random;
+use support::signal::FORMATS;
+
 use super::test;
 use super::Both;
-use crate::cable::Cable;
-use crate::check;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel as k;
-use crate::kernel::HwParams;
-use crate::kernel::Interval;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::random::Random;
-use crate::signal::FORMATS;
-use crate::tests::controls::Controls;
-use crate::tests::controls::NOTIFY;
 
 const ROUNDS: u64 = 60;
 const REQUESTS: u64 = 40;
@@ -176,7 +177,7 @@ fn draw_number(random: &mut Random) -> u32 {
         u32::MAX,
     ]);
     match random.below(4) {
-        0 => (random.next() as u32) >> random.below(32),
+        0 => (random.number() as u32) >> random.below(32),
         _ => near,
     }
 }
@@ -206,10 +207,10 @@ fn draw_request(random: &mut Random) -> HwParams {
             let mask = &mut request.masks[which];
             match random.below(4) {
                 0 | 1 => request = request.only(which, random.below(bits) as u32),
-                2 => mask[0] = random.next() as u32,
+                2 => mask[0] = random.number() as u32,
                 _ => {
-                    mask[0] = random.next() as u32;
-                    mask[1] = random.next() as u32;
+                    mask[0] = random.number() as u32;
+                    mask[1] = random.number() as u32;
                 }
             }
         }
@@ -220,17 +221,17 @@ fn draw_request(random: &mut Random) -> HwParams {
         request.intervals[which] = draw_interval(random);
     }
     if random.once_in(6) {
-        request.rmask = random.next() as u32;
+        request.rmask = random.number() as u32;
     }
     if random.once_in(4) {
-        request.flags = random.next() as u32 & 0xf;
+        request.flags = random.number() as u32 & 0xf;
     }
     request
 }
 
 /// The whole answer in words; of the flags of `info`, those that C knows, and no sync id: that ours
 /// has more of both is 3.1's affair.
-fn answer(result: Result<HwParams, crate::kernel::Errno>) -> String {
+fn answer(result: Result<HwParams, support::kernel::Errno>) -> String {
     let mut p = match result {
         Ok(p) => p,
         Err(e) => return e.to_string(),

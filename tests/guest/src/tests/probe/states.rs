@@ -4,34 +4,35 @@
 
 use std::time::Duration;
 
+use support::cable::wait_for_position;
+use support::cable::Cable;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Config;
+use support::config::Dir;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::OPEN;
+use support::config::PAUSED;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::SUSPENDED;
+use support::config::XRUN;
+use support::kernel as k;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::machine;
+use support::pcm::Pcm;
+
 use super::calls;
 use super::calls::Call;
 use super::test;
 use super::Both;
 use super::Comparison;
 use super::Meant;
-use crate::cable::wait_for_position;
-use crate::cable::Cable;
-use crate::check_eq;
-use crate::config::state_name;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::DRAINING;
-use crate::config::OPEN;
-use crate::config::PAUSED;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::config::SUSPENDED;
-use crate::config::XRUN;
-use crate::kernel as k;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::tests::power;
-use crate::tests::LONG;
 
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
@@ -247,7 +248,7 @@ fn suspended(both: &Both) -> Outcome {
     let mut comparison = Comparison::new(NONE);
     for calls in calls::all().chunks(16) {
         let ends = both.each(running)?;
-        power::suspend()?;
+        machine::suspend()?;
         for pcm in ends.iter().flatten() {
             check_eq!("state", state_name(pcm.state()?), state_name(SUSPENDED));
         }
@@ -262,7 +263,7 @@ fn disconnected(both: &Both) -> Outcome {
     for calls in calls::all().chunks(16) {
         let answers = both.each(|ctx| {
             let ends = running(ctx)?;
-            let unbind = power::Unbind::begin(ctx)?;
+            let unbind = machine::Unbind::begin(ctx)?;
             let answers = answers(calls, &ends);
             drop(ends);
             unbind.end_and_bind(ctx)?;

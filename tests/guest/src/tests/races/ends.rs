@@ -2,17 +2,17 @@
 
 //! Both ends of a cable at once.
 
-use crate::cable::Cable;
-use crate::config::Access;
-use crate::config::Address;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::signal;
-use crate::tests::USUAL;
+use support::cable::Cable;
+use support::config::Access;
+use support::config::Address;
+use support::config::Config;
+use support::config::Dir;
+use support::config::USUAL;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::signal;
 
 use super::all_work;
 use super::race;

@@ -8,30 +8,30 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Instant;
 
-use crate::cable::Cable;
-use crate::check;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::PREPARED;
-use crate::kernel::now_ns;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::poll;
-use crate::pcm::Pcm;
-use crate::random::Random;
-use crate::signal;
-use crate::tests::CABLE;
-use crate::tests::USUAL;
-use crate::turns::Alarm;
+use support::cable::Cable;
+use support::check;
+use support::config::Config;
+use support::config::Dir;
+use support::config::PREPARED;
+use support::config::USUAL;
+use support::kernel::now_ns;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::random::Random;
+use support::signal;
+use support::turns::Alarm;
 
 use super::all_work;
 use super::at_a_bad_moment;
 use super::race;
 use super::test;
 use super::RACE;
+use crate::tests::CABLE;
 
 const OTHER: Cable = Cable {
     device: 1,

@@ -20,17 +20,17 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::cable::Cable;
-use crate::check;
-use crate::kernel::Errno;
-use crate::ktap::note;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::random::Random;
-use crate::tests::cable_works;
+use support::cable::cable_works;
+use support::cable::Cable;
+use support::check;
+use support::kernel::Errno;
+use support::ktap::note;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::random::Random;
 
 /// How long each race runs.
 const RACE: Duration = Duration::from_secs(2);

@@ -4,23 +4,22 @@
 
 use std::fs;
 
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Address;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::control::Control;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::tests::controls::NAMES;
-use crate::tests::controls::NOTIFY;
-use crate::tests::controls::SHIFT;
-use crate::tests::CABLE;
-use crate::tests::USUAL;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Address;
+use support::config::Config;
+use support::config::Dir;
+use support::config::USUAL;
+use support::control::Control;
+use support::elements::NAMES;
+use support::elements::NOTIFY;
+use support::elements::SHIFT;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
 
 use super::all_work;
 use super::at_a_bad_moment;
@@ -28,6 +27,7 @@ use super::race;
 use super::test;
 use super::Work;
 use super::Worker;
+use crate::tests::CABLE;
 
 /// The cable whose ends' timers other cables run by.
 const SOURCE: Cable = Cable {

@@ -10,29 +10,30 @@
 use std::sync::atomic::AtomicI64;
 use std::sync::atomic::Ordering;
 
+use support::cable::cable_works;
+use support::check;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::kernel::is_realtime;
+use support::kernel::now_ns;
+use support::kernel::pin_threads_of;
+use support::kernel::Errno;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::trace::Probes;
+use support::trace::Trace;
+use support::trace::CALLBACKS;
+use support::turns::spin;
+use support::turns::spin_until;
+
 use super::Meeting;
 use super::MEETINGS;
-use crate::check;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::kernel::is_realtime;
-use crate::kernel::now_ns;
-use crate::kernel::pin_threads_of;
-use crate::kernel::Errno;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::tests::cable_works;
 use crate::tests::CABLE;
-use crate::tests::LONG;
-use crate::trace::Probes;
-use crate::trace::Trace;
-use crate::trace::CALLBACKS;
-use crate::turns::spin;
-use crate::turns::spin_until;
 
 /// How a stream is ended: what is done, and how.
 type Way = (&'static str, fn(Pcm) -> Result<Option<Pcm>, Errno>);

@@ -2,27 +2,27 @@
 
 //! Which bytes of a ring are written.
 
-use crate::cable::record;
-use crate::cable::Session;
-use crate::check;
-use crate::check_eq;
-use crate::config::state_name;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::PREPARED;
-use crate::ktap::expect_error;
-use crate::ktap::unless_stalled;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::signal;
-use crate::signal::Expect;
-use crate::tests::cable_works;
-use crate::tests::secrets::View;
-use crate::tests::CABLE;
-use crate::tests::LONG;
+use support::cable::cable_works;
+use support::cable::record;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Access;
+use support::config::Config;
+use support::config::LONG;
+use support::config::PREPARED;
+use support::ktap::expect_error;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+use support::signal::Expect;
 
 use super::test;
+use crate::tests::secrets::View;
+use crate::tests::CABLE;
 
 pub fn tests() -> Vec<Test> {
     vec![

@@ -20,16 +20,16 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::check;
-use crate::kernel::now_ns;
-use crate::kernel::pin;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::random::Random;
-use crate::turns::Alarm;
+use support::check;
+use support::kernel::now_ns;
+use support::kernel::pin;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::random::Random;
+use support::turns::Alarm;
 
 /// How long two calls are made to meet, round after round.
 const LENGTH: Duration = Duration::from_secs(1);
@@ -65,7 +65,7 @@ fn test(name: &str, run: fn(&Context) -> Outcome) -> Test {
 /// Calls of two threads, each on a processor of its own, that are made to meet.
 ///
 /// Where the clock counts instructions, processors take turns. They meet nevertheless, and always
-/// in the same ways: a turn ends where a timer expires, see [`crate::turns`].
+/// in the same ways: a turn ends where a timer expires, see [`support::turns`].
 struct Meeting {
     random: Random,
     until: Instant,

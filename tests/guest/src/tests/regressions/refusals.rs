@@ -7,24 +7,25 @@
 //! that is freed. Three things have to meet for that, in a certain order; a probe holds up the
 //! first one meanwhile.
 
+use support::cable::cable_works;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::USUAL;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::trace::armed_timers;
+use support::trace::Probes;
+
 use super::Meeting;
 use super::MEETINGS;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::Config;
-use crate::config::DRAINING;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::tests::cable_works;
 use crate::tests::CABLE;
-use crate::tests::LONG;
-use crate::tests::USUAL;
-use crate::trace::armed_timers;
-use crate::trace::Probes;
 
 /// The substream that is linked with the one of `CABLE`.
 const OTHER: Cable = Cable {

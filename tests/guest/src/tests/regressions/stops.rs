@@ -6,40 +6,40 @@ use std::thread;
 use std::time::Duration;
 use std::time::Instant;
 
-use crate::cable::wait_for_state;
-use crate::cable::Cable;
-use crate::check;
-use crate::check_eq;
-use crate::config::state_name;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::DRAINING;
-use crate::config::PAUSED;
-use crate::config::PREPARED;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::config::XRUN;
-use crate::kernel::now_ns;
-use crate::ktap::expect_error;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Fail;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::random::Random;
-use crate::tests::cable_works;
-use crate::tests::CABLE;
-use crate::tests::LONG;
-use crate::tests::USUAL;
-use crate::trace::armed_timers;
-use crate::turns::spin;
-use crate::turns::spin_until;
+use support::cable::cable_works;
+use support::cable::wait_for_state;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Config;
+use support::config::Dir;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::PAUSED;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::USUAL;
+use support::config::XRUN;
+use support::kernel::now_ns;
+use support::ktap::expect_error;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::random::Random;
+use support::trace::armed_timers;
+use support::turns::spin;
+use support::turns::spin_until;
 
 use super::test;
 use super::Meeting;
 use super::LENGTH;
 use super::MEETINGS;
+use crate::tests::CABLE;
 
 pub fn tests() -> Vec<Test> {
     vec![
@@ -113,7 +113,7 @@ fn evicted_and_stopped(ctx: &Context) -> Outcome {
             [DRAINING, SETUP],
             [DRAINING, PAUSED],
             [PREPARED; 2],
-            [crate::config::OPEN; 2],
+            [support::config::OPEN; 2],
         ][way as usize];
         check!(
             may.contains(&state),
@@ -259,7 +259,7 @@ fn right_after_drop(ctx: &Context) -> Outcome {
                     }
                 }
                 drop(pcms);
-                Ok::<_, crate::kernel::Errno>((begun, now_ns()))
+                Ok::<_, support::kernel::Errno>((begun, now_ns()))
             },
         )?;
         let (begun, (from, to)) = (begun?, dropped?);

@@ -4,23 +4,28 @@
 
 use std::time::Duration;
 
-use crate::cable::wait_for_position;
-use crate::cable::wait_for_state;
-use crate::check;
-use crate::check_eq;
-use crate::config::state_name;
-use crate::config::Access;
-use crate::config::Config;
-use crate::config::Dir;
-use crate::config::RUNNING;
-use crate::config::SETUP;
-use crate::config::XRUN;
-use crate::ktap::note;
-use crate::ktap::Context;
-use crate::ktap::Outcome;
-use crate::ktap::Test;
-use crate::pcm::Pcm;
-use crate::tests::cable_works;
+use support::cable::cable_works;
+use support::cable::wait_for_position;
+use support::cable::wait_for_state;
+use support::check;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Access;
+use support::config::Config;
+use support::config::Dir;
+use support::config::LONG;
+use support::config::RUNNING;
+use support::config::SETUP;
+use support::config::XRUN;
+use support::ktap::note;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+use support::timer::UserTimer;
+
+use super::test;
+use super::LENGTH;
 use crate::tests::races::all_work;
 use crate::tests::races::race_for;
 use crate::tests::source::master;
@@ -28,11 +33,6 @@ use crate::tests::source::master_of;
 use crate::tests::source::system_config;
 use crate::tests::source::Source;
 use crate::tests::source::CABLE;
-use crate::tests::LONG;
-use crate::timer::UserTimer;
-
-use super::test;
-use super::LENGTH;
 
 pub fn tests() -> Vec<Test> {
     vec![

@@ -1,0 +1,482 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The thread of one end of a cable.
+
+use std::sync::atomic::Ordering;
+use std::sync::Arc;
+
+use support::config::Config;
+use support::config::Dir;
+use support::kernel as k;
+use support::kernel::Errno;
+use support::pcm::Pcm;
+use support::random::Random;
+
+use super::calls::judge;
+use super::calls::Facts;
+use super::calls::Model;
+use super::ear::Ear;
+use super::kind::Kind;
+use super::sound::Generation;
+use super::world::locked;
+use super::world::Actor;
+use super::world::End;
+use super::world::Line;
+use super::world::World;
+use super::world::Wrong;
+use super::world::NO_ARG;
+use super::world::PLAIN_MS;
+
+/// One end of a cable, and what its thread knows of it.
+pub struct Stream {
+    pub actor: Actor,
+    pub line: usize,
+    pub dir: Dir,
+    pub pcm: Option<Pcm>,
+    pub model: Model,
+    /// `World::gone` when it was opened.
+    pub gone: u64,
+    /// `World::suspends` when the state was known last.
+    pub suspends: u64,
+    pub waits: bool,
+    /// It has asked to be woken at its periods.
+    pub wakes: bool,
+    /// It stops when its ring is used up.
+    pub stops: bool,
+    /// Reading or writing starts it.
+    pub starts: bool,
+    /// Frames that it has moved since PREPARE.
+    pub appl: u64,
+    /// Frames that have been written in this generation, for a player.
+    pub high: u64,
+    pub generation: Option<Arc<Generation>>,
+    pub ear: Option<Ear>,
+    /// The position that was seen last while it ran, and before which time. (The core asks for none
+    /// while it is paused, and then knows of less than has gone by.)
+    pub seen: Option<(u64, i64)>,
+    /// `World::suspends` before the last call.
+    suspends_before: u64,
+    /// Frames before this may have been overtaken by the ring, unseen.
+    pub overtaken: u64,
+}
+
+/// Whether there is something to be known when a call returns.
+pub struct Before {
+    pub model: Model,
+    pub limits: u64,
+    pub suspends: u64,
+}
+
+impl Stream {
+    pub fn new(actor: Actor, line: usize, dir: Dir) -> Self {
+        Stream {
+            actor,
+            line,
+            dir,
+            pcm: None,
+            model: Model::Closed,
+            gone: 0,
+            suspends: 0,
+            waits: false,
+            wakes: true,
+            stops: true,
+            starts: false,
+            appl: 0,
+            high: 0,
+            generation: None,
+            ear: None,
+            seen: None,
+            suspends_before: 0,
+            overtaken: 0,
+        }
+    }
+
+    pub fn world(&self) -> &World {
+        &self.actor.world
+    }
+
+    pub fn random(&mut self) -> &mut Random {
+        &mut self.actor.random
+    }
+
+    pub fn shared(&self) -> &Line {
+        &self.world().lines[self.line]
+    }
+
+    pub fn end(&self) -> &End {
+        &self.shared().ends[self.dir as usize]
+    }
+
+    pub fn other_end(&self) -> &End {
+        &self.shared().ends[1 - self.dir as usize]
+    }
+
+    pub fn is_linked(&self) -> bool {
+        self.end().linked.load(Ordering::SeqCst)
+    }
+
+    pub fn odd_clock(&self) -> bool {
+        self.shared().odd_clock.load(Ordering::SeqCst)
+    }
+
+    /// The state as it is known now.
+    pub fn known(&self) -> Model {
+        let suspends = self.world().suspends.load(Ordering::SeqCst);
+        let certain = !self.is_linked() && suspends == self.suspends && suspends % 2 == 0;
+        match self.model {
+            Model::Closed | Model::Fresh => self.model,
+            // A suspend does nothing to it.
+            Model::Setup if !self.is_linked() => self.model,
+            _ if certain => self.model,
+            _ => Model::Unknown,
+        }
+    }
+
+    pub fn before(&self) -> Before {
+        Before {
+            model: self.known(),
+            limits: self.other_end().limits.load(Ordering::SeqCst),
+            suspends: self.world().suspends.load(Ordering::SeqCst),
+        }
+    }
+
+    /// The state is now known to be this.
+    pub fn becomes(&mut self, model: Model, before: &Before) {
+        self.model = model;
+        self.suspends = before.suspends;
+    }
+
+    /// After the last call, the state is this.
+    pub fn is_now(&mut self, model: Model) {
+        self.model = model;
+        self.suspends = self.suspends_before;
+    }
+
+    /// HW_FREE has been done.
+    pub fn freed(&mut self) {
+        self.forget_parameters();
+        self.end().limits_no_more();
+        self.is_now(Model::Fresh);
+    }
+
+    pub fn other_limits(&self) -> u64 {
+        self.other_end().limits.load(Ordering::SeqCst)
+    }
+
+    fn facts(&self, before: &Before, stood_still: i64) -> Facts {
+        let limits = self.other_end().limits.load(Ordering::SeqCst);
+        Facts {
+            // Something may have come between.
+            model: if self.known() == before.model {
+                before.model
+            } else {
+                Model::Unknown
+            },
+            dir: self.dir,
+            gone: self.world().is_gone_since(self.gone),
+            odd_clock: self.odd_clock(),
+            limited: limits != before.limits
+                || limits % 2 == 1
+                || self.other_end().linked.load(Ordering::SeqCst),
+            mapped: self.pcm.as_ref().is_some_and(Pcm::is_mapped),
+            empty: self.appl == 0 && self.stops,
+            stalled: self.may_give_up(stood_still),
+            contended: true,
+        }
+    }
+
+    /// Whether the core may have given up waiting since a processor stood still for so long: it waits for frames
+    /// a tenth longer than the buffer lasts, but for 100 ms at least.
+    ///
+    /// The shortest spare time is 9 ms, that of a buffer of 91 ms. Whoever stands still for longer shows that by
+    /// more than a third of it, since a beat is 5 ms.
+    fn may_give_up(&self, stood_still: i64) -> bool {
+        let cfg = self.pcm.as_ref().and_then(|pcm| pcm.cfg);
+        let buffer = cfg.map_or(0, |cfg| cfg.ring_ns());
+        let spare = (buffer / 10).max(100_000_000 - buffer);
+        stood_still > spare / 3
+    }
+
+    /// Makes a call on the stream and judges its result.
+    pub fn call<T>(
+        &mut self,
+        kind: Kind,
+        args: [i64; 2],
+        note: String,
+        limit: u64,
+        value: impl FnOnce(&T) -> i64,
+        work: impl FnOnce(&mut Pcm) -> Result<T, Errno>,
+    ) -> Result<T, Errno> {
+        let before = self.before();
+        self.suspends_before = before.suspends;
+        if matches!(
+            before.model,
+            Model::Unknown | Model::Paused | Model::Suspended
+        ) {
+            self.begin_gap();
+        }
+        let Some(mut pcm) = self.pcm.take() else {
+            return Err(Errno {
+                call: "closed",
+                code: libc::EBADF,
+            });
+        };
+        let (result, stood_still) = self
+            .actor
+            .call(kind, args, note, limit, value, || work(&mut pcm));
+        self.pcm = Some(pcm);
+        let mut facts = self.facts(&before, stood_still);
+        if self.starts
+            && matches!(
+                kind,
+                Kind::Read | Kind::ReadWaiting | Kind::Write | Kind::WriteWaiting
+            )
+            && facts.model == Model::Prepared
+        {
+            // It starts meanwhile, and may even have stopped again.
+            facts.model = Model::Unknown;
+        }
+        self.settle(
+            kind,
+            &before,
+            &facts,
+            result.as_ref().map(drop).map_err(|e| e.code),
+        );
+        result
+    }
+
+    /// Judges a result, and takes note of what it says about the state.
+    fn settle(&mut self, kind: Kind, before: &Before, facts: &Facts, result: Result<(), i32>) {
+        if let Err(why) = judge(kind, facts, result) {
+            let text = match result {
+                Ok(()) => "success".to_string(),
+                Err(code) => format!("{} ({code})", k::errno_name(code)),
+            };
+            self.actor.fail(
+                Wrong::Call,
+                &format!(
+                    "{} {why}: {text}; state {:?}, limited {}, odd clock {}, mapped {}, empty {}",
+                    kind.name(),
+                    facts.model,
+                    facts.limited,
+                    facts.odd_clock,
+                    facts.mapped,
+                    facts.empty
+                ),
+            );
+        }
+        match result {
+            Err(libc::ENODEV) if facts.gone => self.close(),
+            // A START says so when there is nothing to play.
+            Err(libc::EPIPE) if kind == Kind::Start => {}
+            Err(libc::EPIPE) => {
+                self.no_more_sound();
+                self.becomes(Model::Unknown, before);
+            }
+            Err(libc::ESTRPIPE | libc::EIO) => self.becomes(Model::Unknown, before),
+            Err(libc::EBADFD)
+                if !matches!(facts.model, Model::Fresh | Model::Setup | Model::Prepared) =>
+            {
+                self.becomes(Model::Unknown, before)
+            }
+            _ => {}
+        }
+    }
+
+    pub fn simple(
+        &mut self,
+        kind: Kind,
+        work: impl FnOnce(&mut Pcm) -> Result<(), Errno>,
+    ) -> Result<(), Errno> {
+        self.call(kind, [NO_ARG; 2], String::new(), PLAIN_MS, |_| 0, work)
+    }
+
+    /// What is played of this generation has been played.
+    pub fn no_more_sound(&mut self) {
+        if let Some(generation) = &self.generation {
+            if !generation.loose.load(Ordering::SeqCst) {
+                generation.ended.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+
+    // --- from closed to prepared
+
+    pub fn open(&mut self) {
+        let waits = self.random().once_in(4);
+        let line = self.line;
+        self.gone = self.world().gone.load(Ordering::SeqCst);
+        let source = self.world().opening(line);
+        let before = self.before();
+        let at = World::cable(line).end(&self.world().ctx, self.dir);
+        let (kind, flags) = match waits {
+            true => (Kind::OpenWaiting, 0),
+            false => (Kind::Open, libc::O_NONBLOCK),
+        };
+        let (result, stood_still) = self.actor.call(
+            kind,
+            [NO_ARG; 2],
+            String::new(),
+            PLAIN_MS,
+            |_| 0,
+            || Pcm::open_with(at, flags),
+        );
+        let odd = self.world().opened(line, source);
+        let mut facts = self.facts(&before, stood_still);
+        facts.odd_clock = odd;
+        let code = result.as_ref().map(drop).map_err(|e| e.code);
+        match result {
+            Ok(pcm) => {
+                self.waits = waits;
+                if !waits {
+                    *locked(&self.end().fd) = Some(pcm.fd());
+                }
+                self.pcm = Some(pcm);
+                self.becomes(Model::Fresh, &before);
+            }
+            Err(_) => self.world().closed(line),
+        }
+        let away = matches!(code, Err(libc::ENOENT | libc::ENODEV | libc::ENXIO));
+        self.settle(kind, &before, &facts, code);
+        if away {
+            // While the card is away, others are to close it.
+            std::thread::sleep(std::time::Duration::from_millis(10));
+        }
+    }
+
+    pub fn close(&mut self) {
+        let Some(pcm) = self.pcm.take() else { return };
+        // Whoever links it does so under this lock.
+        *locked(&self.end().fd) = None;
+        let _ = self.actor.plain(Kind::Close, [NO_ARG; 2], || {
+            drop(pcm);
+            Ok(())
+        });
+        self.forget_parameters();
+        self.end().limits_no_more();
+        self.end().linked.store(false, Ordering::SeqCst);
+        self.world().closed(self.line);
+        self.model = Model::Closed;
+    }
+
+    fn forget_parameters(&mut self) {
+        self.no_more_sound();
+        self.generation = None;
+        self.ear = None;
+        self.seen = None;
+        *locked(&self.end().cfg) = None;
+    }
+
+    pub fn set_params(&mut self, cfg: &Config, wakes: bool) {
+        // What fails leaves the stream without parameters too. What succeeds does not free it:
+        // until its next PREPARE, it limits the other end as before.
+        let before = self.before();
+        let flags = if wakes {
+            0
+        } else {
+            k::HW_PARAMS_NO_PERIOD_WAKEUP
+        };
+        let note = format!(
+            "{} {} ch {} Hz {:?}, {} x {}{}",
+            cfg.format.name,
+            cfg.channels,
+            cfg.rate,
+            cfg.access,
+            cfg.periods,
+            cfg.period,
+            if wakes { "" } else { ", no wake-ups" }
+        );
+        let linked = self.is_linked();
+        let result = self.call(
+            Kind::HwParams,
+            [NO_ARG; 2],
+            note,
+            PLAIN_MS,
+            |_| 0,
+            |pcm| pcm.set_params(cfg, flags),
+        );
+        let refused = |e: &Errno| matches!(e.code, libc::EBADFD | libc::EBUSY);
+        if self.pcm.is_none() || result.as_ref().is_err_and(refused) {
+            return;
+        }
+        self.forget_parameters();
+        if result.is_err() {
+            self.end().limits_no_more();
+            self.becomes(Model::Fresh, &before);
+            return;
+        }
+        *locked(&self.end().cfg) = Some(*cfg);
+        self.wakes = wakes;
+        self.becomes(Model::Setup, &before);
+        if linked {
+            // Whoever is linked with it may prepare it.
+            self.end().may_limit();
+        }
+        self.set_thresholds();
+        if cfg.access.is_mmap() && self.pcm.is_some() {
+            let _ = self.simple(Kind::Map, |pcm| pcm.map());
+        }
+    }
+
+    /// Nothing is known any more of the order in which it is heard, or hears.
+    pub fn loosen(&mut self) {
+        if let Some(generation) = &self.generation {
+            generation.loose.store(true, Ordering::SeqCst);
+        }
+        if let (true, Some(ear)) = (self.is_linked(), &mut self.ear) {
+            ear.loose = true;
+        }
+    }
+
+    pub fn prepare(&mut self) {
+        let before = self.before();
+        let Some(cfg) = self.pcm.as_ref().and_then(|pcm| pcm.cfg) else {
+            let _ = self.simple(Kind::Prepare, |pcm| pcm.prepare());
+            return;
+        };
+        let floor = self.shared().programme.floor();
+        self.end().may_limit();
+        let result = self.simple(Kind::Prepare, |pcm| pcm.prepare());
+        match result {
+            Err(_) if before.model == Model::Setup || before.model == Model::Fresh => {
+                self.end().limits_no_more()
+            }
+            Ok(()) if self.pcm.is_some() => {
+                self.becomes(Model::Prepared, &before);
+                self.no_more_sound();
+                (self.appl, self.high, self.seen, self.overtaken) = (0, 0, None, 0);
+                let linked = self.is_linked();
+                match self.dir {
+                    Dir::Playback => {
+                        let programme = &self.shared().programme;
+                        let number = programme.next_number();
+                        let generation = Generation::new(self.world().seed, self.line, number, cfg);
+                        generation
+                            .loose
+                            .store(linked || !self.stops, Ordering::SeqCst);
+                        let generation = Arc::new(generation);
+                        programme.add(Arc::clone(&generation));
+                        self.generation = Some(generation);
+                    }
+                    Dir::Capture => {
+                        let mut ear = Ear::new(cfg, floor);
+                        ear.loose = linked;
+                        self.ear = Some(ear);
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    pub fn start(&mut self) {
+        let before = self.before();
+        let floor = self.shared().programme.floor();
+        if let (Model::Prepared, Some(ear)) = (before.model, &mut self.ear) {
+            ear.raise_floor(0, floor);
+        }
+        if self.simple(Kind::Start, |pcm| pcm.start()).is_ok() {
+            self.becomes(Model::Running, &before);
+        }
+    }
+}

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The seven control elements of each cable: section 9 of `Documentation/behaviour.rst`.
+
+use crate::cable::Cable;
+use crate::check;
+use crate::check_eq;
+use crate::control::Control;
+use crate::kernel::Errno;
+use crate::ktap::Context;
+use crate::ktap::Fail;
+
+/// Their names, in the card's order.
+pub const NAMES: [&str; 7] = [
+    "PCM Rate Shift 100000",
+    "PCM Notify",
+    "PCM Slave Active",
+    "PCM Slave Format",
+    "PCM Slave Rate",
+    "PCM Slave Channels",
+    "PCM Slave Access Mode",
+];
+pub const SHIFT: usize = 0;
+pub const NOTIFY: usize = 1;
+pub const ACTIVE: usize = 2;
+pub const FORMAT: usize = 3;
+pub const RATE: usize = 4;
+pub const CHANNELS: usize = 5;
+pub const ACCESS: usize = 6;
+
+/// The elements of one cable.
+pub struct Controls {
+    pub control: Control,
+    ids: [u32; 7],
+}
+
+impl Controls {
+    pub fn of(ctx: &Context, cable: Cable) -> Result<Self, Fail> {
+        let control = Control::open(ctx.index)?;
+        let mut ids = [0; 7];
+        for (id, name) in ids.iter_mut().zip(NAMES) {
+            *id = control.find(name, cable.device ^ 1, cable.subdevice)?;
+        }
+        Ok(Controls { control, ids })
+    }
+
+    /// The number id of one of them.
+    pub fn id(&self, which: usize) -> u32 {
+        self.ids[which]
+    }
+
+    pub fn get(&self, which: usize) -> Result<i64, Errno> {
+        self.control.read(self.ids[which])
+    }
+
+    pub fn set(&self, which: usize, value: i64) -> Result<(), Errno> {
+        self.control.write(self.ids[which], value)
+    }
+
+    /// Format, rate, channels, access mode.
+    pub fn slave(&self) -> Result<[i64; 4], Errno> {
+        Ok([
+            self.get(FORMAT)?,
+            self.get(RATE)?,
+            self.get(CHANNELS)?,
+            self.get(ACCESS)?,
+        ])
+    }
+
+    /// The controls of this cable that have events waiting, in order; all must be VALUE events.
+    pub fn events(&self) -> Result<Vec<&'static str>, Fail> {
+        let mut names = Vec::new();
+        for (numid, mask) in self.control.events()? {
+            check_eq!(format!("event mask of control {numid}"), mask, 1);
+            match self.ids.iter().position(|&id| id == numid) {
+                Some(which) => names.push(NAMES[which]),
+                None => check!(false, "an event of another cable's control {numid}"),
+            }
+        }
+        Ok(names)
+    }
+}
