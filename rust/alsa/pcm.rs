@@ -25,15 +25,24 @@
 //!
 //! C header: [`include/sound/pcm.h`](srctree/include/sound/pcm.h)
 
+mod context;
 mod glue;
 mod hub;
 mod hw;
+mod ops;
 mod ring;
 mod runtime;
 mod substream;
 mod timer;
 
 pub use self::{
+    context::{
+        Expired,
+        Opening,
+        Preparing,
+        Querying,
+        Triggering, //
+    },
     hub::{
         Hub,
         HubGuard,
@@ -49,427 +58,34 @@ pub use self::{
         Limits,
         Params, //
     },
+    ops::{
+        Action,
+        AudioClock,
+        AudioTime,
+        Ops,
+        Trigger, //
+    },
     ring::Ring,
-    runtime::Pointers,
+    runtime::{
+        Pointers,
+        State, //
+    },
     substream::{
         Direction,
-        Expired,
-        Opening,
-        Preparing,
-        Querying,
         StopState,
-        Substream,
-        Triggering, //
+        Substream, //
     },
 };
 
 use crate::{
     bindings,
-    card::UnregisteredCard,
-    kext::time::Ktime, //
+    card::UnregisteredCard, //
 };
 use kernel::{
-    error::{
-        to_result,
-        VTABLE_DEFAULT_ERROR, //
-    },
+    error::to_result,
     prelude::*,
     types::ForeignOwnable, //
 };
-
-/// The callbacks of a PCM device.
-///
-/// All substreams of the device share `Data`; each has a `Stream` of its own from `open` to
-/// `close`. Callbacks of different substreams may run at the same time, and `limits` and
-/// `period_timer` beside any other: data are shared references, and what changes in them is the
-/// driver's to protect.
-///
-/// C: `struct snd_pcm_ops`.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::pcm;
-/// use kernel::sync::atomic::{
-///     Atomic,
-///     Relaxed, //
-/// };
-///
-/// /// A device that takes a period at once, and then nothing more.
-/// struct Greedy {
-///     period: Atomic<u32>,
-/// }
-///
-/// #[vtable]
-/// impl pcm::Ops for Greedy {
-///     type Data = ();
-///     type Stream = Self;
-///
-///     const HARDWARE: pcm::Hardware = pcm::Hardware {
-///         info: pcm::InfoFlags::of(&[pcm::Info::Mmap, pcm::Info::Interleaved]),
-///         formats: pcm::Formats::of(&[pcm::Format::S16_LE]),
-///         rates: 8000..=48000,
-///         channels: 1..=2,
-///         buffer_bytes_max: 64 * 1024,
-///         period_bytes: 64..=16 * 1024,
-///         periods: 2..=1024,
-///     };
-///
-///     fn open(_data: &(), substream: &mut pcm::Opening<'_>) -> Result<Self> {
-///         substream.constrain_periods_to_integer()?;
-///         Ok(Self {
-///             period: Atomic::new(0),
-///         })
-///     }
-///
-///     fn prepare(stream: &Self, substream: &pcm::Preparing<'_>) -> Result {
-///         stream.period.store(substream.params().period_size, Relaxed);
-///         Ok(())
-///     }
-///
-///     fn trigger(stream: &Self, substream: &pcm::Triggering<'_>, command: pcm::Trigger) -> Result {
-///         if command.starts() {
-///             substream.arm_timer(substream.time());
-///         }
-///         Ok(())
-///     }
-///
-///     fn pointer(stream: &Self, _substream: &pcm::Querying<'_>) -> Option<u32> {
-///         Some(stream.period.load(Relaxed))
-///     }
-///
-///     fn period_timer(_stream: &Self, _substream: &pcm::Expired<'_>) -> pcm::Action {
-///         pcm::Action::PeriodElapsed
-///     }
-/// }
-/// ```
-#[vtable]
-pub trait Ops: Sized + 'static {
-    /// What belongs to the device.
-    type Data: Send + Sync + 'static;
-
-    /// What belongs to an open substream. It is dropped when nothing can reach the substream any
-    /// more; what a close means to the driver belongs into its `Drop`.
-    type Stream: Send + Sync + 'static;
-
-    /// What the device can do.
-    const HARDWARE: Hardware;
-
-    /// Opens a substream, and returns what belongs to it. May sleep.
-    fn open(data: &Self::Data, substream: &mut Opening<'_>) -> Result<Self::Stream>;
-
-    /// Takes the parameters that the application has chosen. The ring has been allocated; the core
-    /// fills it with zeroes before anybody can use it. May sleep.
-    ///
-    /// # Errors
-    ///
-    /// An error is returned to the application; the stream is as if it had just been opened.
-    fn hw_params(stream: &Self::Stream, params: &Params) -> Result {
-        let _ = (stream, params);
-        build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Lets go of the parameters, which are no longer valid: the ring will be freed. May sleep. It
-    /// may be called more than once, and without a `hw_params` before it.
-    fn hw_free(stream: &Self::Stream) {
-        let _ = stream;
-        build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Prepares the stream to begin anew, at frame 0 of the ring. May sleep. The stream does not
-    /// run, and its period timer neither.
-    fn prepare(stream: &Self::Stream, substream: &Preparing<'_>) -> Result;
-
-    /// Starts, stops or pauses the stream… The stream lock is held, interrupts are off.
-    ///
-    /// # Errors
-    ///
-    /// An error from a command that starts the stream is returned to the application, and the
-    /// stream does not start; the opposite command follows. (DRAIN, which starts a stream that is
-    /// prepared, passes over the error: the stream then counts as draining, and is stopped in
-    /// time.) Errors of other commands are passed over.
-    fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
-
-    /// Returns the position of the device in the ring, in frames, less than the ring's length;
-    /// `None` for an xrun. The stream lock is held, interrupts are off.
-    fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
-
-    /// Returns what the sample clock shows at the position that `pointer` has just returned; `None`
-    /// if it cannot be read in that way. The stream lock is held, interrupts are off.
-    ///
-    /// It is called only right after a `pointer` of the same stream, when an application has asked
-    /// for more than the position.
-    ///
-    /// C: `get_time_info`.
-    fn audio_time(
-        stream: &Self::Stream,
-        substream: &Querying<'_>,
-        clock: AudioClock,
-    ) -> Option<AudioTime> {
-        let _ = (stream, substream, clock);
-        build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Handles the expiry of the period timer, and returns what is to be done. No lock is held;
-    /// must not sleep. The stream may have been stopped in the meantime. Two calls may run at a
-    /// time, if [`Port::expire_timer_now`] is used.
-    fn period_timer(stream: &Self::Stream, substream: &Expired<'_>) -> Action {
-        let _ = (stream, substream);
-        Action::None
-    }
-
-    /// Arms the period timer anew, if the stream still runs: what `period_timer` has asked for has
-    /// been done. No lock is held; must not sleep. The stream may have been stopped.
-    ///
-    /// Why not in `period_timer`: what it asks for may stop the stream, and the driver may want to
-    /// know how long that has taken.
-    fn rearm(stream: &Self::Stream, substream: &Expired<'_>) {
-        let _ = (stream, substream);
-    }
-
-    /// Notes that the application has moved its pointer, forward or (by a rewind) backward. The
-    /// stream lock is held, interrupts are off. (One that moves it in mapped memory is not noticed
-    /// before it says so.)
-    ///
-    /// C: `ack`.
-    fn acknowledge(stream: &Self::Stream, substream: &Querying<'_>) {
-        let _ = (stream, substream);
-        build_error!(VTABLE_DEFAULT_ERROR)
-    }
-
-    /// Returns what the stream may be set to at present, beyond the hardware description. May
-    /// sleep. It is called at each HW_REFINE and HW_PARAMS.
-    ///
-    /// C: a function given to `snd_pcm_hw_rule_add()`.
-    fn limits(stream: &Self::Stream) -> Limits {
-        let _ = stream;
-        build_error!(VTABLE_DEFAULT_ERROR)
-    }
-}
-
-/// What happens to a stream.
-///
-/// C: `SNDRV_PCM_TRIGGER_*`.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::pcm::Trigger;
-///
-/// assert!(Trigger::PauseRelease.starts());
-/// assert!(Trigger::Suspend.stops());
-/// // A drain goes on until it is stopped.
-/// assert!(!Trigger::Drain.starts() && !Trigger::Drain.stops());
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trigger {
-    /// It starts.
-    Start,
-    /// It stops: by the application, by an xrun, at the end of a drain, at close.
-    Stop,
-    /// It pauses.
-    PausePush,
-    /// It goes on after a pause.
-    PauseRelease,
-    /// The system is suspended.
-    Suspend,
-    /// It goes on after a suspend.
-    Resume,
-    /// The application has written all that there will be, and waits for its end. Only with
-    /// [`Info::DrainTrigger`]. A drain that starts the stream sends `Start` instead, in
-    /// [`State::Prepared`]; one of a capture that has been stopped already sends this all the same.
-    Drain,
-}
-
-impl Trigger {
-    fn from_raw(command: c_int) -> Option<Self> {
-        Some(match u32::try_from(command).ok()? {
-            bindings::SNDRV_PCM_TRIGGER_START => Self::Start,
-            bindings::SNDRV_PCM_TRIGGER_STOP => Self::Stop,
-            bindings::SNDRV_PCM_TRIGGER_PAUSE_PUSH => Self::PausePush,
-            bindings::SNDRV_PCM_TRIGGER_PAUSE_RELEASE => Self::PauseRelease,
-            bindings::SNDRV_PCM_TRIGGER_SUSPEND => Self::Suspend,
-            bindings::SNDRV_PCM_TRIGGER_RESUME => Self::Resume,
-            bindings::SNDRV_PCM_TRIGGER_DRAIN => Self::Drain,
-            _ => return None,
-        })
-    }
-
-    /// Returns whether the command makes the stream run (if it succeeds).
-    pub fn starts(self) -> bool {
-        matches!(self, Self::Start | Self::PauseRelease | Self::Resume)
-    }
-
-    /// Returns whether the command makes an end to the stream's running.
-    pub fn stops(self) -> bool {
-        matches!(self, Self::Stop | Self::PausePush | Self::Suspend)
-    }
-}
-
-/// What is to be done when `period_timer` has returned, and with it let go of all locks.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::pcm::{
-///     Action,
-///     StopState, //
-/// };
-///
-/// /// What a device does that has reached the end of a period.
-/// fn at_period_end(is_broken: bool) -> Action {
-///     if is_broken {
-///         Action::Stop(StopState::Xrun)
-///     } else {
-///         Action::PeriodElapsed
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Action {
-    /// Nothing.
-    None,
-    /// Tell the core that a period has elapsed: it asks for the position and wakes the application.
-    ///
-    /// C: `snd_pcm_period_elapsed()`.
-    PeriodElapsed,
-    /// The device is held up in a drain: whoever waits for its end is to go on waiting. The core
-    /// takes the drain for failed (`EIO`, and the stream stops) when nothing has happened for the
-    /// length of the ring and a tenth, or 100 ms if that is more.
-    ///
-    /// C: `wake_up()` of the runtime's wait queue.
-    KeepDraining,
-    /// Stop the stream, and those that it is linked with, if it still runs.
-    ///
-    /// C: `snd_pcm_stop()`.
-    Stop(StopState),
-}
-
-/// The state of a stream.
-///
-/// C: `snd_pcm_state_t`.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::pcm::{
-///     Port,
-///     State, //
-/// };
-///
-/// fn plays_its_last_frames(port: &Port<'_>) -> bool {
-///     port.state() == State::Draining
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum State {
-    /// Prepared, and not started.
-    Prepared,
-    /// Running.
-    Running,
-    /// Playing what is left.
-    Draining,
-    /// Any other: the stream does not run.
-    Idle,
-}
-
-impl State {
-    fn from_raw(state: bindings::snd_pcm_state_t) -> Self {
-        match state {
-            bindings::SNDRV_PCM_STATE_PREPARED => Self::Prepared,
-            bindings::SNDRV_PCM_STATE_RUNNING => Self::Running,
-            bindings::SNDRV_PCM_STATE_DRAINING => Self::Draining,
-            _ => Self::Idle,
-        }
-    }
-}
-
-/// A way to read the sample clock of a device.
-///
-/// C: `SNDRV_PCM_AUDIO_TSTAMP_TYPE_*`.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::{
-///     pcm::{
-///         AudioClock,
-///         AudioTime, //
-///     },
-///     time::Ktime, //
-/// };
-///
-/// /// What a device tells whose clock is the system's.
-/// fn audio_time(start: Ktime, clock: AudioClock) -> Option<AudioTime> {
-///     let system = Ktime::now();
-///     match clock {
-///         AudioClock::Link => Some(AudioTime {
-///             system,
-///             audio: system.as_nanos().saturating_sub(start.as_nanos()),
-///             accuracy: 0,
-///         }),
-///         AudioClock::LinkAbsolute | AudioClock::LinkSynchronized => None,
-///     }
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AudioClock {
-    /// From the start of the stream on.
-    Link,
-    /// From some time on that no start changes.
-    LinkAbsolute,
-    /// As `Link`, and the time of the system was read at the very same moment.
-    LinkSynchronized,
-}
-
-impl AudioClock {
-    fn from_raw(clock: u32) -> Option<Self> {
-        Some(match clock {
-            bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK => Self::Link,
-            bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_ABSOLUTE => Self::LinkAbsolute,
-            bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_SYNCHRONIZED => Self::LinkSynchronized,
-            _ => return None,
-        })
-    }
-
-    fn to_raw(self) -> u32 {
-        match self {
-            Self::Link => bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK,
-            Self::LinkAbsolute => bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_ABSOLUTE,
-            Self::LinkSynchronized => bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK_SYNCHRONIZED,
-        }
-    }
-}
-
-/// What a sample clock has shown.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::{
-///     pcm::AudioTime,
-///     time::Ktime, //
-/// };
-///
-/// /// The time of a device that has moved some frames, to a frame.
-/// fn audio_time(frames: u64, rate: u32) -> Option<AudioTime> {
-///     let nanos = |frames: u64| frames.checked_mul(1_000_000_000)?.checked_div(rate.into());
-///     Some(AudioTime {
-///         system: Ktime::now(),
-///         audio: nanos(frames)?,
-///         accuracy: u32::try_from(nanos(1)?).ok()?,
-///     })
-/// }
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct AudioTime {
-    /// When it was read.
-    pub system: Ktime,
-    /// The time of the sample clock, in nanoseconds of audio at the nominal rate.
-    pub audio: u64,
-    /// How far `audio` may be off, in nanoseconds.
-    pub accuracy: u32,
-}
 
 /// Describes a PCM device that is to be added to a card.
 ///
@@ -572,44 +188,6 @@ unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
 #[kunit_tests(alsa_pcm)]
 mod tests {
     use super::*;
-
-    /// The numbers of the commands that `trigger` can get, of `<sound/pcm.h>`.
-    #[test]
-    fn triggers() {
-        for (raw, trigger, starts) in [
-            (0, Trigger::Stop, false),
-            (1, Trigger::Start, true),
-            (2, Trigger::PausePush, false),
-            (3, Trigger::PauseRelease, true),
-            (4, Trigger::Suspend, false),
-            (5, Trigger::Resume, true),
-            (6, Trigger::Drain, false),
-        ] {
-            assert!(Trigger::from_raw(raw) == Some(trigger));
-            assert_eq!(trigger.starts(), starts);
-        }
-        for raw in [-1, 7, c_int::MAX] {
-            assert!(Trigger::from_raw(raw).is_none());
-        }
-    }
-
-    #[test]
-    fn states() {
-        // OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED, SUSPENDED, DISCONNECTED.
-        for (raw, state) in (0..).zip([
-            State::Idle,
-            State::Idle,
-            State::Prepared,
-            State::Running,
-            State::Idle,
-            State::Draining,
-            State::Idle,
-            State::Idle,
-            State::Idle,
-        ]) {
-            assert!(State::from_raw(raw) == state);
-        }
-    }
 
     /// A hub nobody stands at.
     #[test]

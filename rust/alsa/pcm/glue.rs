@@ -45,12 +45,12 @@ mod limits;
 mod stamps;
 
 use super::{
+    context::Attachment,
     hub::Running,
     ring::{
         RawRing,
         Ring, //
     },
-    substream::Attachment,
     timer::{
         PeriodTimer,
         RawWork, //

@@ -4,15 +4,54 @@
 //!
 //! C header: [`include/sound/pcm.h`](srctree/include/sound/pcm.h)
 
-use super::State;
 use crate::bindings;
 use kernel::{
+    prelude::*,
     sync::atomic::{
         Acquire,
         Atomic, //
     },
     types::Opaque, //
 };
+
+/// The state of a stream.
+///
+/// C: `snd_pcm_state_t`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::{
+///     Port,
+///     State, //
+/// };
+///
+/// fn plays_its_last_frames(port: &Port<'_>) -> bool {
+///     port.state() == State::Draining
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Prepared, and not started.
+    Prepared,
+    /// Running.
+    Running,
+    /// Playing what is left.
+    Draining,
+    /// Any other: the stream does not run.
+    Idle,
+}
+
+impl State {
+    pub(super) fn from_raw(state: bindings::snd_pcm_state_t) -> Self {
+        match state {
+            bindings::SNDRV_PCM_STATE_PREPARED => Self::Prepared,
+            bindings::SNDRV_PCM_STATE_RUNNING => Self::Running,
+            bindings::SNDRV_PCM_STATE_DRAINING => Self::Draining,
+            _ => Self::Idle,
+        }
+    }
+}
 
 /// Positions of a stream, in frames, counted modulo `boundary`.
 ///
@@ -164,6 +203,29 @@ impl Runtime {
                 0 => read_once(&raw const (*(*runtime).control).avail_min) as u64,
                 twake => twake as u64,
             }
+        }
+    }
+}
+
+#[kunit_tests(alsa_pcm_runtime)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn states() {
+        // OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED, SUSPENDED, DISCONNECTED.
+        for (raw, state) in (0..).zip([
+            State::Idle,
+            State::Idle,
+            State::Prepared,
+            State::Running,
+            State::Idle,
+            State::Draining,
+            State::Idle,
+            State::Idle,
+            State::Idle,
+        ]) {
+            assert!(State::from_raw(raw) == state);
         }
     }
 }

@@ -1,50 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A substream, as each callback sees it.
+//! A substream, and its lock.
 //!
-//! The type of the object that a callback gets says what may be done in it:
-//!
-//! | object         | callback       | may sleep | stream lock | beside [`Substream`]'s methods    |
-//! |----------------|----------------|-----------|-------------|-----------------------------------|
-//! | [`Opening`]    | `open`         | yes       | no          | attach to a hub, constrain        |
-//! | [`Preparing`]  | `prepare`      | yes       | no          | parameters, ring                  |
-//! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, control events |
-//! | [`Querying`]   | `pointer`, …   | no        | held        | parameters                        |
-//! | [`Expired`]    | `period_timer` | no        | no          | timer                             |
+//! C header: [`include/sound/pcm.h`](srctree/include/sound/pcm.h)
 
 use super::{
-    hub::{
-        Hub,
-        Ports, //
-    },
     hw::{
         is_interleaved,
-        is_mapped,
-        InfoFlags,
-        Params, //
+        is_mapped, //
     },
-    ring::Ring,
     runtime::Runtime,
-    timer::PeriodTimer,
     Format,
+    Params,
     State, //
 };
 use crate::{
     bindings,
-    card::Card,
-    control,
     kext::time::Ktime, //
 };
-use core::{
-    cell::Cell,
-    ops::Deref, //
-};
+use core::ops::Deref;
 use kernel::{
-    error::to_result,
     fs::file::flags::O_NONBLOCK,
     interop::list::clist_create,
     prelude::*,
-    sync::Arc,
     types::{
         NotThreadSafe,
         Opaque, //
@@ -230,7 +208,7 @@ impl Substream {
     }
 
     /// Returns what the stream is set to. To be called only where nothing can set it anew.
-    fn params(&self) -> Params {
+    pub(super) fn params(&self) -> Params {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
         let (format, access, rate, channels, period_size, buffer_size, no_wakeup) = unsafe {
@@ -287,369 +265,6 @@ pub(crate) fn report_no_clock(report: &mut bindings::snd_pcm_audio_tstamp_report
     report.set_accuracy_report(0);
     report.accuracy = 0;
 }
-
-/// The port of a hub to which a substream is attached.
-pub(crate) struct Attachment {
-    pub(crate) hub: Arc<dyn Ports>,
-    pub(crate) port: usize,
-}
-
-/// A substream that is being opened. May sleep.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::pcm::{
-///     Hub,
-///     Opening, //
-/// };
-/// use kernel::sync::Arc;
-///
-/// /// What `open` may do: one stream of a direction stands at the hub.
-/// fn attach(hub: &Arc<Hub<u64, 2>>, substream: &mut Opening<'_>) -> Result {
-///     let port = substream.direction() as usize;
-///     substream.constrain_periods_to_integer()?;
-///     substream.attach(hub.clone(), port)
-/// }
-/// ```
-pub struct Opening<'a> {
-    substream: &'a Substream,
-    pub(crate) attachment: Option<Attachment>,
-}
-
-impl<'a> Opening<'a> {
-    pub(crate) fn new(substream: &'a Substream) -> Self {
-        Self {
-            substream,
-            attachment: None,
-        }
-    }
-
-    /// Attaches the substream to a port of `hub`, at which it will be found while it runs.
-    ///
-    /// A substream has one attachment: a second call replaces the first. A port is for one
-    /// substream: of two that run, the one that started last is found there.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if the hub has no such port.
-    pub fn attach<T, const N: usize>(&mut self, hub: Arc<Hub<T, N>>, port: usize) -> Result
-    where
-        T: Send + Unpin + 'static,
-    {
-        if port >= N {
-            return Err(EINVAL);
-        }
-        self.attachment = Some(Attachment { hub, port });
-        Ok(())
-    }
-
-    /// Takes back some of what the hardware description offers, for this stream.
-    pub fn withhold(&mut self, info: impl Into<InfoFlags>) {
-        let info = info.into().bits();
-        // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
-        unsafe { (*self.runtime()).hw.info &= !info };
-    }
-
-    /// Lets reads and writes wait as long as they have to.
-    ///
-    /// By default the core takes a device for broken, and returns `EIO`, that has not moved for the
-    /// length of the ring and a tenth, or 100 ms if that is more.
-    ///
-    /// C: `substream->wait_time`.
-    pub fn wait_for_ever(&mut self) {
-        // In milliseconds; what is negative, `msecs_to_jiffies()` takes for an infinite time.
-        // SAFETY: The substream is being opened: nobody else uses it yet.
-        unsafe { (*self.as_raw()).wait_time = -1 };
-    }
-
-    /// Constrains the ring to a whole number of periods.
-    ///
-    /// C: `snd_pcm_hw_constraint_integer()` on `SNDRV_PCM_HW_PARAM_PERIODS`.
-    pub fn constrain_periods_to_integer(&self) -> Result {
-        // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
-        to_result(unsafe {
-            bindings::snd_pcm_hw_constraint_integer(
-                self.runtime(),
-                bindings::SNDRV_PCM_HW_PARAM_PERIODS as bindings::snd_pcm_hw_param_t,
-            )
-        })
-    }
-}
-
-/// A substream that is being prepared. May sleep; the stream does not run.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::pcm::Preparing;
-///
-/// /// What `prepare` may do: makes the ring silent.
-/// fn silence(substream: &Preparing<'_>) -> Result {
-///     let ring = substream.ring();
-///     ring.silence(0, ring.bytes())
-/// }
-/// ```
-pub struct Preparing<'a> {
-    substream: &'a Substream,
-    ring: Ring<'a>,
-}
-
-impl<'a> Preparing<'a> {
-    /// # Safety
-    ///
-    /// For `'a`, nothing may set the parameters of the substream.
-    pub(crate) unsafe fn new(substream: &'a Substream, ring: Ring<'a>) -> Self {
-        Self { substream, ring }
-    }
-
-    /// Returns what the stream is set to.
-    pub fn params(&self) -> Params {
-        self.substream.params()
-    }
-
-    /// Returns the ring. The stream does not run: nobody else but its application touches it.
-    pub fn ring(&self) -> Ring<'_> {
-        self.ring
-    }
-}
-
-/// A substream that is being started, stopped, paused… The stream lock is held, interrupts are off.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::{
-///     control::ElementId,
-///     pcm::Triggering,
-///     time::Ktime, //
-/// };
-///
-/// /// What `trigger` may do: has the timer expire after a millisecond, and tells that a stream runs.
-/// fn start(substream: &Triggering<'_>, active: &ElementId) {
-///     let now = substream.time().as_nanos();
-///     substream.arm_timer(Ktime::from_nanos(now.saturating_add(1_000_000)));
-///     substream.notify(active);
-/// }
-/// ```
-pub struct Triggering<'a> {
-    substream: &'a Substream,
-    timer: &'a PeriodTimer,
-    time: Ktime,
-}
-
-impl<'a> Triggering<'a> {
-    /// # Safety
-    ///
-    /// For `'a`, the lock of the substream must be held, `timer` be its period timer, and nothing
-    /// may set its parameters.
-    pub(crate) unsafe fn new(
-        substream: &'a Substream,
-        timer: &'a PeriodTimer,
-        time: Ktime,
-    ) -> Self {
-        Self {
-            substream,
-            timer,
-            time,
-        }
-    }
-
-    /// Returns what the stream is set to.
-    pub fn params(&self) -> Params {
-        self.substream.params()
-    }
-
-    /// Returns when it happens. Linked streams of a driver that start or pause together, or go on
-    /// after a pause, do so at one and the same time.
-    pub fn time(&self) -> Ktime {
-        self.time
-    }
-
-    /// Arms the period timer: `period_timer` is called at `at`, or at once if that is past.
-    ///
-    /// There is nothing to call for the opposite: a stream that stops, pauses or is suspended has
-    /// its timer cancelled.
-    pub fn arm_timer(&self, at: Ktime) {
-        self.timer.arm(at);
-    }
-
-    /// Tells the core when the stream began to run: at the time that the driver knows, and not a
-    /// little later. Or that the core shall look for itself, as it does when the stream stops.
-    pub(crate) fn latch_time(&self, runs: bool) {
-        let runtime = self.runtime();
-        // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
-        // protects the fields.
-        unsafe {
-            (*runtime).trigger_tstamp_latched = runs;
-            if runs {
-                (*runtime).trigger_tstamp = self.timestamp(self.time);
-            }
-        }
-    }
-
-    /// Tells those who listen to the card's controls that the value of `element` has changed.
-    ///
-    /// Store the value first: a listener may read it at once.
-    ///
-    /// C: `snd_ctl_notify()` with `SNDRV_CTL_EVENT_MASK_VALUE`.
-    pub fn notify(&self, element: &control::ElementId) {
-        // SAFETY: An open substream belongs to a PCM device, and that to a card; both are valid.
-        element.notify(unsafe { Card::from_raw((*(*self.as_raw()).pcm).card) });
-    }
-}
-
-/// A substream whose position is asked for. The stream lock is held, interrupts are off.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::pcm::Querying;
-///
-/// /// What `pointer` may do: tells the position of a device that counts its frames.
-/// fn position(frames: u64, known: u64, substream: &Querying<'_>) -> Option<u32> {
-///     let buffer = u64::from(substream.params().buffer_size);
-///     substream.note_lost_rings(frames.saturating_sub(known).checked_div(buffer)?);
-///     u32::try_from(frames.checked_rem(buffer)?).ok()
-/// }
-/// ```
-pub struct Querying<'a> {
-    substream: &'a Substream,
-    lost_rings: Cell<u64>,
-}
-
-impl<'a> Querying<'a> {
-    /// # Safety
-    ///
-    /// For `'a`, the lock of the substream must be held and nothing may set its parameters.
-    pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
-        Self {
-            substream,
-            lost_rings: Cell::new(0),
-        }
-    }
-
-    /// Returns what the stream is set to.
-    pub fn params(&self) -> Params {
-        self.substream.params()
-    }
-
-    /// Says in `pointer`, beside the position that it returns, that so many whole rings have gone
-    /// by since the position that it last returned, or since `prepare`: the stream has moved by
-    /// `rings` times the ring's length, and by less than a ring beyond. Elsewhere it says nothing.
-    ///
-    /// The core knows positions modulo the ring. In a stream without period wake-ups, whose
-    /// application may sleep for longer, the rings said here are counted. In any other the end of
-    /// each period tells the core, and a ring that is lost nevertheless, because the system stood
-    /// still, is not counted: return `None` there, unless the application has asked never to be
-    /// stopped. But in a ring of a single frame, where all positions are one, one ring said here is
-    /// counted in any stream: say it for the next frame.
-    pub fn note_lost_rings(&self, rings: u64) {
-        self.lost_rings.set(rings);
-    }
-
-    /// Tells the core, in `pointer`, of the rings between the position that it knows and
-    /// `position`, which is about to be returned to it.
-    pub(crate) fn skip_rings(&self, position: bindings::snd_pcm_uframes_t) {
-        if self.substream.counts_rings() {
-            // SAFETY: The substream has a runtime with a ring, and the stream lock is held. The
-            // caller is `snd_pcm_update_hw_ptr0()`, as always.
-            unsafe { bindings::snd_pcm_skip_rings(self.as_raw(), self.lost_rings.get(), position) };
-        }
-    }
-
-    /// Makes the report that goes with a position be of that position.
-    ///
-    /// The core does not call `get_time_info` for the position itself. It then looks at the report
-    /// all the same, which may still be about another clock.
-    pub(crate) fn renew_report(&self) {
-        let runtime = self.runtime();
-        // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
-        // protects the fields.
-        let (config, report) = unsafe {
-            (
-                &(*runtime).audio_tstamp_config,
-                &mut (*runtime).audio_tstamp_report,
-            )
-        };
-        if config.type_requested() == bindings::SNDRV_PCM_AUDIO_TSTAMP_TYPE_DEFAULT {
-            report_no_clock(report);
-        }
-    }
-}
-
-/// A substream whose period timer has expired. No lock is held; interrupt context, or a thread that
-/// must not sleep.
-///
-/// # Examples
-///
-/// ```
-/// use alsa::{
-///     pcm::Expired,
-///     time::Ktime, //
-/// };
-///
-/// /// What `rearm` may do: has the timer expire again.
-/// fn rearm(substream: &Expired<'_>, next: Option<Ktime>) {
-///     if let Some(next) = next {
-///         substream.arm_timer(next);
-///     }
-/// }
-/// ```
-pub struct Expired<'a> {
-    substream: &'a Substream,
-    timer: &'a PeriodTimer,
-}
-
-impl<'a> Expired<'a> {
-    /// Makes the object of a callback of `timer`, the period timer of the substream.
-    pub(crate) fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
-        Self { substream, timer }
-    }
-
-    /// Tells the core that a period has elapsed. No lock may be held.
-    ///
-    /// C: `snd_pcm_period_elapsed()`.
-    pub(crate) fn period_elapsed(&self) {
-        // SAFETY: The substream has a runtime, by its invariant.
-        unsafe { bindings::snd_pcm_period_elapsed(self.as_raw()) };
-    }
-
-    /// Has those who wait for the end of a drain go on waiting.
-    pub(crate) fn keep_draining(&self) {
-        // SAFETY: The substream has a runtime, by its invariant.
-        unsafe { bindings::snd_pcm_wake_drain(self.as_raw()) };
-    }
-
-    /// Arms the timer anew, as [`Triggering::arm_timer`] does.
-    ///
-    /// If the stream may be stopped at the same time, decide under a lock that `trigger` takes too.
-    pub fn arm_timer(&self, at: Ktime) {
-        self.timer.arm(at);
-    }
-}
-
-macro_rules! deref_to_substream {
-    ($($context:ident $field:tt),* $(,)?) => {
-        $(
-            impl Deref for $context<'_> {
-                type Target = Substream;
-
-                fn deref(&self) -> &Substream {
-                    self.$field
-                }
-            }
-        )*
-    };
-}
-
-deref_to_substream!(
-    Opening substream,
-    Preparing substream,
-    Triggering substream,
-    Querying substream,
-    Expired substream,
-);
 
 /// The state in which a stream is left that the driver stops.
 ///
