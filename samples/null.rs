@@ -186,7 +186,7 @@ impl kernel::Module for Null {
         let mut card =
             UnregisteredCard::new(compat::faux_device(&parent), -1, Some(c"Null"), module)?;
         card.set_names(c"Null", c"Null", fmt!("Null sink"), c"Null");
-        let device = pcm::Device {
+        let device = pcm::DeviceConfig {
             id: c"Null PCM",
             number: 0,
             playback: 1,

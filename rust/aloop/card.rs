@@ -111,7 +111,7 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
         },
     ];
     for (number, data) in (0..).zip(devices) {
-        let device = pcm::Device {
+        let device = pcm::DeviceConfig {
             id: c"Loopback PCM",
             number,
             playback: substreams,

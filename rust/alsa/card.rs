@@ -238,7 +238,11 @@ impl UnregisteredCard {
     /// Adds a PCM device, whose callbacks are those of `T`. May sleep.
     ///
     /// C: `snd_pcm_new()`, `snd_pcm_set_ops()`, `snd_pcm_set_managed_buffer_all()`.
-    pub fn add_pcm<T: pcm::Ops>(&mut self, device: &pcm::Device<'_>, data: T::Data) -> Result {
+    pub fn add_pcm<T: pcm::Ops>(
+        &mut self,
+        device: &pcm::DeviceConfig<'_>,
+        data: T::Data,
+    ) -> Result {
         pcm::add::<T>(self, device, data)
     }
 

@@ -99,7 +99,7 @@ use kernel::{
 ///
 /// /// Adds `hw:Mine,0`, which can be played to by four, and not recorded from.
 /// fn add<T: pcm::Ops<Data = ()>>(card: &mut UnregisteredCard) -> Result {
-///     let device = pcm::Device {
+///     let device = pcm::DeviceConfig {
 ///         id: c"Mine PCM",
 ///         number: 0,
 ///         playback: 4,
@@ -108,7 +108,7 @@ use kernel::{
 ///     card.add_pcm::<T>(&device, ())
 /// }
 /// ```
-pub struct Device<'a> {
+pub struct DeviceConfig<'a> {
     /// The identifier and name, less than 64 bytes.
     pub id: &'a CStr,
     /// The number of the device on its card.
@@ -127,7 +127,11 @@ struct Private<T: Ops> {
 }
 
 /// Adds a PCM device to a card.
-pub(crate) fn add<T: Ops>(card: &UnregisteredCard, device: &Device<'_>, data: T::Data) -> Result {
+pub(crate) fn add<T: Ops>(
+    card: &UnregisteredCard,
+    device: &DeviceConfig<'_>,
+    data: T::Data,
+) -> Result {
     let private = Private::<T> {
         data,
         timers: timer::Context::new(card.number(), device.number)?,
