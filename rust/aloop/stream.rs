@@ -187,7 +187,7 @@ impl pcm::Ops for Stream {
             // What the buffer holds is of the recording before.
             let frames = stream.line.cable.lock().frames_to_silence(&setup);
             for span in setup.spans(frames) {
-                substream.ring().silence(span.offset, span.len)?;
+                substream.buffer().silence(span.offset, span.len)?;
             }
         }
         stream.line.cable.lock().prepare(stream.direction, setup);
@@ -228,7 +228,7 @@ impl pcm::Ops for Stream {
     fn pointer(stream: &Self, substream: &Querying<'_>) -> Option<u32> {
         let mut guard = stream.line.cable.lock();
         let report = Locked::new(&mut guard, Ktime::now()).pointer(stream.direction)?;
-        substream.note_lost_rings(report.lost_buffers);
+        substream.note_lost_buffers(report.lost_buffers);
         Some(report.frames)
     }
 

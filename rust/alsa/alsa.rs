@@ -6,7 +6,8 @@
 //! one device. A driver built on it needs no `unsafe`, sees no raw pointer and no C type:
 //!
 //! - [`card`]: a sound card, from its creation to its release.
-//! - [`pcm`]: PCM devices, their hardware description, the callbacks of their substreams, the rings
+//! - [`pcm`]: PCM devices, their hardware description, the callbacks of their substreams, the
+//! buffers
 //!   that hold the sound, and the period timer.
 //! - [`control`]: the elements that `amixer` shows.
 //! - [`proc`]: text files in `/proc/asound/cardN/`.

@@ -319,8 +319,8 @@ impl UnregisteredCard {
 /// impl Mine {
 ///     fn new(module: &ThisModule) -> Result<Self> {
 ///         let parent = faux::Registration::new(c"mine", None)?;
-///         let card = UnregisteredCard::new(compat::faux_device(&parent), -1, Some(c"Mine"), module)?;
-///         let card = card.register()?;
+///         let device = compat::faux_device(&parent);
+///         let card = UnregisteredCard::new(device, -1, Some(c"Mine"), module)?.register()?;
 ///         Ok(Self { card, parent })
 ///     }
 /// }

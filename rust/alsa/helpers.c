@@ -77,10 +77,10 @@ void rust_helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
 }
 
 /*
- * A call that the compiler cannot look into: the rings are mapped into user space as well, which
+ * A call that the compiler cannot look into: the buffers are mapped into user space as well, which
  * may write them at any time.
  */
-void rust_helper_ring_copy(void *to, const void *from, size_t len)
+void rust_helper_buffer_copy(void *to, const void *from, size_t len)
 {
 	memcpy(to, from, len);
 }

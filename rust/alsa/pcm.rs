@@ -3,13 +3,13 @@
 //! PCM devices: streams of samples to and from an application.
 //!
 //! A driver implements [`Ops`] and hands it to [`UnregisteredCard::add_pcm`]. The core allocates
-//! the ring of each substream (a *managed* buffer), moves the samples between it and the
-//! application, and keeps the state of the stream; the driver says where in the ring it is.
+//! the buffer of each substream (it is *managed*), moves the samples between it and the
+//! application, and keeps the state of the stream; the driver says where in the buffer it is.
 //!
 //! ```text
-//!   open ──► hw_params ──► prepare ──► trigger(Start) ──► pointer, period_timer … ──► trigger(Stop)
-//!              ▲   │          ▲                                                           │
-//!              └───┴─ hw_free └───────────────────────────────────────────────────────────┘
+//!   open ──► hw_params ──► prepare ──► trigger(Start) ──► pointer, period_timer ──► trigger(Stop)
+//!              ▲   │          ▲                                                         │
+//!              └───┴─ hw_free └─────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! # Time
@@ -25,17 +25,18 @@
 //!
 //! C header: [`include/sound/pcm.h`](srctree/include/sound/pcm.h)
 
+mod buffer;
 mod context;
 mod glue;
 mod hub;
 mod hw;
 mod ops;
-mod ring;
 mod runtime;
 mod substream;
 mod timer;
 
 pub use self::{
+    buffer::Buffer,
     context::{
         Expired,
         Opening,
@@ -65,7 +66,6 @@ pub use self::{
         Ops,
         Trigger, //
     },
-    ring::Ring,
     runtime::{
         Pointers,
         State, //

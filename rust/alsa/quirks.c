@@ -59,19 +59,19 @@ void rust_helper_alsa_card_unregister_halves(struct snd_card *card)
 }
 
 /*
- * Whole rings are counted by jiffies
- * ----------------------------------
- * The core knows positions modulo the ring. In a stream without period wake-ups,
- * snd_pcm_update_hw_ptr0() concludes from jiffies how many rings have gone by since it last knew
+ * Whole buffers are counted by jiffies
+ * ------------------------------------
+ * The core knows positions modulo the buffer. In a stream without period wake-ups,
+ * snd_pcm_update_hw_ptr0() concludes from jiffies how many buffers have gone by since it last knew
  * the position. That is wrong where frames and time part (a pause, another speed), and a loop
- * without end, with interrupts off, if a ring is shorter than a jiffy. In a ring of one frame all
- * positions are the same, with period wake-ups too.
+ * without end, with interrupts off, if a buffer is shorter than a jiffy. In a buffer of one frame
+ * all positions are the same, with period wake-ups too.
  *
- * Here: the driver knows how many rings there are between the last position and @position, which
+ * Here: the driver knows how many buffers there are between the last position and @position, which
  * the caller, in the pointer callback of snd_pcm_update_hw_ptr0(), is about to return. The core is
- * told that a ring lasts for ever, from which it concludes nothing, and the ring that it takes to
- * be the present one is moved on as it would do itself. In a ring of one frame, the next frame is
- * the next ring.
+ * told that a buffer lasts for ever, from which it concludes nothing, and the buffer that it takes
+ * to be the present one is moved on as it would do itself. In a buffer of one frame, the next frame
+ * is the next buffer.
  *
  * Tests: wakeups, 3.9; power, 12.3 "rings lost after RESUME"; drain, 7.8 "a ring of a frame or
  * two".
@@ -80,33 +80,33 @@ void rust_helper_alsa_card_unregister_halves(struct snd_card *card)
  * anything; where a driver has it, snd_pcm_update_hw_ptr0() takes the difference to what it
  * returned before as `delta`, and looks at no jiffies.
  */
-void rust_helper_snd_pcm_skip_rings(struct snd_pcm_substream *substream, u64 rings,
+void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 buffers,
 				    snd_pcm_uframes_t position)
 {
 	struct snd_pcm_runtime *runtime = substream->runtime;
-	unsigned long size = runtime->buffer_size, count, ring;
+	unsigned long size = runtime->buffer_size, count, buffer;
 
 	if (runtime->no_period_wakeup)
 		runtime->hw_ptr_buffer_jiffies = LONG_MAX;
 	else if (size == 1)
-		rings = min(rings, 1); /* More at once, the core takes for a mistake. */
+		buffers = min(buffers, 1); /* More at once, the core takes for a mistake. */
 	else
 		return;
-	if (!rings || position >= size)
+	if (!buffers || position >= size)
 		return;
-	/* The part of a ring beyond may lead into the next one. */
+	/* The part of a buffer beyond may lead into the next one. */
 	if (position < runtime->status->hw_ptr - runtime->hw_ptr_base)
-		rings++;
-	ring = runtime->hw_ptr_base / size + rings;
+		buffers++;
+	buffer = runtime->hw_ptr_base / size + buffers;
 	/*
 	 * Positions start anew at the boundary, for a 32-bit program after 2^30 frames. One that
-	 * seems to lie behind the last, the core takes to be in the next ring.
+	 * seems to lie behind the last, the core takes to be in the next buffer.
 	 */
 	count = runtime->boundary / size;
-	if (ring % count * size + position < runtime->status->hw_ptr)
-		ring--;
-	runtime->hw_ptr_base = ring % count * size;
-	runtime->hw_ptr_wrap += ring / count * runtime->boundary;
+	if (buffer % count * size + position < runtime->status->hw_ptr)
+		buffer--;
+	runtime->hw_ptr_base = buffer % count * size;
+	runtime->hw_ptr_wrap += buffer / count * runtime->boundary;
 }
 
 /*
@@ -177,9 +177,9 @@ void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm)
 /*
  * A drain is given up after a time
  * --------------------------------
- * In a stream with period wake-ups, snd_pcm_drain() waits for 1.1 times what the ring lasts, or 100
- * ms. If nothing has woken it then, it stops the stream, and returns EIO. `wait_time` is for reads
- * and writes only. A player that waits for its recorder (or for a clock that stands still) has
+ * In a stream with period wake-ups, snd_pcm_drain() waits for 1.1 times what the buffer lasts, or
+ * 100 ms. If nothing has woken it then, it stops the stream, and returns EIO. `wait_time` is for
+ * reads and writes only. A player that waits for its recorder (or for a clock that stands still) has
  * nothing to wake it with.
  *
  * Here: those who wait in a drain or a poll are woken, look anew, and wait again.

@@ -96,12 +96,18 @@ impl Locked<'_> {
         // The geometry is that of the buffers, and no span leaves a buffer: there is no error.
         if let Some(span) = copy_span(from, position, to, target, sound) {
             let _ = capt
-                .ring()
-                .copy_from(span.to, &play.ring(), span.from, span.len);
+                .buffer()
+                .copy_from(span.to, &play.buffer(), span.from, span.len);
         } else {
             for span in copy_spans(from, position, to, target, sound) {
-                let source = if span.again { capt.ring() } else { play.ring() };
-                let _ = capt.ring().copy_from(span.to, &source, span.from, span.len);
+                let source = if span.again {
+                    capt.buffer()
+                } else {
+                    play.buffer()
+                };
+                let _ = capt
+                    .buffer()
+                    .copy_from(span.to, &source, span.from, span.len);
             }
         }
         self.state.silence.data(target.saturating_add(sound));
@@ -129,7 +135,7 @@ impl Locked<'_> {
             .to_clear(geometry.frames(), position, frames);
         for span in spans(geometry, position, clear) {
             // As in `copy()`: there is no error.
-            let _ = capt.ring().silence(span.offset, span.len);
+            let _ = capt.buffer().silence(span.offset, span.len);
         }
     }
 }

@@ -4,13 +4,13 @@
 //!
 //! The type of the object that a callback gets says what may be done in it:
 //!
-//! | object         | callback       | may sleep | stream lock | beside [`Substream`]'s methods    |
-//! |----------------|----------------|-----------|-------------|-----------------------------------|
-//! | [`Opening`]    | `open`         | yes       | no          | attach to a hub, constrain        |
-//! | [`Preparing`]  | `prepare`      | yes       | no          | parameters, ring                  |
-//! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, control events |
-//! | [`Querying`]   | `pointer`, …   | no        | held        | parameters                        |
-//! | [`Expired`]    | `period_timer` | no        | no          | timer                             |
+//! | object         | callback       | may sleep | stream lock | beside [`Substream`]'s methods |
+//! |----------------|----------------|-----------|-------------|--------------------------------|
+//! | [`Opening`]    | `open`         | yes       | no          | attach to a hub, constrain     |
+//! | [`Preparing`]  | `prepare`      | yes       | no          | parameters, buffer             |
+//! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, events      |
+//! | [`Querying`]   | `pointer`, …   | no        | held        | parameters, lost buffers       |
+//! | [`Expired`]    | `period_timer` | no        | no          | timer                          |
 
 use super::{
     hub::{
@@ -19,9 +19,9 @@ use super::{
     },
     substream::report_no_clock,
     timer::PeriodTimer,
+    Buffer,
     InfoFlags,
     Params,
-    Ring,
     Substream, //
 };
 use crate::{
@@ -106,7 +106,7 @@ impl<'a> Opening<'a> {
     /// Lets reads and writes wait as long as they have to.
     ///
     /// By default the core takes a device for broken, and returns `EIO`, that has not moved for the
-    /// length of the ring and a tenth, or 100 ms if that is more.
+    /// length of the buffer and a tenth, or 100 ms if that is more.
     ///
     /// C: `substream->wait_time`.
     pub fn wait_for_ever(&mut self) {
@@ -115,7 +115,7 @@ impl<'a> Opening<'a> {
         unsafe { (*self.as_raw()).wait_time = -1 };
     }
 
-    /// Constrains the ring to a whole number of periods.
+    /// Constrains the buffer to a whole number of periods.
     ///
     /// C: `snd_pcm_hw_constraint_integer()` on `SNDRV_PCM_HW_PARAM_PERIODS`.
     pub fn constrain_periods_to_integer(&self) -> Result {
@@ -136,23 +136,23 @@ impl<'a> Opening<'a> {
 /// ```
 /// use alsa::pcm::Preparing;
 ///
-/// /// What `prepare` may do: makes the ring silent.
+/// /// What `prepare` may do: makes the buffer silent.
 /// fn silence(substream: &Preparing<'_>) -> Result {
-///     let ring = substream.ring();
-///     ring.silence(0, ring.bytes())
+///     let buffer = substream.buffer();
+///     buffer.silence(0, buffer.bytes())
 /// }
 /// ```
 pub struct Preparing<'a> {
     substream: &'a Substream,
-    ring: Ring<'a>,
+    buffer: Buffer<'a>,
 }
 
 impl<'a> Preparing<'a> {
     /// # Safety
     ///
     /// For `'a`, nothing may set the parameters of the substream.
-    pub(crate) unsafe fn new(substream: &'a Substream, ring: Ring<'a>) -> Self {
-        Self { substream, ring }
+    pub(crate) unsafe fn new(substream: &'a Substream, buffer: Buffer<'a>) -> Self {
+        Self { substream, buffer }
     }
 
     /// Returns what the stream is set to.
@@ -160,9 +160,9 @@ impl<'a> Preparing<'a> {
         self.substream.params()
     }
 
-    /// Returns the ring. The stream does not run: nobody else but its application touches it.
-    pub fn ring(&self) -> Ring<'_> {
-        self.ring
+    /// Returns the buffer. The stream does not run: nobody else but its application touches it.
+    pub fn buffer(&self) -> Buffer<'_> {
+        self.buffer
     }
 }
 
@@ -177,7 +177,7 @@ impl<'a> Preparing<'a> {
 ///     time::Ktime, //
 /// };
 ///
-/// /// What `trigger` may do: has the timer expire after a millisecond, and tells that a stream runs.
+/// /// What `trigger` may do: has the timer expire in a millisecond, and tells who listens.
 /// fn start(substream: &Triggering<'_>, active: &ElementId) {
 ///     let now = substream.time().as_nanos();
 ///     substream.arm_timer(Ktime::from_nanos(now.saturating_add(1_000_000)));
@@ -261,13 +261,13 @@ impl<'a> Triggering<'a> {
 /// /// What `pointer` may do: tells the position of a device that counts its frames.
 /// fn position(frames: u64, known: u64, substream: &Querying<'_>) -> Option<u32> {
 ///     let buffer = u64::from(substream.params().buffer_size);
-///     substream.note_lost_rings(frames.saturating_sub(known).checked_div(buffer)?);
+///     substream.note_lost_buffers(frames.saturating_sub(known).checked_div(buffer)?);
 ///     u32::try_from(frames.checked_rem(buffer)?).ok()
 /// }
 /// ```
 pub struct Querying<'a> {
     substream: &'a Substream,
-    lost_rings: Cell<u64>,
+    lost_buffers: Cell<u64>,
 }
 
 impl<'a> Querying<'a> {
@@ -277,7 +277,7 @@ impl<'a> Querying<'a> {
     pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
         Self {
             substream,
-            lost_rings: Cell::new(0),
+            lost_buffers: Cell::new(0),
         }
     }
 
@@ -286,27 +286,30 @@ impl<'a> Querying<'a> {
         self.substream.params()
     }
 
-    /// Says in `pointer`, beside the position that it returns, that so many whole rings have gone
+    /// Says in `pointer`, beside the position that it returns, that so many whole buffers have gone
     /// by since the position that it last returned, or since `prepare`: the stream has moved by
-    /// `rings` times the ring's length, and by less than a ring beyond. Elsewhere it says nothing.
+    /// `buffers` times the buffer's length, and by less than a buffer beyond. Elsewhere it says
+    /// nothing.
     ///
-    /// The core knows positions modulo the ring. In a stream without period wake-ups, whose
-    /// application may sleep for longer, the rings said here are counted. In any other the end of
-    /// each period tells the core, and a ring that is lost nevertheless, because the system stood
+    /// The core knows positions modulo the buffer. In a stream without period wake-ups, whose
+    /// application may sleep for longer, the buffers said here are counted. In any other the end of
+    /// each period tells the core, and a buffer that is lost nevertheless, because the system stood
     /// still, is not counted: return `None` there, unless the application has asked never to be
-    /// stopped. But in a ring of a single frame, where all positions are one, one ring said here is
-    /// counted in any stream: say it for the next frame.
-    pub fn note_lost_rings(&self, rings: u64) {
-        self.lost_rings.set(rings);
+    /// stopped. But in a buffer of a single frame, where all positions are one, one buffer said
+    /// here is counted in any stream: say it for the next frame.
+    pub fn note_lost_buffers(&self, buffers: u64) {
+        self.lost_buffers.set(buffers);
     }
 
-    /// Tells the core, in `pointer`, of the rings between the position that it knows and
+    /// Tells the core, in `pointer`, of the buffers between the position that it knows and
     /// `position`, which is about to be returned to it.
-    pub(crate) fn skip_rings(&self, position: bindings::snd_pcm_uframes_t) {
-        if self.substream.counts_rings() {
-            // SAFETY: The substream has a runtime with a ring, and the stream lock is held. The
+    pub(crate) fn skip_buffers(&self, position: bindings::snd_pcm_uframes_t) {
+        if self.substream.counts_buffers() {
+            // SAFETY: The substream has a runtime with a buffer, and the stream lock is held. The
             // caller is `snd_pcm_update_hw_ptr0()`, as always.
-            unsafe { bindings::snd_pcm_skip_rings(self.as_raw(), self.lost_rings.get(), position) };
+            unsafe {
+                bindings::snd_pcm_skip_buffers(self.as_raw(), self.lost_buffers.get(), position)
+            };
         }
     }
 

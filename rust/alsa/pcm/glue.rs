@@ -2,9 +2,9 @@
 
 //! Between the C core's callbacks and the driver's [`Ops`].
 //!
-//! # How long a ring may be touched
+//! # How long a buffer may be touched
 //!
-//! The ring is a *managed* buffer: the core allocates it in HW_PARAMS and frees it in HW_FREE,
+//! The buffer is *managed*: the core allocates it in HW_PARAMS and frees it in HW_FREE,
 //! HW_PARAMS and close. What touches it has to be over before that, and must not begin anew:
 //!
 //! 1. `prepare` touches it in process context. `Open::has_buffer` is a mutex that is held
@@ -34,7 +34,7 @@
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` empties their ports.
 //!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)
-//! - After HW_FREE there is no ring to start with (`Open::ring`).
+//! - After HW_FREE there is no buffer to start with (`Open::startable`).
 //!
 //! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at
 //! work: no such callback runs while HW_PARAMS writes the parameters.
@@ -45,12 +45,12 @@ mod limits;
 mod stamps;
 
 use super::{
+    buffer::{
+        Buffer,
+        RawBuffer, //
+    },
     context::Attachment,
     hub::Running,
-    ring::{
-        RawRing,
-        Ring, //
-    },
     timer::{
         PeriodTimer,
         RawWork, //
@@ -113,10 +113,10 @@ struct Open<T: Ops> {
     /// Whether there is a buffer. Held while `prepare` uses it.
     #[pin]
     has_buffer: Mutex<bool>,
-    /// The ring with which the stream can be started. Taken inside of the stream lock and outside
+    /// The buffer with which the stream can be started. Taken inside of the stream lock and outside
     /// of the hub's lock.
     #[pin]
-    ring: SpinLockIrqSave<Option<RawRing>>,
+    startable: SpinLockIrqSave<Option<RawBuffer>>,
     /// When the stream was last triggered since it was prepared; 0 if it was not.
     triggered: Atomic<u64>,
     data: T::Stream,
@@ -132,14 +132,14 @@ impl<T: Ops> Open<T> {
     /// Puts the stream to its port. Needs the stream lock.
     fn enter_port(&self) -> Result {
         // While this lock is held, `hw_free` cannot pass.
-        let ring = self.ring.lock();
+        let startable = self.startable.lock();
         let running = Running {
             substream: self.substream,
-            ring: ring.ok_or_else(ebadfd)?,
+            buffer: startable.ok_or_else(ebadfd)?,
             timer: NonNull::from(&self.timer),
         };
         if let Some(attachment) = &self.attachment {
-            // SAFETY: The substream is open. Its ring is valid, and the core neither frees nor
+            // SAFETY: The substream is open. Its buffer is valid, and the core neither frees nor
             // replaces it before `leave_port()` (see the module's documentation). The timer lives
             // until `private_free`, by which time the stream has left the port for good.
             unsafe { attachment.hub.set(attachment.port, Some(running)) };
@@ -158,8 +158,8 @@ impl<T: Ops> Open<T> {
     /// Lets nobody touch the buffer any more, and waits for those who do. May sleep.
     fn give_up_buffer(&self) {
         *self.has_buffer.lock() = false;
-        let mut ring = self.ring.lock();
-        *ring = None;
+        let mut startable = self.startable.lock();
+        *startable = None;
         self.leave_port();
     }
 }
@@ -252,7 +252,7 @@ impl<T: Ops> Glue<T> {
                     substream: NonNull::from(this).cast(),
                     attachment,
                     has_buffer <- new_mutex!(false, "alsa::pcm::has_buffer"),
-                    ring <- new_spinlock_irqsave!(None, "alsa::pcm::ring"),
+                    startable <- new_spinlock_irqsave!(None, "alsa::pcm::startable"),
                     triggered: Atomic::new(0),
                     data: stream,
                 }),
@@ -309,8 +309,8 @@ impl<T: Ops> Glue<T> {
         from_result(|| {
             // SAFETY: `open` has succeeded.
             let open = unsafe { Self::opened(substream) };
-            // Whatever ring was known is the one before.
-            *open.ring.lock() = None;
+            // What the stream could be started with is the buffer before.
+            *open.startable.lock() = None;
             if T::HAS_HW_PARAMS {
                 // SAFETY: The core passes valid parameters.
                 let params = unsafe { Params::from_raw(params)? };
@@ -354,12 +354,12 @@ impl<T: Ops> Glue<T> {
             let this = open.get_ref().substream();
             // SAFETY: HW_PARAMS is excluded by the `buffer_mutex`, and by `has_buffer` whoever
             // frees.
-            let raw = unsafe { RawRing::of(this.runtime()) }.ok_or_else(ebadfd)?;
+            let raw = unsafe { RawBuffer::of(this.runtime()) }.ok_or_else(ebadfd)?;
             // SAFETY: The buffer stays as long as `has_buffer` is locked.
-            let ring = unsafe { Ring::new(raw) };
+            let buffer = unsafe { Buffer::new(raw) };
             // SAFETY: HW_PARAMS is excluded by the `buffer_mutex`.
-            T::prepare(&open.data, &unsafe { Preparing::new(this, ring) })?;
-            *open.ring.lock() = Some(raw);
+            T::prepare(&open.data, &unsafe { Preparing::new(this, buffer) })?;
+            *open.startable.lock() = Some(raw);
             Ok(0)
         })
     }
@@ -447,7 +447,7 @@ impl<T: Ops> Glue<T> {
             // `SNDRV_PCM_POS_XRUN`, a cast that bindgen does not evaluate.
             None => bindings::snd_pcm_uframes_t::MAX,
         };
-        querying.skip_rings(position);
+        querying.skip_buffers(position);
         if querying.direction() == Direction::Capture {
             // What follows is the core's plain store of the position, which an application with a
             // mapped status page may act upon without a lock. It must come after the samples that

@@ -5,11 +5,12 @@
 //! A driver in which several substreams depend on each other (they share a clock, or one plays what
 //! another records) keeps what they share in a [`Hub`] and attaches each substream to one of its
 //! ports when it is opened. Whoever holds the hub's lock sees the ports of all streams that *run*,
-//! and through a [`Port`] the ring, the application's position and the period timer of the stream.
+//! and through a [`Port`] the buffer, the application's position and the period timer of the
+//! stream.
 //!
 //! A stream comes to its port just before the driver's `trigger` is told to start it, and leaves it
 //! just after `trigger` was told to stop, pause or suspend it, or if that was missed, before the
-//! core touches its ring or its parameters. Both take the hub's lock. So what is found at a port
+//! core touches its buffer or its parameters. Both take the hub's lock. So what is found at a port
 //! stays valid as long as the lock is held, although it belongs to a stream whose own lock is not
 //! held.
 //!
@@ -18,9 +19,9 @@
 //! hub's lock held; the callbacks are made such that there is no occasion.
 
 use super::{
-    ring::{
-        RawRing,
-        Ring, //
+    buffer::{
+        Buffer,
+        RawBuffer, //
     },
     runtime::{
         Pointers,
@@ -52,12 +53,12 @@ use kernel::prelude::*;
 ///
 /// # Invariants
 ///
-/// As long as the value is at a port, `substream` is open and has a runtime, `ring` is its ring,
-/// and `timer` its period timer. They are valid, and nobody replaces the ring.
+/// As long as the value is at a port, `substream` is open and has a runtime, `buffer` is its
+/// buffer, and `timer` its period timer. They are valid, and nobody replaces the buffer.
 #[derive(Clone, Copy)]
 pub(crate) struct Running {
     pub(crate) substream: NonNull<bindings::snd_pcm_substream>,
-    pub(crate) ring: RawRing,
+    pub(crate) buffer: RawBuffer,
     pub(crate) timer: NonNull<PeriodTimer>,
 }
 
@@ -188,7 +189,7 @@ impl<T: Unpin, const N: usize> DerefMut for HubGuard<'_, T, N> {
 /// /// Copies a period from one stream to the other, if both run.
 /// fn copy(ports: PortTable<'_, 2>, offset: usize, len: usize) -> Result {
 ///     if let (Some(playback), Some(capture)) = (ports.get(0), ports.get(1)) {
-///         capture.ring().copy_from(offset, &playback.ring(), offset, len)?;
+///         capture.buffer().copy_from(offset, &playback.buffer(), offset, len)?;
 ///     }
 ///     Ok(())
 /// }
@@ -236,11 +237,11 @@ pub struct Port<'a> {
 }
 
 impl Port<'_> {
-    /// Returns the ring of the stream.
+    /// Returns the buffer of the stream.
     #[inline]
-    pub fn ring(&self) -> Ring<'_> {
-        // SAFETY: By the type invariant the ring stays as long as `self`.
-        unsafe { Ring::new(self.running.ring) }
+    pub fn buffer(&self) -> Buffer<'_> {
+        // SAFETY: By the type invariant the buffer stays as long as `self`.
+        unsafe { Buffer::new(self.running.buffer) }
     }
 
     /// Arms the period timer of the stream: its callback runs at `at`, or at once if that is past.

@@ -202,7 +202,7 @@ impl_flags!(
     /// ```
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Info {
-        /// The ring can be mapped, and what is mapped is what sounds.
+        /// The buffer can be mapped, and what is mapped is what sounds.
         Mmap = bindings::SNDRV_PCM_INFO_MMAP | bindings::SNDRV_PCM_INFO_MMAP_VALID,
         /// The samples of a frame lie side by side.
         Interleaved = bindings::SNDRV_PCM_INFO_INTERLEAVED,
@@ -282,11 +282,11 @@ pub struct Hardware {
     pub rates: RangeInclusive<u32>,
     /// The number of channels.
     pub channels: RangeInclusive<u32>,
-    /// The largest ring, in bytes.
+    /// The largest buffer, in bytes.
     pub buffer_bytes_max: usize,
     /// The length of a period, in bytes.
     pub period_bytes: RangeInclusive<usize>,
-    /// The number of periods in a ring.
+    /// The number of periods in a buffer.
     pub periods: RangeInclusive<u32>,
 }
 
@@ -407,14 +407,14 @@ pub struct Params {
     pub rate: u32,
     /// The number of channels.
     pub channels: u32,
-    /// Whether the samples of a frame lie side by side in the ring.
+    /// Whether the samples of a frame lie side by side in the buffer.
     pub interleaved: bool,
-    /// Whether the application may map the ring: then it may write to it, even to that of a
+    /// Whether the application may map the buffer: then it may write to it, even to that of a
     /// capture.
     pub mapped: bool,
     /// The length of a period, in frames.
     pub period_size: u32,
-    /// The length of the ring, in frames.
+    /// The length of the buffer, in frames.
     pub buffer_size: u32,
     /// Whether the application is to be told of the end of each period. It may have asked not to be
     /// if the device offers [`Info::NoPeriodWakeup`]. The end of a drain it is told of anyway.
@@ -463,7 +463,7 @@ pub(crate) fn is_interleaved(access: bindings::snd_pcm_access_t) -> bool {
         || access == bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
 }
 
-/// Returns whether an access mode lets the application map the ring.
+/// Returns whether an access mode lets the application map the buffer.
 pub(crate) fn is_mapped(access: bindings::snd_pcm_access_t) -> bool {
     access != bindings::SNDRV_PCM_ACCESS_RW_INTERLEAVED
         && access != bindings::SNDRV_PCM_ACCESS_RW_NONINTERLEAVED

@@ -74,7 +74,7 @@ use kernel::{
 ///         Ok(())
 ///     }
 ///
-///     fn trigger(stream: &Self, substream: &pcm::Triggering<'_>, command: pcm::Trigger) -> Result {
+///     fn trigger(_: &Self, substream: &pcm::Triggering<'_>, command: pcm::Trigger) -> Result {
 ///         if command.starts() {
 ///             substream.arm_timer(substream.time());
 ///         }
@@ -105,8 +105,8 @@ pub trait Ops: Sized + 'static {
     /// Opens a substream, and returns what belongs to it. May sleep.
     fn open(data: &Self::Data, substream: &mut Opening<'_>) -> Result<Self::Stream>;
 
-    /// Takes the parameters that the application has chosen. The ring has been allocated; the core
-    /// fills it with zeroes before anybody can use it. May sleep.
+    /// Takes the parameters that the application has chosen. The buffer has been allocated; the
+    /// core fills it with zeroes before anybody can use it. May sleep.
     ///
     /// # Errors
     ///
@@ -116,14 +116,14 @@ pub trait Ops: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Lets go of the parameters, which are no longer valid: the ring will be freed. May sleep. It
-    /// may be called more than once, and without a `hw_params` before it.
+    /// Lets go of the parameters, which are no longer valid: the buffer will be freed. May sleep.
+    /// It may be called more than once, and without a `hw_params` before it.
     fn hw_free(stream: &Self::Stream) {
         let _ = stream;
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Prepares the stream to begin anew, at frame 0 of the ring. May sleep. The stream does not
+    /// Prepares the stream to begin anew, at frame 0 of the buffer. May sleep. The stream does not
     /// run, and its period timer neither.
     fn prepare(stream: &Self::Stream, substream: &Preparing<'_>) -> Result;
 
@@ -137,7 +137,7 @@ pub trait Ops: Sized + 'static {
     /// time.) Errors of other commands are passed over.
     fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
 
-    /// Returns the position of the device in the ring, in frames, less than the ring's length;
+    /// Returns the position of the device in the buffer, in frames, less than the buffer's length;
     /// `None` for an xrun. The stream lock is held, interrupts are off.
     fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
 
@@ -283,7 +283,7 @@ pub enum Action {
     PeriodElapsed,
     /// The device is held up in a drain: whoever waits for its end is to go on waiting. The core
     /// takes the drain for failed (`EIO`, and the stream stops) when nothing has happened for the
-    /// length of the ring and a tenth, or 100 ms if that is more.
+    /// length of the buffer and a tenth, or 100 ms if that is more.
     ///
     /// C: `wake_up()` of the runtime's wait queue.
     KeepDraining,

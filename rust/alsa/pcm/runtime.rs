@@ -77,7 +77,7 @@ pub struct Pointers {
     /// up to there that are read afterwards are those that it stands for, as far as whoever moved
     /// it has written them before.
     pub appl_ptr: u64,
-    /// Where the positions start anew: a multiple of the ring's length. (That of a 32-bit program
+    /// Where the positions start anew: a multiple of the buffer's length. (That of a 32-bit program
     /// is set after HW_PARAMS: should another thread start the stream before, it may change.)
     pub boundary: u64,
 }
@@ -133,8 +133,8 @@ impl Runtime {
     /// positions, is not older than that.
     ///
     /// That the samples are written before it is up to the writer: an application with a mapped
-    /// ring needs a barrier of its own, and the core, in a write, has no more than the stream lock
-    /// that it takes in between.
+    /// buffer needs a barrier of its own, and the core, in a write, has no more than the stream
+    /// lock that it takes in between.
     #[inline]
     fn appl_ptr(&self) -> u64 {
         // SAFETY: The runtime has a control page, by the type invariant.

@@ -228,17 +228,17 @@ impl Substream {
             channels,
             interleaved: is_interleaved(access),
             mapped: is_mapped(access),
-            // A ring has less than 2^32 bytes, let alone frames: the core bounds it by an `int`.
+            // A buffer has less than 2^32 bytes, let alone frames: the core bounds it by an `int`.
             period_size: u32::try_from(period_size).unwrap_or(u32::MAX),
             buffer_size: u32::try_from(buffer_size).unwrap_or(u32::MAX),
             period_wakeups: no_wakeup == 0,
         }
     }
 
-    /// Returns whether the core has to be told of whole rings that have gone by: see
-    /// `snd_pcm_skip_rings()`. To be called only where nothing can set the stream anew.
+    /// Returns whether the core has to be told of whole buffers that have gone by: see
+    /// `snd_pcm_skip_buffers()`. To be called only where nothing can set the stream anew.
     #[inline]
-    pub(crate) fn counts_rings(&self) -> bool {
+    pub(crate) fn counts_buffers(&self) -> bool {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
         unsafe { (*runtime).no_period_wakeup() != 0 || (*runtime).buffer_size == 1 }

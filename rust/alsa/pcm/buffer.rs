@@ -10,24 +10,24 @@ use core::{
 };
 use kernel::prelude::*;
 
-/// Where the ring of a substream lies, without a lifetime.
+/// Where the buffer of a substream lies, without a lifetime.
 ///
 /// # Invariants
 ///
 /// `area` was, when the value was made, the start of `bytes` bytes of a substream's managed buffer,
 /// set to samples of `format`.
 #[derive(Clone, Copy)]
-pub(crate) struct RawRing {
+pub(crate) struct RawBuffer {
     area: NonNull<u8>,
     bytes: usize,
     format: Format,
 }
 
-// SAFETY: The value is an address; whoever turns it into a `Ring` answers for the memory.
-unsafe impl Send for RawRing {}
+// SAFETY: The value is an address; whoever turns it into a `Buffer` answers for the memory.
+unsafe impl Send for RawBuffer {}
 
-impl RawRing {
-    /// Notes where the ring of a substream is; `None` if it has none.
+impl RawBuffer {
+    /// Notes where the buffer of a substream is; `None` if it has none.
     ///
     /// # Safety
     ///
@@ -45,24 +45,24 @@ impl RawRing {
     }
 }
 
-/// The ring of a substream while its memory is sure to stay: a row of bytes.
+/// The buffer of a substream while its memory is sure to stay: a row of bytes.
 ///
-/// The ring is shared with user space, which may write it at any time through its mapping. So no
+/// The buffer is shared with user space, which may write it at any time through its mapping. So no
 /// reference into it is ever made: bytes are copied and set by C functions that the compiler cannot
 /// look into, and what is read there is only ever passed on, never relied upon.
 ///
 /// # Examples
 ///
 /// ```
-/// use alsa::pcm::Ring;
+/// use alsa::pcm::Buffer;
 ///
-/// /// Silences the second half of a ring, and repeats the first half there if it is to be heard twice.
-/// fn repeat(ring: &Ring<'_>, twice: bool) -> Result {
-///     let half = ring.bytes() / 2;
+/// /// Silences the second half of a buffer, or repeats the first half there.
+/// fn repeat(buffer: &Buffer<'_>, twice: bool) -> Result {
+///     let half = buffer.bytes() / 2;
 ///     if twice {
-///         ring.copy_from(half, ring, 0, half)
+///         buffer.copy_from(half, buffer, 0, half)
 ///     } else {
-///         ring.silence(half, half)
+///         buffer.silence(half, half)
 ///     }
 /// }
 /// ```
@@ -71,18 +71,18 @@ impl RawRing {
 ///
 /// The memory that `raw` names stays allocated for `'a`.
 #[derive(Clone, Copy)]
-pub struct Ring<'a> {
-    raw: RawRing,
+pub struct Buffer<'a> {
+    raw: RawBuffer,
     _memory: PhantomData<&'a ()>,
 }
 
-impl<'a> Ring<'a> {
-    /// Makes the ring usable.
+impl<'a> Buffer<'a> {
+    /// Makes the buffer usable.
     ///
     /// # Safety
     ///
     /// The memory that `raw` names must stay allocated for `'a`.
-    pub(crate) unsafe fn new(raw: RawRing) -> Self {
+    pub(crate) unsafe fn new(raw: RawBuffer) -> Self {
         // INVARIANT: By the caller's promise.
         Self {
             raw,
@@ -90,13 +90,13 @@ impl<'a> Ring<'a> {
         }
     }
 
-    /// Returns the length of the ring, in bytes.
+    /// Returns the length of the buffer, in bytes.
     #[inline]
     pub fn bytes(&self) -> usize {
         self.raw.bytes
     }
 
-    /// Returns the address of `len` bytes at `offset`, if they are inside of the ring.
+    /// Returns the address of `len` bytes at `offset`, if they are inside of the buffer.
     #[inline]
     fn span(&self, offset: usize, len: usize) -> Option<NonNull<u8>> {
         if offset.checked_add(len)? > self.raw.bytes {
@@ -106,29 +106,29 @@ impl<'a> Ring<'a> {
         Some(unsafe { self.raw.area.add(offset) })
     }
 
-    /// Copies `len` bytes at `from` of the ring `source` to `to` of this one.
+    /// Copies `len` bytes at `from` of the buffer `source` to `to` of this one.
     ///
     /// Any context. Takes as long as a copy of that length.
     ///
     /// # Errors
     ///
-    /// `EINVAL` if a span leaves its ring, or if both are of the same ring and overlap; nothing is
-    /// copied then.
+    /// `EINVAL` if a span leaves its buffer, or if both are of the same buffer and overlap; nothing
+    /// is copied then.
     #[inline]
-    pub fn copy_from(&self, to: usize, source: &Ring<'_>, from: usize, len: usize) -> Result {
+    pub fn copy_from(&self, to: usize, source: &Buffer<'_>, from: usize, len: usize) -> Result {
         if self.raw.area == source.raw.area && to.abs_diff(from) < len {
             return Err(EINVAL);
         }
         let to = self.span(to, len).ok_or(EINVAL)?;
         let from = source.span(from, len).ok_or(EINVAL)?;
         // SAFETY: Both spans are inside of their buffers, which stay allocated by the invariant of
-        // `Ring`. The buffers of two substreams are two allocations, and two spans of one buffer
+        // `Buffer`. The buffers of two substreams are two allocations, and two spans of one buffer
         // have just been found to be apart: so they don't overlap.
-        unsafe { bindings::ring_copy(to.as_ptr().cast(), from.as_ptr().cast(), len) };
+        unsafe { bindings::buffer_copy(to.as_ptr().cast(), from.as_ptr().cast(), len) };
         Ok(())
     }
 
-    /// Overwrites `len` bytes at `offset` with silence in the ring's format.
+    /// Overwrites `len` bytes at `offset` with silence in the buffer's format.
     ///
     /// Any context. Takes as long as a fill of that length.
     ///
@@ -136,7 +136,7 @@ impl<'a> Ring<'a> {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if the span leaves the ring; nothing is overwritten then.
+    /// `EINVAL` if the span leaves the buffer; nothing is overwritten then.
     #[inline]
     pub fn silence(&self, offset: usize, len: usize) -> Result {
         let span = self.span(offset, len).ok_or(EINVAL)?;
@@ -144,7 +144,7 @@ impl<'a> Ring<'a> {
         let samples = len.checked_div(sample_bytes).ok_or(EINVAL)?;
         let samples = u32::try_from(samples).map_err(|_| EINVAL)?;
         // SAFETY: `samples` samples of `format` take at most `len` bytes, which are inside of the
-        // buffer; that stays allocated by the invariant of `Ring`.
+        // buffer; that stays allocated by the invariant of `Buffer`.
         kernel::error::to_result(unsafe {
             bindings::snd_pcm_format_set_silence(
                 self.raw.format.number(),
@@ -155,19 +155,19 @@ impl<'a> Ring<'a> {
     }
 }
 
-#[kunit_tests(alsa_pcm_ring)]
+#[kunit_tests(alsa_pcm_buffer)]
 mod tests {
     use super::*;
 
-    /// A ring on the bytes of a vector.
-    fn ring<'a>(memory: &'a mut KVec<u8>, format: Format) -> Result<Ring<'a>> {
-        let raw = RawRing {
+    /// A buffer on the bytes of a vector.
+    fn buffer<'a>(memory: &'a mut KVec<u8>, format: Format) -> Result<Buffer<'a>> {
+        let raw = RawBuffer {
             area: NonNull::new(memory.as_mut_ptr()).ok_or(EINVAL)?,
             bytes: memory.len(),
             format,
         };
-        // SAFETY: The vector is borrowed for as long as the ring.
-        Ok(unsafe { Ring::new(raw) })
+        // SAFETY: The vector is borrowed for as long as the buffer.
+        Ok(unsafe { Buffer::new(raw) })
     }
 
     /// Nothing is written outside of what was asked for.
@@ -175,10 +175,10 @@ mod tests {
     fn copies() -> Result {
         let mut source = KVec::from_elem(7u8, 64, GFP_KERNEL)?;
         let mut target = KVec::from_elem(1u8, 32, GFP_KERNEL)?;
-        let from = ring(&mut source, Format::U8)?;
-        ring(&mut target, Format::U8)?.copy_from(30, &from, 62, 2)?;
-        ring(&mut target, Format::U8)?.copy_from(0, &from, 0, 3)?;
-        ring(&mut target, Format::U8)?.copy_from(32, &from, 64, 0)?;
+        let from = buffer(&mut source, Format::U8)?;
+        buffer(&mut target, Format::U8)?.copy_from(30, &from, 62, 2)?;
+        buffer(&mut target, Format::U8)?.copy_from(0, &from, 0, 3)?;
+        buffer(&mut target, Format::U8)?.copy_from(32, &from, 64, 0)?;
         for (at, byte) in target.iter().enumerate() {
             assert_eq!(*byte, if at < 3 || at >= 30 { 7 } else { 1 });
         }
@@ -186,11 +186,11 @@ mod tests {
     }
 
     #[test]
-    fn copies_within_a_ring() -> Result {
+    fn copies_within_a_buffer() -> Result {
         let mut memory = KVec::from_elem(1u8, 8, GFP_KERNEL)?;
         memory[0] = 7;
         memory[1] = 8;
-        let whole = ring(&mut memory, Format::U8)?;
+        let whole = buffer(&mut memory, Format::U8)?;
         whole.copy_from(2, &whole, 0, 2)?;
         whole.copy_from(4, &whole, 0, 4)?;
         whole.copy_from(0, &whole, 1, 1)?;
@@ -199,11 +199,11 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_leaves_a_ring() -> Result {
+    fn refuses_what_leaves_a_buffer() -> Result {
         let mut source = KVec::from_elem(7u8, 64, GFP_KERNEL)?;
         let mut target = KVec::from_elem(1u8, 32, GFP_KERNEL)?;
-        let from = ring(&mut source, Format::U8)?;
-        let to = ring(&mut target, Format::U8)?;
+        let from = buffer(&mut source, Format::U8)?;
+        let to = buffer(&mut target, Format::U8)?;
         for (at, origin, len) in [
             (0, 0, 33),
             (31, 0, 2),
@@ -236,7 +236,7 @@ mod tests {
             (Format::FLOAT_BE, [0, 0]),
         ] {
             let mut memory = KVec::from_elem(1u8, 32, GFP_KERNEL)?;
-            ring(&mut memory, format)?.silence(8, 16)?;
+            buffer(&mut memory, format)?.silence(8, 16)?;
             for (at, byte) in memory.iter().enumerate() {
                 let inside = (8..24).contains(&at);
                 assert_eq!(*byte, if inside { silence[at % 2] } else { 1 });
