@@ -12,6 +12,7 @@
 //!
 //! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. `duty`: how often
 //!   timers may expire. They know nothing of the kernel, and are tested on the host as well.
+//! - `units`: frames and times, and what becomes of them when they overflow.
 //! - `share`: what all cards have in common of that.
 //! - `cable`: what the two sides of a cable share; every change of state goes through it.
 //! - `stream`: the PCM callbacks of one side.
@@ -42,6 +43,7 @@ mod share;
 mod source;
 mod stream;
 mod ticks;
+mod units;
 
 module! {
     type: Aloop,

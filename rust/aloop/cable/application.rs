@@ -9,9 +9,12 @@ use super::{
     setup::Setup,
     told::Told, //
 };
-use crate::ring::{
-    self,
-    written_ahead, //
+use crate::{
+    ring::{
+        self,
+        written_ahead, //
+    },
+    units::Frames,
 };
 use alsa::pcm::{
     Direction,
@@ -22,7 +25,7 @@ use alsa::pcm::{
 /// Returns whether the core stops the stream when its buffer is used up (played, or full of what
 /// was recorded).
 pub(super) fn stops_at_its_end(own: &Port<'_>, setup: &Setup) -> bool {
-    own.stop_threshold() <= u64::from(setup.params.buffer_size)
+    Frames(own.stop_threshold()) <= setup.frames()
 }
 
 /// Returns whether the stream is a playback that drains, and has played all that was written
@@ -34,7 +37,7 @@ pub(super) fn has_drained(
     own: Option<&Port<'_>>,
     setup: &Setup,
     told: &Told,
-    position: u64,
+    position: Frames,
 ) -> bool {
     let draining = || own.is_some_and(|own| own.state() == State::Draining);
     told.is_drained() || told.lost_buffers(position, setup) > 0 && draining()
@@ -42,18 +45,18 @@ pub(super) fn has_drained(
 
 /// Returns how many frames from `position` on a playback has to play that its application has
 /// written.
-pub(super) fn written(own: &Port<'_>, setup: &Setup, told: &Told, position: u64) -> u64 {
+pub(super) fn written(own: &Port<'_>, setup: &Setup, told: &Told, position: Frames) -> Frames {
     if told.is_drained() || told.lost_buffers(position, setup) > 0 {
-        return 0;
+        return Frames::ZERO;
     }
     let pointers = own.pointers();
-    written_ahead(
+    Frames(written_ahead(
         pointers.hw_ptr,
         pointers.appl_ptr,
         pointers.boundary,
         setup.params.buffer_size,
-        position,
-    )
+        position.0,
+    ))
 }
 
 /// Returns how many frames from `position` on may be heard of a playback.
@@ -61,23 +64,23 @@ pub(super) fn written(own: &Port<'_>, setup: &Setup, told: &Told, position: u64)
 /// Those are what its application has written: nothing else must be heard, neither at the end of a
 /// drain nor when the application is late and about to be stopped for it. One that has asked never
 /// to be stopped plays its buffer round and round.
-pub(super) fn audible(own: &Port<'_>, setup: &Setup, told: &Told, position: u64) -> u64 {
+pub(super) fn audible(own: &Port<'_>, setup: &Setup, told: &Told, position: Frames) -> Frames {
     if own.state() != State::Draining && !stops_at_its_end(own, setup) {
-        return u64::MAX;
+        return Frames::MAX;
     }
     written(own, setup, told, position)
 }
 
 /// Returns how many frames before `position` the application of a capture has yet to read.
-pub(super) fn left_to_read(own: &Port<'_>, setup: &Setup, position: u64) -> u64 {
+pub(super) fn left_to_read(own: &Port<'_>, setup: &Setup, position: Frames) -> Frames {
     let pointers = own.pointers();
-    ring::left_to_read(
+    Frames(ring::left_to_read(
         pointers.hw_ptr,
         pointers.appl_ptr,
         pointers.boundary,
         setup.params.buffer_size,
-        position,
-    )
+        position.0,
+    ))
 }
 
 /// Returns the position at which the application has what it waits for, if that is after the end of
@@ -90,20 +93,18 @@ pub(super) fn deferral(
     own: &Port<'_>,
     setup: &Setup,
     told: &Told,
-    position: u64,
-    end: u64,
-) -> Option<u64> {
-    let wanted = own.wakeup_frames();
-    if wanted == 0 || own.state() != State::Running {
+    position: Frames,
+    end: Frames,
+) -> Option<Frames> {
+    let wanted = Frames(own.wakeup_frames());
+    if wanted.is_zero() || own.state() != State::Running {
         return None;
     }
     let available = match direction {
-        Direction::Playback => {
-            u64::from(setup.params.buffer_size).saturating_sub(written(own, setup, told, position))
-        }
+        Direction::Playback => setup.frames() - written(own, setup, told, position),
         Direction::Capture => left_to_read(own, setup, position),
     };
-    let by_then = available.saturating_add(end.saturating_sub(position));
-    let missing = wanted.saturating_sub(by_then);
-    (0 < missing && missing < setup.params.period_size.into()).then(|| end.saturating_add(missing))
+    let by_then = available + (end - position);
+    let missing = wanted - by_then;
+    (!missing.is_zero() && missing < setup.params.period_size.into()).then(|| end + missing)
 }

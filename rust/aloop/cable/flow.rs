@@ -7,10 +7,17 @@ use super::{
     state::Locked,
     time::Time, //
 };
-use crate::ring::{
-    copy_span,
-    copy_spans,
-    spans, //
+use crate::{
+    ring::{
+        copy_span,
+        copy_spans,
+        spans, //
+    },
+    units::{
+        Delta,
+        Frames,
+        Instant, //
+    },
 };
 use alsa::pcm::Direction;
 use core::cmp::min;
@@ -19,43 +26,45 @@ impl Locked<'_> {
     /// Moves the cable to the present. One that runs by ticks stays where it is.
     pub(crate) fn update(&mut self) {
         if let Time::Clock(clock) = &mut self.state.time {
-            let frames = clock.advance(self.now.as_nanos());
-            self.advance(frames);
+            let frames = clock.advance(self.now.0);
+            self.advance(Frames(frames));
         }
     }
 
     /// Moves the cable to the present because the position of a stream is asked for, unless it has
-    /// been moved just now (see [`Setup::step`]). Returns the time at which it is where it then is,
-    /// in nanoseconds.
+    /// been moved just now (see [`Setup::step`]). Returns the time at which it is where it then is.
     ///
     /// [`Setup::step`]: super::setup::Setup::step
-    pub(super) fn update_if_due(&mut self, direction: Direction) -> u64 {
+    pub(super) fn update_if_due(&mut self, direction: Direction) -> Instant {
         let step = match self.state.side(direction).prepared() {
             // At frame 0, audio time would be 0 as well, and no news to the core, which would note
             // no system time with it.
-            Some(prepared) if prepared.position() > 0 => prepared.setup.step,
-            _ => 0,
+            Some(prepared) if !prepared.position().is_zero() => prepared.setup.step,
+            _ => Delta::ZERO,
         };
-        let now = self.now.as_nanos();
         match self.state.time.moved_at() {
-            Some(moved_at) if now < moved_at.saturating_add(step) => moved_at,
+            Some(moved_at) if self.now < moved_at + step => moved_at,
             _ => {
                 self.update();
-                self.state.time.moved_at().unwrap_or(now)
+                self.state.time.moved_at().unwrap_or(self.now)
             }
         }
     }
 
     /// Moves the sides that run by so many frames.
-    pub(super) fn advance(&mut self, frames: u64) {
-        if frames == 0 {
+    pub(super) fn advance(&mut self, frames: Frames) {
+        if frames.is_zero() {
             return;
         }
         let plays = self.state.playback.is_running();
         if self.state.capture.is_running() {
             let left = self.state.ending.left(self.state.capture.position());
             let frames = left.map_or(frames, |left| min(left, frames));
-            let sound = if plays { self.copy(frames) } else { 0 };
+            let sound = if plays {
+                self.copy(frames)
+            } else {
+                Frames::ZERO
+            };
             self.silence(sound, frames);
             if let Some(capture) = self.state.capture.prepared_mut() {
                 capture.move_on(frames);
@@ -73,33 +82,33 @@ impl Locked<'_> {
 
     /// Copies the next `frames` frames from the playback to the capture, or fewer if not so many
     /// have been written. Returns how many.
-    fn copy(&mut self, frames: u64) -> u64 {
+    fn copy(&mut self, frames: Frames) -> Frames {
         let (Some(playback), Some(capture)) = (
             self.state.playback.prepared(),
             self.state.capture.prepared(),
         ) else {
-            return 0;
+            return Frames::ZERO;
         };
         let (Some(play), Some(capt)) = (
             self.stream(Direction::Playback),
             self.stream(Direction::Capture),
         ) else {
-            return 0;
+            return Frames::ZERO;
         };
         let (position, target) = (playback.position(), capture.position());
         let audible = audible(&play, &playback.setup, &playback.told, position);
         let sound = min(frames, audible);
-        if sound == 0 {
-            return 0;
+        if sound.is_zero() {
+            return Frames::ZERO;
         }
         let (from, to) = (&playback.setup.geometry, &capture.setup.geometry);
         // The geometry is that of the buffers, and no span leaves a buffer: there is no error.
-        if let Some(span) = copy_span(from, position, to, target, sound) {
+        if let Some(span) = copy_span(from, position.0, to, target.0, sound.0) {
             let _ = capt
                 .buffer()
                 .copy_from(span.to, &play.buffer(), span.from, span.len);
         } else {
-            for span in copy_spans(from, position, to, target, sound) {
+            for span in copy_spans(from, position.0, to, target.0, sound.0) {
                 let source = if span.again {
                     capt.buffer()
                 } else {
@@ -110,13 +119,13 @@ impl Locked<'_> {
                     .copy_from(span.to, &source, span.from, span.len);
             }
         }
-        self.state.silence.data(target.saturating_add(sound));
+        self.state.silence.data((target + sound).0);
         sound
     }
 
     /// Silences the buffer of the capture from `start` to `end` frames from its position on, as far
     /// as it isn't silent there.
-    fn silence(&mut self, start: u64, end: u64) {
+    fn silence(&mut self, start: Frames, end: Frames) {
         if start >= end {
             return;
         }
@@ -127,13 +136,13 @@ impl Locked<'_> {
             return;
         };
         let geometry = &capture.setup.geometry;
-        let position = capture.position().saturating_add(start);
-        let frames = end.saturating_sub(start);
+        let position = capture.position() + start;
+        let frames = end - start;
         let clear = self
             .state
             .silence
-            .to_clear(geometry.frames(), position, frames);
-        for span in spans(geometry, position, clear) {
+            .to_clear(geometry.frames(), position.0, frames.0);
+        for span in spans(geometry, position.0, clear) {
             // As in `copy()`: there is no error.
             let _ = capt.buffer().silence(span.offset, span.len);
         }

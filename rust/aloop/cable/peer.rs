@@ -23,6 +23,7 @@ use super::{
     side::Activity,
     state::Locked, //
 };
+use crate::units::Frames;
 use alsa::pcm::{
     Action,
     Direction,
@@ -44,7 +45,7 @@ pub(super) struct Ending {
     /// Whether the capture has heard a playback.
     has_heard: bool,
     /// The position at which the capture stays, if it is to end.
-    last: Option<u64>,
+    last: Option<Frames>,
     /// Whether that has been put off for its reader.
     is_extended: bool,
 }
@@ -69,13 +70,13 @@ impl Ending {
     }
 
     /// Returns how many frames there are left from `position` on; `None` if there is no end.
-    pub(super) fn left(&self, position: u64) -> Option<u64> {
-        self.last.map(|last| last.saturating_sub(position))
+    pub(super) fn left(&self, position: Frames) -> Option<Frames> {
+        self.last.map(|last| last - position)
     }
 
     /// Returns whether a capture that is at `position` is over.
-    pub(super) fn is_over(&self, position: u64) -> bool {
-        self.left(position) == Some(0)
+    pub(super) fn is_over(&self, position: Frames) -> bool {
+        self.left(position).is_some_and(Frames::is_zero)
     }
 }
 
@@ -83,7 +84,7 @@ impl Locked<'_> {
     /// Returns whether a stream that starts now has to wait.
     pub(super) fn must_wait(&self, direction: Direction) -> bool {
         self.state.habits().wait_for_peer
-            && self.state.side(direction).position() == 0
+            && self.state.side(direction).position().is_zero()
             && !self.state.side(direction.opposite()).takes_part()
     }
 
@@ -126,8 +127,7 @@ impl Locked<'_> {
         }
         if let Some(capture) = self.state.capture.prepared() {
             let period = capture.setup.period();
-            // No position comes near 2^64.
-            self.state.ending.last = capture.position().checked_next_multiple_of(period);
+            self.state.ending.last = Some(capture.position().next_multiple_of(period));
         }
         // It may be at its end already; if not, its timer is armed for that.
         if let Some(own) = self.stream(Direction::Capture) {
@@ -166,7 +166,7 @@ impl Locked<'_> {
         // lacks; once, for one that always does would go on for ever.
         let (setup, position) = (&capture.setup, capture.position());
         let left = left_to_read(own, setup, position);
-        let wanted = own.wakeup_frames();
+        let wanted = Frames(own.wakeup_frames());
         if left >= wanted {
             return Action::None;
         }
@@ -174,7 +174,7 @@ impl Locked<'_> {
             return Action::Stop(StopState::Setup);
         }
         ending.is_extended = true;
-        ending.last = Some(position.saturating_add(wanted.saturating_sub(left)));
+        ending.last = Some(position + (wanted - left));
         Action::None
     }
 }

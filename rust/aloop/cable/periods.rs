@@ -3,15 +3,16 @@
 //! Where the periods of a stream end.
 
 use super::setup::Setup;
+use crate::units::Frames;
 use core::cmp::max;
 
 /// The present period of a stream.
 pub(super) struct Periods {
-    /// The position at which it ends, in frames.
-    end: u64,
+    /// The position at which it ends.
+    end: Frames,
     /// A later position at which the core is to be told of the end of the present period, or of the
     /// one before.
-    deferred: Option<u64>,
+    deferred: Option<Frames>,
 }
 
 impl Periods {
@@ -23,20 +24,20 @@ impl Periods {
         }
     }
 
-    /// Returns the position at which the core is to be told next of the end of a period, in frames.
-    pub(super) fn next_wakeup(&self) -> u64 {
+    /// Returns the position at which the core is to be told next of the end of a period.
+    pub(super) fn next_wakeup(&self) -> Frames {
         self.deferred.unwrap_or(self.end)
     }
 
     /// Returns from which position on the application waits for the end of the present period, if
     /// the stream is at `position`.
-    pub(super) fn end_from(&self, position: u64) -> u64 {
+    pub(super) fn end_from(&self, position: Frames) -> Frames {
         max(self.end, position)
     }
 
     /// Sets the position at which the core is told of the end of the present period, if that is a
     /// later one. Returns whether that is news.
-    pub(super) fn defer(&mut self, deferred: Option<u64>) -> bool {
+    pub(super) fn defer(&mut self, deferred: Option<Frames>) -> bool {
         let is_new = deferred != self.deferred;
         self.deferred = deferred;
         is_new
@@ -55,9 +56,9 @@ impl Periods {
     /// or write, says nothing.
     pub(super) fn wakeup(
         &mut self,
-        position: u64,
+        position: Frames,
         setup: &Setup,
-        deferral: impl FnOnce(u64) -> Option<u64>,
+        deferral: impl FnOnce(Frames) -> Option<Frames>,
     ) -> bool {
         if self.next_wakeup() > position {
             return false;
@@ -76,13 +77,11 @@ impl Periods {
 
     /// If the present period has ended, goes on to the one in which `position` is. Returns whether
     /// it has.
-    pub(super) fn go_on(&mut self, position: u64, setup: &Setup) -> bool {
+    pub(super) fn go_on(&mut self, position: Frames, setup: &Setup) -> bool {
         if position < self.end {
             return false;
         }
-        let period = setup.period();
-        let into = position.checked_rem(period).unwrap_or(0);
-        self.end = position.saturating_add(period.saturating_sub(into));
+        self.end = (position + Frames(1)).next_multiple_of(setup.period());
         true
     }
 }

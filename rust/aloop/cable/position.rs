@@ -13,6 +13,7 @@ use super::{
         State, //
     },
 };
+use crate::units::Instant;
 use alsa::{
     pcm::{
         AudioClock,
@@ -68,7 +69,7 @@ impl Locked<'_> {
 
     /// Tells the core one more step of a drain that is over, and sees to it that it asks for the
     /// next: it takes a whole buffer at once for an xrun.
-    fn step_of_drain(&mut self, direction: Direction, at: u64) -> Option<Report> {
+    fn step_of_drain(&mut self, direction: Direction, at: Instant) -> Option<Report> {
         let phase = self.state.time.phase();
         let own = self.stream(direction);
         let prepared = self.state.side_mut(direction).prepared_mut()?;
@@ -83,8 +84,7 @@ impl Locked<'_> {
             if setup.buffer_time() >= MIN_INTERVAL {
                 own.expire_timer_now();
             } else {
-                let soon = self.now.as_nanos().saturating_add(MIN_INTERVAL);
-                own.arm_timer(Ktime::from_nanos(soon));
+                own.arm_timer(Ktime::from_nanos((self.now + MIN_INTERVAL).0));
             }
         }
         Some(Report {
@@ -109,12 +109,12 @@ impl State {
         let audio = match clock {
             // Position and system time are of one and the same moment, so either name is true.
             AudioClock::Link | AudioClock::LinkSynchronized => {
-                prepared.told.link_time(prepared.setup.params.rate)
+                prepared.told.link_time(prepared.setup.params.rate).0
             }
-            AudioClock::LinkAbsolute => absolute.at(at)?,
+            AudioClock::LinkAbsolute => absolute.at(at.0)?,
         };
         Some(AudioTime {
-            system: Ktime::from_nanos(at),
+            system: Ktime::from_nanos(at.0),
             audio,
             accuracy: 1,
         })
@@ -127,7 +127,7 @@ impl State {
             let setup = &capture.setup;
             let frames = self
                 .silence
-                .silent_frames(setup.geometry.frames(), capture.position());
+                .silent_frames(setup.geometry.frames(), capture.position().0);
             setup.frame_bytes().saturating_mul(frames)
         })
     }

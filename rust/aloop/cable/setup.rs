@@ -8,29 +8,32 @@ use crate::{
         spans,
         Geometry,
         Span, //
-    }, //
+    },
+    units::{
+        Delta,
+        Frames, //
+    },
 };
 use alsa::pcm::Params;
 use core::cmp::min;
 use kernel::prelude::*;
 
-/// How long a position stands still, in nanoseconds: see [`Setup::step`].
-const STEP: u64 = 10_000;
+/// How long a position stands still: see [`Setup::step`].
+const STEP: Delta = Delta::from_micros(10);
 
 /// The parameters of a substream that has been prepared, and what follows from them.
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) params: Params,
     pub(super) geometry: Geometry,
-    /// The time from one move of the cable that a question for the position makes to the next, in
-    /// nanoseconds.
+    /// The time from one move of the cable that a question for the position makes to the next.
     ///
     /// A program may read, or write, until there is nothing left. Above 100 kHz there are some
     /// frames more whenever it asks, and it would never end: so positions move in steps of ten
     /// microseconds, which are more than such a call takes, but not so long that half of a buffer
     /// goes by. At lower rates, and nominal speed, that is less than a frame. A program that is
     /// woken asks three times or so within that time, and all but the first need move nothing.
-    pub(super) step: u64,
+    pub(super) step: Delta,
 }
 
 impl Setup {
@@ -49,9 +52,9 @@ impl Setup {
         let mut setup = Self {
             geometry: geometry.ok_or(EINVAL)?,
             params,
-            step: 0,
+            step: Delta::ZERO,
         };
-        setup.step = min(STEP, setup.buffer_time() / 2);
+        setup.step = min(STEP, Delta(setup.buffer_time().0 / 2));
         Ok(setup)
     }
 
@@ -61,30 +64,29 @@ impl Setup {
     }
 
     /// Returns where the first `frames` frames of the buffer are, in bytes.
-    pub(crate) fn spans(&self, frames: u64) -> impl Iterator<Item = Span> {
-        spans(&self.geometry, 0, frames)
+    pub(crate) fn spans(&self, frames: Frames) -> impl Iterator<Item = Span> {
+        spans(&self.geometry, 0, frames.0)
     }
 
-    /// Returns the size of the buffer in frames.
-    pub(super) fn frames(&self) -> u64 {
+    /// Returns the size of the buffer.
+    pub(super) fn frames(&self) -> Frames {
         self.geometry.frames().into()
     }
 
     /// Returns where in the buffer a position is that is counted since PREPARE, in frames.
-    pub(super) fn buffer_position(&self, position: u64) -> u32 {
-        self.geometry.slot(position, 0)
+    pub(super) fn buffer_position(&self, position: Frames) -> u32 {
+        self.geometry.slot(position.0, 0)
     }
 
-    /// Returns how long the buffer lasts, in nanoseconds.
-    pub(super) fn buffer_time(&self) -> u64 {
-        self.frames()
-            .saturating_mul(NSEC_PER_SEC)
-            .checked_div(self.params.rate.into())
-            .unwrap_or(0)
+    /// Returns how long the buffer lasts.
+    pub(super) fn buffer_time(&self) -> Delta {
+        let rate = u64::from(self.params.rate);
+        let time = (self.frames() * NSEC_PER_SEC).0.checked_div(rate);
+        Delta(time.unwrap_or(0))
     }
 
-    /// Returns the size of a period in frames: 1 or more.
-    pub(super) fn period(&self) -> u64 {
+    /// Returns the size of a period: 1 frame or more.
+    pub(super) fn period(&self) -> Frames {
         self.params.period_size.max(1).into()
     }
 

@@ -12,7 +12,13 @@ use super::{
     setup::Setup,
     told::Told, //
 };
-use crate::clock::Phase;
+use crate::{
+    clock::Phase,
+    units::{
+        Frames,
+        Instant, //
+    },
+};
 
 /// Whether a stream moves frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,11 +45,11 @@ pub(crate) enum Activity {
 #[derive(Clone, Copy)]
 pub(super) struct Held {
     /// Its position.
-    pub(super) position: u64,
+    pub(super) position: Frames,
     /// How much of the next frame had gone by.
     pub(super) phase: Phase,
-    /// The time until which it tells nobody of a later one, in nanoseconds.
-    pub(super) until: u64,
+    /// The time until which it tells nobody of a later one.
+    pub(super) until: Instant,
 }
 
 /// One side of a cable.
@@ -69,7 +75,7 @@ pub(super) struct Prepared {
     pub(super) setup: Setup,
     activity: Activity,
     /// The frames that it has moved.
-    position: u64,
+    position: Frames,
     pub(super) told: Told,
     pub(super) periods: Periods,
     /// Where it was when the other side was suspended, if nobody has asked for its position since.
@@ -98,7 +104,7 @@ impl Side {
                 periods: Periods::first(&setup),
                 setup,
                 activity: Activity::Stopped,
-                position: 0,
+                position: Frames::ZERO,
                 told: Told::NOTHING,
                 held: None,
             });
@@ -150,8 +156,9 @@ impl Side {
     }
 
     /// Returns the frames that the stream has moved since PREPARE.
-    pub(crate) fn position(&self) -> u64 {
-        self.prepared().map_or(0, |prepared| prepared.position)
+    pub(crate) fn position(&self) -> Frames {
+        self.prepared()
+            .map_or(Frames::ZERO, |prepared| prepared.position)
     }
 
     /// Returns the position in the buffer, in frames.
@@ -202,7 +209,7 @@ impl Side {
 
 impl Prepared {
     /// Returns the frames that the stream has moved since PREPARE.
-    pub(super) fn position(&self) -> u64 {
+    pub(super) fn position(&self) -> Frames {
         self.position
     }
 
@@ -222,19 +229,19 @@ impl Prepared {
     }
 
     /// Moves the stream on by so many frames.
-    pub(super) fn move_on(&mut self, frames: u64) {
-        self.position = self.position.saturating_add(frames);
+    pub(super) fn move_on(&mut self, frames: Frames) {
+        self.position += frames;
     }
 
     /// The core is told the present position, at which the stream has been since `at`, with so much
     /// of the next frame gone by then.
-    pub(super) fn tell(&mut self, at: u64, phase: Phase) {
+    pub(super) fn tell(&mut self, at: Instant, phase: Phase) {
         self.told.tell(self.position, at, phase);
         self.held = None;
     }
 
     /// As [`Prepared::tell`], but one step more of a drain that is over: see [`Told::tell_step`].
-    pub(super) fn tell_step(&mut self, at: u64, phase: Phase) -> bool {
+    pub(super) fn tell_step(&mut self, at: Instant, phase: Phase) -> bool {
         self.held = None;
         self.told.tell_step(self.position, &self.setup, at, phase)
     }
@@ -246,7 +253,7 @@ impl Prepared {
 
     /// Notes where the stream is when the other side is suspended, and until when it keeps that to
     /// itself.
-    pub(super) fn hold(&mut self, phase: Phase, until: u64) {
+    pub(super) fn hold(&mut self, phase: Phase, until: Instant) {
         self.held = Some(Held {
             position: self.position,
             phase,
@@ -260,9 +267,9 @@ impl Prepared {
         self.activity = Activity::Paused(held.phase);
     }
 
-    /// Returns until when the stream keeps silent about its position, in nanoseconds: it may still
-    /// be suspended as well. `None` if it does not, or no longer at the time `now`.
-    pub(super) fn held_until(&self, now: u64) -> Option<u64> {
+    /// Returns until when the stream keeps silent about its position: it may still be
+    /// suspended as well. `None` if it does not, or no longer at the time `now`.
+    pub(super) fn held_until(&self, now: Instant) -> Option<Instant> {
         self.held
             .map(|held| held.until)
             .filter(|&until| now < until)

@@ -25,6 +25,10 @@ use crate::{
         SHIFT_NOMINAL, //
     },
     ring::SilenceMark,
+    units::{
+        Frames,
+        Instant, //
+    },
 };
 use alsa::{
     pcm::{
@@ -126,12 +130,12 @@ impl State {
 
     /// Returns how many frames at the beginning of the buffer of a capture that is to be prepared
     /// may hold something else than silence.
-    pub(crate) fn frames_to_silence(&self, setup: &Setup) -> u64 {
+    pub(crate) fn frames_to_silence(&self, setup: &Setup) -> Frames {
         if setup.params.mapped {
             // Its application may have left anything there.
             return setup.frames();
         }
-        self.silence.sound_frames(setup.geometry.frames())
+        Frames(self.silence.sound_frames(setup.geometry.frames()))
     }
 
     /// The stream has been prepared, and its buffer is silent if it is a capture.
@@ -244,7 +248,7 @@ impl State {
 pub(crate) struct Locked<'a> {
     pub(super) state: &'a mut State,
     streams: PortTable<'a, 2>,
-    pub(super) now: Ktime,
+    pub(super) now: Instant,
 }
 
 impl<'a> Locked<'a> {
@@ -255,15 +259,15 @@ impl<'a> Locked<'a> {
         Self {
             state,
             streams,
-            now,
+            now: Instant(now.as_nanos()),
         }
     }
 
     /// Looks at a cable whose lock is held, as it was when it was last moved: for what moves
     /// nothing, and is not worth a look at the clock.
     pub(crate) fn unmoved(guard: &'a mut HubGuard<'_, State, 2>) -> Self {
-        let now = guard.time.moved_at().unwrap_or(0);
-        Self::new(guard, Ktime::from_nanos(now))
+        let now = guard.time.moved_at().unwrap_or(Instant::START);
+        Self::new(guard, Ktime::from_nanos(now.0))
     }
 
     /// Returns the stream of a direction, if it runs as far as the core knows.

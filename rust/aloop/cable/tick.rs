@@ -8,7 +8,10 @@ use super::{
     state::Locked,
     time::Time, //
 };
-use crate::clock::NSEC_PER_SEC;
+use crate::{
+    clock::NSEC_PER_SEC,
+    units::Frames, //
+};
 use alsa::{
     pcm::{
         self,
@@ -80,7 +83,7 @@ impl Locked<'_> {
             self.fall_out_of_step();
             return Err(mismatch);
         }
-        self.advance(ticks.saturating_mul(period_size.into()));
+        self.advance(Frames::from(period_size) * ticks);
         self.expire_timers();
         Ok(())
     }
@@ -108,8 +111,7 @@ impl Locked<'_> {
             let (setup, position) = (&playback.setup, playback.position());
             let left = audible(&own, setup, &playback.told, position);
             let period = setup.period();
-            let periods = left.div_ceil(period).max(1);
-            self.advance(periods.saturating_mul(period));
+            self.advance(left.next_multiple_of(period).max(period));
             self.expire_timers();
         }
     }

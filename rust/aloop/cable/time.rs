@@ -2,9 +2,15 @@
 
 //! What advances the positions of a cable.
 
-use crate::clock::{
-    Clock,
-    Phase, //
+use crate::{
+    clock::{
+        Clock,
+        Phase, //
+    },
+    units::{
+        Frames,
+        Instant, //
+    },
 };
 
 /// What advances the positions of a cable.
@@ -26,20 +32,20 @@ impl Time {
         }
     }
 
-    /// Returns when the cable was last moved, in nanoseconds; `None` if it does not run by the
+    /// Returns when the cable was last moved; `None` if it does not run by the
     /// system's clock.
-    pub(super) fn moved_at(&self) -> Option<u64> {
+    pub(super) fn moved_at(&self) -> Option<Instant> {
         match self {
-            Self::Clock(clock) => Some(clock.time_of(0)),
+            Self::Clock(clock) => Some(Instant(clock.time_of(0))),
             _ => None,
         }
     }
 
-    /// Returns when a side will be `frames` further on, in nanoseconds; `None` if the cable does
+    /// Returns when a side will be `frames` further on; `None` if the cable does
     /// not run by the system's clock.
-    pub(super) fn time_of(&self, frames: u64) -> Option<u64> {
+    pub(super) fn time_of(&self, frames: Frames) -> Option<Instant> {
         match self {
-            Self::Clock(clock) => Some(clock.time_of(frames)),
+            Self::Clock(clock) => Some(Instant(clock.time_of(frames.0))),
             _ => None,
         }
     }

@@ -7,9 +7,16 @@
 //! are *lost*.
 
 use super::setup::Setup;
-use crate::clock::{
-    nanos,
-    Phase, //
+use crate::{
+    clock::{
+        nanos,
+        Phase, //
+    },
+    units::{
+        Delta,
+        Frames,
+        Instant, //
+    },
 };
 use core::cmp::{
     max,
@@ -21,14 +28,14 @@ const MOST_LOST: u64 = 2;
 
 /// What the core has been told since PREPARE.
 pub(super) struct Told {
-    /// The last position, in frames.
-    position: u64,
-    /// When the stream was there, in nanoseconds.
-    at: u64,
+    /// The last position.
+    position: Frames,
+    /// When the stream was there.
+    at: Instant,
     /// How much of the next frame had gone by then.
     phase: Phase,
-    /// The link time that was last read, in nanoseconds.
-    link_time: u64,
+    /// The link time that was last read.
+    link_time: Delta,
     /// Whether a playback that drains has played its last frame, and the core has yet to see that.
     is_drained: bool,
 }
@@ -36,35 +43,29 @@ pub(super) struct Told {
 impl Told {
     /// What it has been told after PREPARE: the stream is at its first frame.
     pub(super) const NOTHING: Self = Self {
-        position: 0,
-        at: 0,
+        position: Frames::ZERO,
+        at: Instant::START,
         phase: Phase::ZERO,
-        link_time: 0,
+        link_time: Delta::ZERO,
         is_drained: false,
     };
 
     /// Notes that the core is told `position`, at which the stream was at the time `at` with
     /// `phase` of the next frame gone by.
-    pub(super) fn tell(&mut self, position: u64, at: u64, phase: Phase) {
+    pub(super) fn tell(&mut self, position: Frames, at: Instant, phase: Phase) {
         self.position = position;
         self.at = at;
         self.phase = phase;
     }
 
     /// Returns whether the core has been told of an earlier position than this one.
-    pub(super) fn is_behind(&self, position: u64) -> bool {
+    pub(super) fn is_behind(&self, position: Frames) -> bool {
         self.position < position
     }
 
     /// Returns how many whole buffers are lost when the stream is at `position`.
-    pub(super) fn lost_buffers(&self, position: u64, setup: &Setup) -> u64 {
-        let untold = position.saturating_sub(self.position);
-        let frames = setup.frames();
-        // Hardly ever: a division costs more than all the rest.
-        if untold < frames {
-            return 0;
-        }
-        untold.checked_div(frames).unwrap_or(0)
+    pub(super) fn lost_buffers(&self, position: Frames, setup: &Setup) -> u64 {
+        (position - self.position).whole(setup.frames())
     }
 
     /// Notes that a playback that drains has played its last frame: all that is left to do is to
@@ -85,39 +86,41 @@ impl Told {
     /// single frame, there is no position between.
     pub(super) fn tell_step(
         &mut self,
-        position: u64,
+        position: Frames,
         setup: &Setup,
-        at: u64,
+        at: Instant,
         phase: Phase,
     ) -> bool {
         let frames = setup.frames();
-        let step = max(1, frames.saturating_sub(1));
+        let step = max(Frames(1), frames - Frames(1));
         // To be drained takes no more than a buffer. Of what was lost before, the core is told
         // nothing: it might be an hour of a buffer of two frames, and the application go along.
         let lost = self.lost_buffers(position, setup);
-        let skipped = lost.saturating_sub(MOST_LOST).saturating_mul(frames);
-        let from = self.position.saturating_add(skipped);
-        let to = min(position, from.saturating_add(step));
+        let skipped = frames * lost.saturating_sub(MOST_LOST);
+        let from = self.position + skipped;
+        let to = min(position, from + step);
         self.tell(to, at, phase);
-        frames == 1 && to > from
+        frames == Frames(1) && to > from
     }
 
-    /// Returns the last position that the core was told, in frames.
-    pub(super) fn position(&self) -> u64 {
+    /// Returns the last position that the core was told.
+    pub(super) fn position(&self) -> Frames {
         self.position
     }
 
-    /// Returns when the stream was there, in nanoseconds.
-    pub(super) fn at(&self) -> u64 {
+    /// Returns when the stream was there.
+    pub(super) fn at(&self) -> Instant {
         self.at
     }
 
-    /// Returns the link time of what the core was last told, in nanoseconds, at so many frames a
-    /// second.
-    pub(super) fn link_time(&mut self, rate: u32) -> u64 {
+    /// Returns the link time of what the core was last told, at so many frames a second.
+    pub(super) fn link_time(&mut self, rate: u32) -> Delta {
         // A stream that comes back from a pause to a clock that has gone on joins its frames. It
         // has then a part of a frame more than it has had time for, or less.
-        self.link_time = max(self.link_time, nanos(self.position, self.phase, rate));
+        self.link_time = max(
+            self.link_time,
+            Delta(nanos(self.position.0, self.phase, rate)),
+        );
         self.link_time
     }
 }

@@ -13,21 +13,24 @@ use super::{
     tick::TickSource,
     time::Time, //
 };
-use crate::clock::{
-    Clock,
-    Phase, //
+use crate::{
+    clock::{
+        Clock,
+        Phase, //
+    },
+    units::{
+        Delta,
+        Instant, //
+    },
 };
-use alsa::{
-    pcm::Direction,
-    time::Ktime, //
-};
+use alsa::pcm::Direction;
 use core::cmp::max;
 use kernel::prelude::*;
 
-/// How long a stream holds still after the other side has been suspended, in nanoseconds.
+/// How long a stream holds still after the other side has been suspended.
 ///
 /// It is suspended itself within microseconds, unless the system's suspend fails just then.
-const HOLD: u64 = 100_000_000;
+const HOLD: Delta = Delta::from_millis(100);
 
 impl Locked<'_> {
     /// Starts a stream, or lets it go on after a pause or a suspend.
@@ -40,7 +43,7 @@ impl Locked<'_> {
     pub(crate) fn start(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) -> Result {
         // A change of the rate shift may have come between, at a later time. There is no earlier
         // one any more at which the absolute clock could be asked.
-        let changed_at = Ktime::from_nanos(self.state.absolute.changed_at());
+        let changed_at = Instant(self.state.absolute.changed_at());
         self.now = max(self.now, changed_at);
         self.update();
         let setup = *self.state.side(direction).setup().ok_or(EIO)?;
@@ -110,7 +113,7 @@ impl Locked<'_> {
                 Time::Ticks
             }
             None => {
-                let clock = Clock::new(setup.params.rate, self.state.shift, self.now.as_nanos());
+                let clock = Clock::new(setup.params.rate, self.state.shift, self.now.0);
                 // After a pause, the begun frame goes on as well.
                 let phase = match self.state.side(direction).activity() {
                     Activity::Paused(phase) => phase,
@@ -131,7 +134,7 @@ impl Locked<'_> {
     pub(crate) fn suspend(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         self.update();
         let phase = self.state.time.phase();
-        let until = self.now.as_nanos().saturating_add(HOLD);
+        let until = self.now + HOLD;
         let held = self.state.side_mut(direction).take_held();
         if let Some(other) = self
             .state
@@ -206,7 +209,7 @@ impl Locked<'_> {
         }
         self.update();
         self.state.shift = shift;
-        self.state.absolute.set_shift(shift, self.now.as_nanos());
+        self.state.absolute.set_shift(shift, self.now.0);
         if let Time::Clock(clock) = &mut self.state.time {
             clock.set_shift(shift);
         }

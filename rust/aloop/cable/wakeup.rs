@@ -31,6 +31,11 @@ use super::{
     state::Locked,
     time::Time, //
 };
+use crate::units::{
+    Delta,
+    Frames,
+    Instant, //
+};
 use alsa::{
     pcm::{
         Action,
@@ -52,10 +57,10 @@ use kernel::cpu::CpuId;
 const PIECE: u64 = 256 * 1024;
 
 /// How often those who wait for the drain of a playback that waits are told to go on, and how often
-/// a capture that is over looks whether all has been read, in nanoseconds.
+/// a capture that is over looks whether all has been read.
 ///
 /// The core gives a drain up, with `EIO`, when nothing has happened for 100 ms or longer.
-const LOOK: u64 = 20_000_000;
+const LOOK: Delta = Delta::from_millis(20);
 
 impl Locked<'_> {
     /// Arms the period timer of a stream for the next thing that it is needed for, if there is any.
@@ -68,7 +73,7 @@ impl Locked<'_> {
         };
         let at = max(at, open.expiry.earliest());
         let cpu = CpuId::current().as_u32();
-        own.arm_timer(Ktime::from_nanos(at));
+        own.arm_timer(Ktime::from_nanos(at.0));
         open.expiry.armed(at, cpu);
 
         // Two timers that are due at the same time cost one interrupt, if it is that of one
@@ -80,15 +85,14 @@ impl Locked<'_> {
         let other = self.state.side_mut(opposite).opened_mut();
         if other.is_some_and(|other| other.expiry.join(at, cpu)) {
             if let Some(port) = self.stream(opposite) {
-                port.arm_timer(Ktime::from_nanos(at));
+                port.arm_timer(Ktime::from_nanos(at.0));
             }
         }
     }
 
-    /// Returns when the period timer of a stream is needed next, in nanoseconds, if ever. The time
-    /// may be past.
-    fn next_expiry(&self, direction: Direction) -> Option<u64> {
-        let now = self.now.as_nanos();
+    /// Returns when the period timer of a stream is needed next, if ever. The time may be past.
+    fn next_expiry(&self, direction: Direction) -> Option<Instant> {
+        let now = self.now;
         let own = self.stream(direction)?;
         let prepared = self.state.side(direction).prepared()?;
         match prepared.activity() {
@@ -101,7 +105,7 @@ impl Locked<'_> {
                     return Some(now);
                 }
                 if self.is_over(direction) {
-                    return Some(now.saturating_add(LOOK));
+                    return Some(now + LOOK);
                 }
                 self.state.time.time_of(self.next_event(direction, &own)?)
             }
@@ -110,7 +114,7 @@ impl Locked<'_> {
             Activity::Waiting
                 if direction == Direction::Playback && own.state() != State::Running =>
             {
-                Some(now.saturating_add(LOOK))
+                Some(now + LOOK)
             }
             _ => None,
         }
@@ -125,12 +129,12 @@ impl Locked<'_> {
     /// - for a capture whose buffer is being filled, the time at which [`PIECE`] bytes have to be
     ///   copied or silenced. So that, which happens with interrupts off, does not take as long as a
     ///   period may.
-    fn next_event(&self, direction: Direction, own: &Port<'_>) -> Option<u64> {
+    fn next_event(&self, direction: Direction, own: &Port<'_>) -> Option<Frames> {
         let prepared = self.state.side(direction).prepared()?;
         let (setup, position) = (&prepared.setup, prepared.position());
-        let mut next = u64::MAX;
+        let mut next = Frames::MAX;
         if setup.params.period_wakeups {
-            next = prepared.periods.next_wakeup().saturating_sub(position);
+            next = prepared.periods.next_wakeup() - position;
         } else if direction == Direction::Playback && own.state() != State::Running {
             // In a drain. A stream that does not run yet is just being started or resumed, maybe in
             // one.
@@ -139,22 +143,22 @@ impl Locked<'_> {
         if direction == Direction::Capture {
             if self.has_much_to_fill(setup, position) {
                 let piece = PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE);
-                next = min(next, piece);
+                next = min(next, Frames(piece));
             }
             if let Some(left) = self.state.ending.left(position) {
                 next = min(next, left);
             }
         }
-        (next < u64::MAX).then_some(next)
+        (next < Frames::MAX).then_some(next)
     }
 
     /// Returns whether the buffer of the capture is large, and being filled with sound or silence.
-    fn has_much_to_fill(&self, setup: &Setup, position: u64) -> bool {
+    fn has_much_to_fill(&self, setup: &Setup, position: Frames) -> bool {
         let state = &self.state;
         let frames = setup.geometry.frames();
         setup.bytes() as u64 > PIECE
             && (state.playback.is_running()
-                || state.silence.to_clear(frames, position, u64::MAX) > 0)
+                || state.silence.to_clear(frames, position.0, u64::MAX) > 0)
     }
 
     /// The application of a stream has moved `appl_ptr`, forward or (by a rewind) backward.
@@ -177,7 +181,7 @@ impl Locked<'_> {
 
     /// The period timer of a stream has expired. Returns what the core has to do about the stream.
     pub(crate) fn expired(&mut self, direction: Direction) -> Action {
-        let now = self.now.as_nanos();
+        let now = self.now;
         let is_running = self.state.side(direction).is_running();
         let Some(open) = self.state.side_mut(direction).opened_mut() else {
             return Action::None;
@@ -210,7 +214,7 @@ impl Locked<'_> {
         let Some(prepared) = self.state.side_mut(direction).prepared_mut() else {
             return Action::None;
         };
-        if prepared.held_until(self.now.as_nanos()).is_some() {
+        if prepared.held_until(self.now).is_some() {
             return Action::None;
         }
         let position = prepared.position();
@@ -224,7 +228,7 @@ impl Locked<'_> {
         }
         let is_due = if !setup.params.period_wakeups {
             let is_drained =
-                own.state() == State::Draining && written(own, setup, told, position) == 0;
+                own.state() == State::Draining && written(own, setup, told, position).is_zero();
             if is_drained {
                 // The core then asks for the position and finds the stream drained.
                 told.set_drained();
@@ -257,7 +261,7 @@ impl Locked<'_> {
 
     /// What [`Locked::expired`] has asked for has been done.
     pub(crate) fn callback_done(&mut self, direction: Direction) {
-        let now = self.now.as_nanos();
+        let now = self.now;
         // Also if the callback has stopped the stream, and with it left the port.
         if let Some(open) = self.state.side_mut(direction).opened_mut() {
             open.expiry.end(now);

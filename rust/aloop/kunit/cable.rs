@@ -70,7 +70,7 @@ mod tests {
         }
 
         fn position(&self, direction: Direction) -> u64 {
-            self.0.side(direction).position()
+            self.0.side(direction).position().0
         }
 
         fn activity(&self, direction: Direction) -> Activity {

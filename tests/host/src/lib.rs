@@ -2,7 +2,7 @@
 
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
-//! The modules [`clock`], [`duty`], [`ring`] and [`source`] are the driver's own files, compiled
+//! The modules [`clock`], [`duty`], [`ring`], [`source`] and [`units`] are the driver's own files, compiled
 //! here with overflow checks as in the kernel. Each property is checked against an oracle that is
 //! written another way: 128-bit arithmetic from the start of time instead of carried remainders,
 //! real buffers filled byte by byte instead of spans.
@@ -22,6 +22,8 @@ mod duty;
 mod ring;
 #[path = "../../../rust/aloop/source.rs"]
 mod source;
+#[path = "../../../rust/aloop/units.rs"]
+mod units;
 
 mod clock_absolute;
 mod clock_drift;
@@ -35,3 +37,4 @@ mod ring_silence;
 mod ring_spans;
 mod source_text;
 mod times;
+mod units_sums;

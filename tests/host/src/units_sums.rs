@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What becomes of frames and times whose sum, difference or product leaves the range.
+
+use crate::times::wild;
+use crate::units::Delta;
+use crate::units::Frames;
+use crate::units::Instant;
+use proptest::prelude::*;
+
+/// As 64 bits without sign have it: the nearest value that there is.
+fn nearest(n: i128) -> u64 {
+    n.clamp(0, u64::MAX.into()) as u64
+}
+
+proptest! {
+    #[test]
+    fn sums_are_the_nearest_there_are(a in wild(), b in wild()) {
+        let (x, y) = (i128::from(a), i128::from(b));
+        prop_assert_eq!((Frames(a) + Frames(b)).0, nearest(x + y));
+        prop_assert_eq!((Frames(a) - Frames(b)).0, nearest(x - y));
+        let product = u128::from(a) * u128::from(b);
+        prop_assert_eq!(u128::from((Frames(a) * b).0), product.min(u64::MAX.into()));
+        prop_assert_eq!((Instant(a) + Delta(b)).0, nearest(x + y));
+        prop_assert_eq!((Instant(a) - Instant(b)).0, nearest(x - y));
+    }
+
+    #[test]
+    fn wholes_fit_in(frames in wild(), size in wild()) {
+        let whole = Frames(frames).whole(Frames(size));
+        if size == 0 {
+            prop_assert_eq!(whole, 0);
+        } else {
+            let taken = u128::from(whole) * u128::from(size);
+            let frames = u128::from(frames);
+            prop_assert!(taken <= frames && frames < taken + u128::from(size));
+        }
+    }
+
+    /// The next multiple is one, is not before the position, and there is none between.
+    #[test]
+    fn next_multiples(position in wild(), size in 1_u64..1 << 40) {
+        let next = Frames(position).next_multiple_of(Frames(size)).0;
+        prop_assert!(next >= position);
+        if next == u64::MAX {
+            prop_assert!(position > u64::MAX - size);
+        } else {
+            prop_assert_eq!(next % size, 0);
+            prop_assert!(next - position < size);
+        }
+    }
+}
