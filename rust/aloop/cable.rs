@@ -20,8 +20,8 @@
 //! | what does the core know of a position? | `told`, `position` |
 //! | where does a period end, and when is its timer due? | `periods`, `wakeup`, `expiry` |
 //! | what is known of the application? | `application` |
-//! | who waits for whom, and who ends with whom? | `peer` |
-//! | what if a sound timer ticks? | `tick` |
+//! | who waits for whom, and who ends with whom? | `peer`, `ending` |
+//! | what makes time go on, and what if a sound timer ticks? | `time`, `tick` |
 //!
 //! # Locks
 //!
@@ -39,6 +39,7 @@
 //! timer, made to expire at once, which can take its stream lock, stops it.
 
 mod application;
+mod ending;
 mod expiry;
 mod flow;
 mod peer;
@@ -55,7 +56,7 @@ mod trigger;
 mod wakeup;
 
 pub(crate) use self::{
-    peer::Habits,
+    ending::Habits,
     setup::Setup,
     side::{
         Activity,
@@ -68,8 +69,8 @@ pub(crate) use self::{
         Locked,
         State, //
     },
-    tick::{
-        Mismatch,
+    tick::Mismatch,
+    time::{
         TickSource,
         TimerInfo, //
     },

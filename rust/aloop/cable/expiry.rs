@@ -12,6 +12,7 @@ use crate::{
 };
 use alsa::time::thread_switches;
 use core::cmp::max;
+use kernel::prelude::*;
 
 /// The least time from one expiry of a period timer to the next.
 ///
@@ -34,15 +35,20 @@ pub(super) struct Expiry {
     armed_on: u32,
     /// When it last expired.
     expired_at: Instant,
-    /// The callback that has begun then and has not ended.
-    callback: Option<Callback>,
+    /// The callbacks that have begun and have not ended.
+    callback: Callback,
 }
 
-/// A callback of the timer.
+/// The callbacks of a timer that run at present. There can be two: one by the timer, on one
+/// processor, and one that was to run at once, on another.
 struct Callback {
+    /// How many they are.
+    count: u32,
+    /// When the first of them began.
+    began: Instant,
     /// How often the thread that calls back had made way for another by then.
     switches: usize,
-    /// Whether it is put off: it is others' turn.
+    /// Whether they are put off: it is others' turn.
     is_put_off: bool,
 }
 
@@ -55,11 +61,16 @@ impl Expiry {
             armed_at: Instant::START,
             armed_on: 0,
             expired_at: Instant::START,
-            callback: None,
+            callback: Callback {
+                count: 0,
+                began: Instant::START,
+                switches: 0,
+                is_put_off: false,
+            },
         }
     }
 
-    /// Returns the earliest time at which the timer may expire again.
+    /// Returns the earliest time at which the timer may expire again, which may be past.
     pub(super) fn earliest(&self) -> Instant {
         max(self.expired_at + MIN_INTERVAL, Instant(self.duty.until()))
     }
@@ -71,9 +82,9 @@ impl Expiry {
         self.duty.armed(at.0, &self.member);
     }
 
-    /// Notes that the timer will interrupt the processor `cpu`, if it is armed for the time `at`.
-    /// Returns whether it is, and would have interrupted another.
-    pub(super) fn join(&mut self, at: Instant, cpu: u32) -> bool {
+    /// If the timer is armed for the time `at`, has it interrupt the processor `cpu`. Returns
+    /// whether it would have interrupted another: the caller arms it there.
+    pub(super) fn move_to(&mut self, at: Instant, cpu: u32) -> bool {
         let is_apart = self.armed_at == at && self.armed_on != cpu;
         if is_apart {
             self.armed_on = cpu;
@@ -81,32 +92,40 @@ impl Expiry {
         is_apart
     }
 
-    /// Notes that the timer has expired, at the time `now`. Returns whether the callback is put
-    /// off, which only that of a stream that runs is.
-    pub(super) fn begin(&mut self, now: Instant, is_running: bool) -> bool {
+    /// Notes that the timer has expired, at the time `now`, and a callback begins. Returns whether
+    /// that is put off, which only that of a stream that runs is.
+    pub(super) fn callback_begins(&mut self, now: Instant, is_running: bool) -> bool {
         self.expired_at = now;
-        let mut is_put_off = false;
-        if is_running {
-            self.duty.expired(now.0, &self.member);
-            is_put_off = self.duty.is_put_off(now.0);
+        let callback = &mut self.callback;
+        if callback.count == 0 {
+            callback.began = now;
+            callback.switches = switches();
+            callback.is_put_off = is_running && {
+                self.duty.expired(now.0, &self.member);
+                self.duty.is_put_off(now.0)
+            };
         }
-        self.callback = Some(Callback {
-            switches: switches(),
-            is_put_off,
-        });
-        is_put_off
+        callback.count = callback.count.saturating_add(1);
+        callback.is_put_off
     }
 
-    /// Notes that the callback ends, at the time `now`: the timer rests.
-    pub(super) fn end(&mut self, now: Instant) {
-        // Of two that have met, the first one to end stands for both.
-        let Some(callback) = self.callback.take().filter(|callback| !callback.is_put_off) else {
-            return;
-        };
+    /// Notes that a callback ends, at the time `now`, and the timer rests. Returns its turn if the
+    /// callback was put off: the timer is to expire then.
+    pub(super) fn callback_ends(&mut self, now: Instant) -> Option<Instant> {
+        let callback = &mut self.callback;
+        callback.count = callback.count.saturating_sub(1);
+        if callback.count > 0 {
+            // Of those that have met, the last one to end stands for all.
+            return None;
+        }
+        if callback.is_put_off {
+            return Some(Instant(self.duty.until()));
+        }
         // On PREEMPT_RT it is a thread's work, and whom it has woken may have run at once.
         let is_known = callback.switches == switches();
-        let length = is_known.then(|| (now - self.expired_at).0);
+        let length = is_known.then(|| (now - callback.began).0);
         self.duty.rest(length, now.0, &self.member);
+        None
     }
 }
 
@@ -117,5 +136,67 @@ fn switches() -> usize {
         thread_switches()
     } else {
         0
+    }
+}
+
+#[kunit_tests(aloop_expiry)]
+mod tests {
+    use super::*;
+
+    /// A long time ago: what is owed then has long been paid off.
+    const THEN: Instant = Instant(1_000_000_000);
+
+    /// So many milliseconds later.
+    fn after(ms: u64) -> Instant {
+        THEN + Delta::from_millis(ms)
+    }
+
+    /// A callback that is put off comes again at its turn, whatever else there is to do.
+    #[test]
+    fn put_off_until_its_turn() {
+        let mut costly = Expiry::new();
+        // The first long one is forgiven.
+        for ms in [0, 60] {
+            assert!(!costly.callback_begins(after(ms), true));
+            assert!(costly.callback_ends(after(ms + 50)).is_none());
+        }
+        let mut other = Expiry::new();
+        let now = after(111);
+        assert!(other.callback_begins(now, true));
+        let turn = other.callback_ends(now);
+        assert!(turn.is_some_and(|turn| turn > now && turn <= after(300)));
+        // One that does not run is not put off: it has to be stopped, maybe.
+        assert!(!other.callback_begins(now, false));
+        assert!(other.callback_ends(now).is_none());
+    }
+
+    /// Two callbacks that meet rest once, when the last of them has ended, for as long as both
+    /// have taken.
+    #[test]
+    fn two_that_meet_rest_once() {
+        let mut expiry = Expiry::new();
+        let begun = after(1000);
+        assert!(!expiry.callback_begins(begun, true));
+        assert!(!expiry.callback_begins(begun + Delta::from_micros(10), true));
+        assert!(expiry
+            .callback_ends(begun + Delta::from_micros(20))
+            .is_none());
+        assert!(expiry.duty.until() == 0);
+        let ended = begun + Delta::from_micros(80);
+        assert!(expiry.callback_ends(ended).is_none());
+        // A mean of eight, and the surroundings: three times 80 / 8 and 5 us.
+        let rest = Instant(expiry.duty.until()) - ended;
+        assert!(rest >= Delta::from_micros(30) && rest <= Delta::from_micros(60));
+    }
+
+    /// Two timers that are due at one time interrupt one processor.
+    #[test]
+    fn due_at_one_time() {
+        let mut expiry = Expiry::new();
+        expiry.armed(after(1), 0);
+        assert!(!expiry.move_to(after(1), 0));
+        assert!(!expiry.move_to(after(2), 1));
+        assert!(expiry.move_to(after(1), 1));
+        assert!(!expiry.move_to(after(1), 1));
     }
 }

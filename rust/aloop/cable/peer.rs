@@ -31,55 +31,6 @@ use alsa::pcm::{
     StopState, //
 };
 
-/// What the sides of a card's cables do for each other.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Habits {
-    /// A side that starts first waits for the other.
-    pub(crate) wait_for_peer: bool,
-    /// A capture ends when the playback is closed that it has heard.
-    pub(crate) end_with_peer: bool,
-}
-
-/// How a recording ends, from PREPARE on.
-pub(super) struct Ending {
-    /// Whether the capture has heard a playback.
-    has_heard: bool,
-    /// The position at which the capture stays, if it is to end.
-    last: Option<Frames>,
-    /// Whether that has been put off for its reader.
-    is_extended: bool,
-}
-
-impl Ending {
-    /// None: nobody has been heard.
-    pub(super) const NONE: Self = Self {
-        has_heard: false,
-        last: None,
-        is_extended: false,
-    };
-
-    /// The capture hears a playback.
-    pub(super) fn hear(&mut self) {
-        self.has_heard = true;
-    }
-
-    /// The recording goes on: there is another playback.
-    pub(super) fn cancel(&mut self) {
-        self.last = None;
-        self.is_extended = false;
-    }
-
-    /// Returns how many frames there are left from `position` on; `None` if there is no end.
-    pub(super) fn left(&self, position: Frames) -> Option<Frames> {
-        self.last.map(|last| last - position)
-    }
-
-    /// Returns whether a capture that is at `position` is over.
-    pub(super) fn is_over(&self, position: Frames) -> bool {
-        self.left(position).is_some_and(Frames::is_zero)
-    }
-}
-
 impl Locked<'_> {
     /// Returns whether a stream that starts now has to wait.
     pub(super) fn must_wait(&self, direction: Direction) -> bool {
@@ -107,8 +58,8 @@ impl Locked<'_> {
 
     /// The capture starts, or goes on: only now it can be seen whether its end concerns it.
     pub(super) fn review_ending(&mut self) {
-        if self.state.ending.last.is_some() && self.is_never_stopped() {
-            self.state.ending.last = None;
+        if self.state.ending.is_set() && self.is_never_stopped() {
+            self.state.ending.clear();
         }
     }
 
@@ -119,15 +70,14 @@ impl Locked<'_> {
             self.state.capture.activity(),
             Activity::Running | Activity::Paused(_)
         );
-        if !self.state.habits().end_with_peer || !moves || !self.state.ending.has_heard {
+        if !self.state.habits().end_with_peer || !moves || !self.state.ending.has_heard() {
             return;
         }
         if self.is_never_stopped() {
             return;
         }
         if let Some(capture) = self.state.capture.prepared() {
-            let period = capture.setup.period();
-            self.state.ending.last = Some(capture.position().next_multiple_of(period));
+            self.state.ending.set(capture.position(), &capture.setup);
         }
         // It may be at its end already; if not, its timer is armed for that.
         if let Some(own) = self.stream(Direction::Capture) {
@@ -150,7 +100,6 @@ impl Locked<'_> {
 
     /// Returns what the core has to do about a capture that is over.
     pub(super) fn look_for_reader(&mut self, own: &Port<'_>) -> Action {
-        let ending = &mut self.state.ending;
         let Some(capture) = self.state.capture.prepared() else {
             return Action::None;
         };
@@ -170,11 +119,10 @@ impl Locked<'_> {
         if left >= wanted {
             return Action::None;
         }
-        if ending.is_extended || wanted > setup.frames() {
+        let lacking = wanted - left;
+        if wanted > setup.frames() || !self.state.ending.extend(position + lacking) {
             return Action::Stop(StopState::Setup);
         }
-        ending.is_extended = true;
-        ending.last = Some(position + (wanted - left));
         Action::None
     }
 }

@@ -29,8 +29,8 @@ impl Periods {
         self.deferred.unwrap_or(self.end)
     }
 
-    /// Returns from which position on the application waits for the end of the present period, if
-    /// the stream is at `position`.
+    /// Returns from which position on the application waits if the stream is at `position`: the end
+    /// of the present period, or where the stream is, if it is past that and nobody has been told.
     pub(super) fn end_from(&self, position: Frames) -> Frames {
         max(self.end, position)
     }

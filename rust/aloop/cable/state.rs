@@ -3,7 +3,7 @@
 //! The state of a cable, and the cable while its lock is held.
 
 use super::{
-    peer::{
+    ending::{
         Ending,
         Habits, //
     },
@@ -16,8 +16,10 @@ use super::{
         Changes,
         Slave, //
     },
-    tick::TimerInfo,
-    time::Time, //
+    time::{
+        Time,
+        TimerInfo, //
+    },
 };
 use crate::{
     clock::{
@@ -270,7 +272,8 @@ impl<'a> Locked<'a> {
         Self::new(guard, Ktime::from_nanos(now.0))
     }
 
-    /// Returns the stream of a direction, if it runs as far as the core knows.
+    /// Returns the stream of a direction, from just before the trigger that starts it, when the core
+    /// still calls it prepared, until just after the one that stops it.
     pub(super) fn stream(&self, direction: Direction) -> Option<Port<'a>> {
         self.streams.get(port(direction))
     }

@@ -12,37 +12,10 @@ use crate::{
     clock::NSEC_PER_SEC,
     units::Frames, //
 };
-use alsa::{
-    pcm::{
-        self,
-        Direction, //
-    },
-    timer, //
+use alsa::pcm::{
+    self,
+    Direction, //
 };
-use kernel::prelude::*;
-
-/// What ticks for a cable that does not run by the system's clock. It is told to under the cable's
-/// lock.
-pub(crate) trait TickSource {
-    /// Starts ticking.
-    ///
-    /// # Errors
-    ///
-    /// If it cannot.
-    fn start(&self) -> Result;
-
-    /// Stops ticking. A tick may still be on its way.
-    fn stop(&self);
-}
-
-/// A sound timer that a cable runs by.
-#[derive(Clone, Copy)]
-pub(crate) struct TimerInfo {
-    /// Which one.
-    pub(crate) id: timer::Id,
-    /// The side that was opened first, and opened the timer.
-    pub(crate) opened_by: Direction,
-}
 
 /// A tick that does not last as long as a period.
 pub(crate) struct Mismatch {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What advances the positions of a cable.
+//! What advances the positions of a cable: the system's clock, or the ticks of a sound timer.
 
 use crate::{
     clock::{
@@ -12,6 +12,34 @@ use crate::{
         Instant, //
     },
 };
+use alsa::{
+    pcm::Direction,
+    timer, //
+};
+use kernel::prelude::*;
+
+/// What ticks for a cable that does not run by the system's clock. It is told to under the cable's
+/// lock.
+pub(crate) trait TickSource {
+    /// Starts ticking.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot.
+    fn start(&self) -> Result;
+
+    /// Stops ticking. A tick may still be on its way.
+    fn stop(&self);
+}
+
+/// A sound timer that a cable runs by.
+#[derive(Clone, Copy)]
+pub(crate) struct TimerInfo {
+    /// Which one.
+    pub(crate) id: timer::Id,
+    /// The side that was opened first, and opened the timer.
+    pub(crate) opened_by: Direction,
+}
 
 /// What advances the positions of a cable.
 pub(super) enum Time {

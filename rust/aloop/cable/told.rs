@@ -22,6 +22,7 @@ use core::cmp::{
     max,
     min, //
 };
+use kernel::prelude::*;
 
 /// How many lost buffers the core is told of, step by step, at the end of a drain.
 const MOST_LOST: u64 = 2;
@@ -122,5 +123,70 @@ impl Told {
             Delta(nanos(self.position.0, self.phase, rate)),
         );
         self.link_time
+    }
+}
+
+#[kunit_tests(aloop_told)]
+mod tests {
+    use super::*;
+    use alsa::pcm::{
+        Format,
+        Params, //
+    };
+
+    /// A buffer of so many frames.
+    fn buffer(frames: u32) -> Result<Setup> {
+        Setup::new(Params {
+            format: Format::S16_LE,
+            rate: 48000,
+            channels: 32,
+            interleaved: true,
+            period_size: frames,
+            buffer_size: frames,
+            mapped: false,
+            period_wakeups: false,
+        })
+    }
+
+    /// Tells all steps of a drain that is over at `position`. Returns how many there were, and how
+    /// many of them went round the buffer.
+    fn steps(told: &mut Told, position: Frames, setup: &Setup) -> (u32, u32) {
+        let (mut steps, mut rounds) = (0, 0);
+        while told.is_behind(position) && steps < 1000 {
+            rounds += u32::from(told.tell_step(position, setup, Instant(1), Phase::ZERO));
+            steps += 1;
+        }
+        (steps, rounds)
+    }
+
+    /// However much is lost, a drain takes no more than two buffers, each in two steps; or one that
+    /// is seen to go round, if there is no position between.
+    #[test]
+    fn steps_of_a_drain() -> Result {
+        let hours = Frames(48000 * 3600 * 5);
+        for (frames, lost, expected) in [
+            (1, Frames(1), (1, 1)),
+            (1, hours, (2, 2)),
+            (2, Frames(2), (2, 0)),
+            (2, hours, (4, 0)),
+            (480, Frames(480), (2, 0)),
+        ] {
+            let setup = buffer(frames)?;
+            let mut told = Told::NOTHING;
+            assert!(steps(&mut told, lost, &setup) == expected);
+            assert!(told.position() == lost);
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn buffers_are_lost_when_they_have_gone_by() -> Result {
+        let setup = buffer(480)?;
+        let mut told = Told::NOTHING;
+        told.tell(Frames(100), Instant(1), Phase::ZERO);
+        for (position, lost) in [(100, 0), (579, 0), (580, 1), (1059, 1), (1060, 2)] {
+            assert_eq!(told.lost_buffers(Frames(position), &setup), lost);
+        }
+        Ok(())
     }
 }

@@ -3,15 +3,17 @@
 //! What starts and stops the sides of a cable.
 
 use super::{
-    peer::Ending,
+    ending::Ending,
     setup::Setup,
     side::{
         Activity,
         Side, //
     },
     state::Locked,
-    tick::TickSource,
-    time::Time, //
+    time::{
+        TickSource,
+        Time, //
+    },
 };
 use crate::{
     clock::{
@@ -41,8 +43,9 @@ impl Locked<'_> {
     /// not refused: it evicts a capture that does not match it. For a cable that runs by `ticks`,
     /// what starting those returns.
     pub(crate) fn start(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) -> Result {
-        // A change of the rate shift may have come between, at a later time. There is no earlier
-        // one any more at which the absolute clock could be asked.
+        // The time of a trigger is from before the lock was taken. If the rate shift has been
+        // changed since, the absolute clock knows no time before that any more, and would be
+        // asked for the time of this start (`Absolute::at`).
         let changed_at = Instant(self.state.absolute.changed_at());
         self.now = max(self.now, changed_at);
         self.update();
@@ -214,9 +217,11 @@ impl Locked<'_> {
             clock.set_shift(shift);
         }
         self.note_shift();
-        // The periods now end at another time.
-        self.arm(Direction::Playback);
-        self.arm(Direction::Capture);
+        if matches!(self.state.time, Time::Clock(_)) {
+            // The periods now end at another time.
+            self.arm(Direction::Playback);
+            self.arm(Direction::Capture);
+        }
         true
     }
 

@@ -3,22 +3,26 @@
 //! When the period timers of a cable expire, and what they do then.
 //!
 //! ```text
-//!  start, drain, set_shift ──────────────────────────────────────┐
-//!  acknowledge (appl_ptr moved) ── periods.defer() ─────────────┐│
+//!  start, drain, wait, set_shift ────────────────────────────────┐
+//!  acknowledge (appl_ptr moved) ── Periods::defer() ────────────┐│
 //!                                                               ▼▼
-//!  timer ─► expired() ── update() ── due() ── periods.wakeup()  arm() ── next_expiry() ─► timer
-//!               │                                               ▲
-//!               ▼ Action, done without the lock                 │
-//!           snd_pcm_period_elapsed() ─► pointer() … ─► callback_done()
+//!  timer ─► expired() ── update() ── due() ── Periods::wakeup() arm() ── next_expiry() ─► timer
+//!             │ │                                               ▲
+//!             │ ▼ Action, done without the lock                 │
+//!             │ snd_pcm_period_elapsed() ─► pointer() … ─► callback_done()
+//!             │                                                 │
+//!             └ put off: it is others' turn ────────────────────┴ at the turn ───────────► timer
 //! ```
 //!
-//! Where a period's end is decided is one function: [`Periods::wakeup`].
+//! Where a period's end is decided is one function: [`Periods::wakeup`] (in a cable that runs by
+//! ticks a tick is the end of a period: [`Periods::go_on`]).
 //!
 //! A timer is armed for the next thing that has to happen at a certain time, and for nothing else:
 //! see [`Locked::next_expiry`]. What nobody has asked for in the meantime is made up for at the
 //! next call, however late.
 //!
 //! [`Periods::wakeup`]: super::periods::Periods::wakeup
+//! [`Periods::go_on`]: super::periods::Periods::go_on
 
 use super::{
     application::{
@@ -65,13 +69,25 @@ const LOOK: Delta = Delta::from_millis(20);
 impl Locked<'_> {
     /// Arms the period timer of a stream for the next thing that it is needed for, if there is any.
     pub(super) fn arm(&mut self, direction: Direction) {
-        let (Some(at), Some(own)) = (self.next_expiry(direction), self.stream(direction)) else {
+        if let Some(at) = self.next_expiry(direction, Delta::ZERO) {
+            self.arm_from_earliest(direction, at);
+        }
+    }
+
+    /// Arms the period timer of a stream for a time, or as soon afterwards as it may expire.
+    fn arm_from_earliest(&mut self, direction: Direction, at: Instant) {
+        if let Some(open) = self.state.side_mut(direction).opened_mut() {
+            let at = max(at, open.expiry.earliest());
+            self.arm_at(direction, at);
+        }
+    }
+
+    /// Arms the period timer of a stream for a time.
+    fn arm_at(&mut self, direction: Direction, at: Instant) {
+        let own = self.stream(direction);
+        let Some((own, open)) = own.zip(self.state.side_mut(direction).opened_mut()) else {
             return;
         };
-        let Some(open) = self.state.side_mut(direction).opened_mut() else {
-            return;
-        };
-        let at = max(at, open.expiry.earliest());
         let cpu = CpuId::current().as_u32();
         own.arm_timer(Ktime::from_nanos(at.0));
         open.expiry.armed(at, cpu);
@@ -83,7 +99,7 @@ impl Locked<'_> {
             return;
         }
         let other = self.state.side_mut(opposite).opened_mut();
-        if other.is_some_and(|other| other.expiry.join(at, cpu)) {
+        if other.is_some_and(|other| other.expiry.move_to(at, cpu)) {
             if let Some(port) = self.stream(opposite) {
                 port.arm_timer(Ktime::from_nanos(at.0));
             }
@@ -91,7 +107,9 @@ impl Locked<'_> {
     }
 
     /// Returns when the period timer of a stream is needed next, if ever. The time may be past.
-    fn next_expiry(&self, direction: Direction) -> Option<Instant> {
+    ///
+    /// A capture that is over is looked at in `look`.
+    fn next_expiry(&self, direction: Direction, look: Delta) -> Option<Instant> {
         let now = self.now;
         let own = self.stream(direction)?;
         let prepared = self.state.side(direction).prepared()?;
@@ -105,7 +123,7 @@ impl Locked<'_> {
                     return Some(now);
                 }
                 if self.is_over(direction) {
-                    return Some(now + LOOK);
+                    return Some(now + look);
                 }
                 self.state.time.time_of(self.next_event(direction, &own)?)
             }
@@ -186,7 +204,7 @@ impl Locked<'_> {
         let Some(open) = self.state.side_mut(direction).opened_mut() else {
             return Action::None;
         };
-        if open.expiry.begin(now, is_running) {
+        if open.expiry.callback_begins(now, is_running) {
             // It is others' turn.
             return Action::None;
         }
@@ -263,9 +281,17 @@ impl Locked<'_> {
     pub(crate) fn callback_done(&mut self, direction: Direction) {
         let now = self.now;
         // Also if the callback has stopped the stream, and with it left the port.
-        if let Some(open) = self.state.side_mut(direction).opened_mut() {
-            open.expiry.end(now);
+        let turn = self
+            .state
+            .side_mut(direction)
+            .opened_mut()
+            .and_then(|open| open.expiry.callback_ends(now));
+        if let Some(turn) = turn {
+            // Whatever it was that has expired: only its turn makes it come again, as a tick does
+            // not.
+            self.arm_at(direction, turn);
+        } else if let Some(at) = self.next_expiry(direction, LOOK) {
+            self.arm_from_earliest(direction, at);
         }
-        self.arm(direction);
     }
 }

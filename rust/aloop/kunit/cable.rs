@@ -281,7 +281,7 @@ mod tests {
                 cable.at(12).suspend(second, None);
                 for direction in [Playback, Capture] {
                     assert_eq!(cable.position(direction), 480);
-                    assert!(cable.activity(direction) == Activity::Paused);
+                    assert!(matches!(cable.activity(direction), Activity::Paused(_)));
                 }
                 Ok(())
             })?;
