@@ -20,6 +20,7 @@ mod tests {
             Action,
             AudioClock,
             Direction::{
+                self,
                 Capture,
                 Playback, //
             },
