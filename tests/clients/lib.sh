@@ -17,7 +17,8 @@ CLIENTS=$WITH/clients
 export HOME=/root XDG_RUNTIME_DIR=/run/user/0 LC_ALL=C.UTF-8
 mkdir -p "$XDG_RUNTIME_DIR"
 chmod 700 "$XDG_RUNTIME_DIR"
-number=0 failed=0
+# shellcheck source=../ktap.sh
+. "$WITH/ktap.sh"
 only=" $* "
 # Nothing ever comes from here: a sleep that starts no process.
 mkfifo /tmp/never
@@ -26,14 +27,13 @@ nap() { read -rt "$1" -u "$never" || true; }
 mkfifo /tmp/judge.request /tmp/judge.reply
 setsid "$CLIENTS/judge" /tmp/judge.request /tmp/judge.reply </dev/null &
 disown
-echo "KTAP version 1"
+ktap_print_header
 
 # --- the report
 
 example() { # FUNCTION WHAT
 	local function=$1 what=$2 status folder process watch began=$EPOCHREALTIME busy
 	[[ $only == "  " || $only == *" $function "* ]] || return 0
-	number=$((number + 1))
 	busy=$(busy)
 	folder=$(mktemp -d /tmp/example.XXXXXX)
 	cp "$WITH/audio.wav" "$folder/"
@@ -63,26 +63,20 @@ example() { # FUNCTION WHAT
 	if ((status == 0)); then
 		grep -E '(exact|alike|measured): ' /tmp/example.log | sed "s,^,# ,"
 		# Time in the guest; what its processor was busy for is what a --deterministic one costs.
-		echo "# $function: $(((${EPOCHREALTIME/./} - ${began/./}) / 1000)) ms, busy for $(($(busy) - busy)) ms"
-		echo "ok $number - $what"
+		ktap_print_msg "$function: $(((${EPOCHREALTIME/./} - ${began/./}) / 1000)) ms, busy for $(($(busy) - busy)) ms"
 	else
-		failed=$((failed + 1))
-		sed 's/^/# /' /tmp/example.log
+		ktap_print_msg "$(cat /tmp/example.log)"
 		# What the programs had to say.
-		find "$folder" -maxdepth 1 \( -name '*.log' -o -name '*.jackd' \) -exec tail -vn 20 {} + 2>&1 |
-			sed 's/^/# /'
-		echo "not ok $number - $what"
+		ktap_print_msg "$(find "$folder" -maxdepth 1 \( -name '*.log' -o -name '*.jackd' \) -exec tail -vn 20 {} + 2>&1)"
 	fi
+	ktap_test_status "$status" "$what"
 	rm -rf "$folder"
 }
 # Milliseconds, since the start, in which the processors had work; by the tick, so roughly.
 busy() { awk '/^cpu / { print ($2 + $3 + $4 + $7 + $8) * 10 }' /proc/stat; }
 report() {
-	((number)) || failed=1
-	echo "1..$number"
-	((number)) || echo "Bail out! no example of the name$only"
-	echo "# $((number - failed)) passed, $failed failed, 0 skipped"
-	((failed == 0))
+	((ktap_number)) || ktap_bail_out "no example of the name$only"
+	ktap_finished
 }
 fail() {
 	echo "$*"

@@ -4,10 +4,14 @@
 # keeps their values from one boot to the next, and amixer. Numbers in names are rules of the card's
 # behaviour. The report is KTAP; the exit status is 1 if a test failed. With "untimed", for kernels that
 # are too slow for it, speed is not measured.
-# Guest: --deterministic (speeds are compared by what the clock does while they are read)
+# Guest: --deterministic --with tests/ktap.sh (speeds are compared by what the clock does while they are read)
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
 MODULE=${1:-snd-aloop-rs}
 TIMED=1
 [ "${2:-}" != untimed ] || TIMED=0
@@ -210,26 +214,10 @@ await_position() { # STATUS-FILE FRAME
 	done
 }
 
-modprobe "$MODULE" || {
-	echo "Bail out! modprobe $MODULE: status $?"
-	exit 1
-}
+modprobe "$MODULE" || ktap_bail_out "modprobe $MODULE: status $?"
 
-echo "KTAP version 1"
-echo "1..$((7 + TIMED))"
-number=0
-status=0
-while read -r test name; do
-	[ "$test" != speed ] || [ "$TIMED" = 1 ] || continue
-	number=$((number + 1))
-	if why=$("t_$test" 2>&1); then
-		echo "ok $number - $name"
-	else
-		printf '%s\n' "$why" | sed 's/^/# /'
-		echo "not ok $number - $name"
-		status=1
-	fi
-done <<'END'
+chosen() { if [ "$TIMED" = 1 ]; then cat; else grep -v '^speed '; fi; }
+chosen <<'END' | ktap_test_table
 count 9.1 112 controls, 32 of them can be written
 store 9.1 alsactl stores all of them
 store_usual 9.4 alsactl stores and restores all cards in its usual file
@@ -239,4 +227,3 @@ restore_reloaded 9.4 alsactl restores the values of before the module was unload
 one_shift 9.2 Rate Shift of one cable changes no other control
 speed 9.11 Rate Shift of one cable changes the speed of no other
 END
-exit $status

@@ -1,10 +1,13 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest: --deterministic (programs that are late lose frames)
+# Guest: --deterministic --with tests/ktap.sh (programs that are late lose frames)
 # load.sh [MODULE [ALOOP-TEST [TIMES]]]: tests loading and unloading of the module in a guest where no sound
 # card is present, with its parameters. Numbers in names are rules of Documentation/behaviour.rst. The
-# report is KTAP version 1; the exit status is 1 if a test failed. MODULE is snd-aloop-rs unless
+# report is KTAP; the exit status is 1 if a test failed. MODULE is snd-aloop-rs unless
 # given. With aloop-test (by default the one beside this script), a third card is played through.
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
 
 MODULE=${1:-snd-aloop-rs}
 ALOOP_TEST=${2:-$(dirname "$0")/aloop-test}
@@ -86,7 +89,7 @@ card_works() {
 
 # --- tests
 
-test_default() {
+t_default() {
 	load
 	expect cards "$(cards)" 0=Loopback
 	expect "long name" "$(long_name 0)" "Loopback 1"
@@ -98,7 +101,7 @@ test_default() {
 	expect /proc/asound/modules "$(cat /proc/asound/modules)" " 0 $NAME"
 }
 
-test_parameters() {
+t_parameters() {
 	load
 	for parameter in index id enable pcm_substreams pcm_notify timer_source; do
 		mode=$(stat -c %a "$PARAMETERS/$parameter") || fail "no parameter $parameter in sysfs"
@@ -112,7 +115,7 @@ test_parameters() {
 	expect timer_source "$(cat "$PARAMETERS/timer_source")" "$(many 32 "(null)")"
 }
 
-test_modinfo() {
+t_modinfo() {
 	license=$(modinfo -F license "$MODULE")
 	case $license in
 	GPL*) ;;
@@ -126,7 +129,7 @@ test_modinfo() {
 	done
 }
 
-test_index() {
+t_index() {
 	load index=3
 	expect cards "$(cards)" 3=Loopback
 	card_works 3
@@ -147,7 +150,7 @@ test_index() {
 	load_fails "No such device" index=32
 }
 
-test_id() {
+t_id() {
 	for pair in my-card!x=mycardx 9lives=D9lives card7=Default =Loopback _=Default \
 		abcdefghijklmnopqrst=abcdefghijklmno Studio=Studio; do
 		load "id=${pair%=*}"
@@ -159,7 +162,7 @@ test_id() {
 	expect "id in sysfs" "$(cut -d, -f1-4 "$PARAMETERS/id")" "Same,Same,Same,(null)"
 }
 
-test_enable() {
+t_enable() {
 	load enable=1,1,1
 	expect cards "$(cards)" "0=Loopback 1=Loopback_1 2=Loopback_2"
 	for card in 0 1 2; do
@@ -191,7 +194,7 @@ test_enable() {
 	load_fails "No such device" enable=0
 }
 
-test_substreams() {
+t_substreams() {
 	for pair in 0=1 -5=1 1=1 3=3 8=8 9=8 1000=8; do
 		want=${pair#*=}
 		load "pcm_substreams=${pair%=*}"
@@ -209,7 +212,7 @@ test_substreams() {
 		sed -n "s/^numid=\([0-9]*\),iface=PCM,name='PCM Rate Shift 100000',device=1$/\1/p")" 15
 }
 
-test_notify() {
+t_notify() {
 	for pair in 0=off 1=on 7=on -7=on; do
 		load "pcm_notify=${pair%=*}"
 		expect "first value in sysfs" "$(cut -d, -f1 "$PARAMETERS/pcm_notify")" "${pair%=*}"
@@ -224,7 +227,7 @@ test_notify() {
 		"$(control 0 "PCM Notify" 0 0) $(control 1 "PCM Notify" 0 0)" "off on"
 }
 
-test_timer_source() {
+t_timer_source() {
 	load timer_source=,-1.0.0,nonsense enable=1,1,1
 	expect "values in sysfs" "$(cut -d, -f1-4 "$PARAMETERS/timer_source")" ",-1.0.0,nonsense,(null)"
 	expect "file of the first card" "$(cat /proc/asound/card0/timer_source)" ""
@@ -243,7 +246,7 @@ test_timer_source() {
 	card_works 2
 }
 
-test_bad_parameters() {
+t_bad_parameters() {
 	load_fails "Invalid argument" "index=$(many 33 -1)"
 	load_fails "Invalid argument" "enable=$(many 33 1)"
 	load_fails "Invalid argument" index=one
@@ -256,12 +259,12 @@ test_bad_parameters() {
 	expect "cards afterwards" "$(cards)" 0=Loopback
 }
 
-test_unknown_parameter() {
+t_unknown_parameter() {
 	load no_such_parameter=1
 	expect cards "$(cards)" 0=Loopback
 }
 
-test_unload_in_use() {
+t_unload_in_use() {
 	load
 	exec 5</dev/snd/pcmC0D0c
 	unload_refused "with an open recorder"
@@ -290,7 +293,7 @@ test_unload_in_use() {
 	card_works 0
 }
 
-test_defaults() {
+t_defaults() {
 	load
 	for place in "0 0" "0 7" "1 0" "1 3"; do
 		# shellcheck disable=SC2086 # two words
@@ -303,7 +306,7 @@ test_defaults() {
 	done
 }
 
-test_again_and_again() {
+t_again_and_again() {
 	round=0
 	while [ $round -lt "$TIMES" ]; do
 		round=$((round + 1))
@@ -319,7 +322,7 @@ test_again_and_again() {
 }
 
 # A device that was not made by the module, and has no number.
-test_no_slot() {
+t_no_slot() {
 	load pcm_notify=1
 	device=/sys/bus/platform/devices/pcspkr
 	driver=/sys/bus/platform/drivers/snd_aloop
@@ -338,39 +341,27 @@ test_no_slot() {
 
 # --- report
 
-TESTS="\
-default:2.3 a load without parameters makes the card Loopback
-parameters:1.1 parameters in sysfs, with their defaults
-modinfo:1.9 modinfo names licence and parameters
-defaults:9.2 control values of a card never used
-index:1.1 index
-id:1.2 id
-enable:1.3 enable
-substreams:1.4 pcm_substreams
-notify:1.5 pcm_notify
-timer_source:1.6 timer_source is not checked before it is used
-bad_parameters:1.7 bad values are refused, and a load works afterwards
-unknown_parameter:1.7 an unknown parameter is ignored
-no_slot:1.10 a platform device without a number takes the first slot
-unload_in_use:10.6 13.1 an unload in use is refused and does no harm
-again_and_again:1.8 loaded and unloaded $TIMES times"
+# unloaded TEST: without the module before, which then can be unloaded; and in any case is.
+unloaded() {
+	trap 'status=$?; (unload) >/dev/null; exit $status' EXIT
+	unload && "$1" && unload
+}
 
-echo "KTAP version 1"
-echo "1..$(echo "$TESTS" | wc -l)"
-number=0 failed=0
-while IFS=: read -r test name; do
-	number=$((number + 1))
-	# In a shell of its own: a failing test ends there, and its open files with it.
-	if message=$(unload && "test_$test" && unload 2>&1); then
-		echo "ok $number - $name"
-	else
-		echo "$message" | sed 's/^/# /'
-		echo "not ok $number - $name"
-		failed=$((failed + 1))
-	fi
-	(unload) >/dev/null
-done <<END
-$TESTS
+ktap_around=unloaded
+ktap_test_table <<END
+default 2.3 a load without parameters makes the card Loopback
+parameters 1.1 parameters in sysfs, with their defaults
+modinfo 1.9 modinfo names licence and parameters
+defaults 9.2 control values of a card never used
+index 1.1 index
+id 1.2 id
+enable 1.3 enable
+substreams 1.4 pcm_substreams
+notify 1.5 pcm_notify
+timer_source 1.6 timer_source is not checked before it is used
+bad_parameters 1.7 bad values are refused, and a load works afterwards
+unknown_parameter 1.7 an unknown parameter is ignored
+no_slot 1.10 a platform device without a number takes the first slot
+unload_in_use 10.6 13.1 an unload in use is refused and does no harm
+again_and_again 1.8 loaded and unloaded $TIMES times
 END
-echo "# $((number - failed)) passed, $failed failed, 0 skipped"
-[ $failed -eq 0 ]

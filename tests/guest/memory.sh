@@ -1,11 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest: --deterministic (a stream that is served too late does not run when it is looked at)
+# Guest: --deterministic --with tests/ktap.sh (a stream that is served too late does not run when it is looked at)
 # memory.sh: tests how much memory a card takes that nobody uses, beside the C driver's, and a cable
 # that runs. The kernel's own trace of what is allocated says who asked for it. The report is KTAP.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
 TRACE=/sys/kernel/tracing
 LIMIT=65536
 
@@ -138,22 +142,20 @@ echo 0 >"$TRACE/options/hash-ptr"
 modprobe snd-pcm
 events 1
 
-echo "KTAP version 1"
-echo "1..3"
-number=0
+# apart TEST: the next one begins without modules, even if this one has failed.
+leave() {
+	status=$?
+	[ "$status" -eq 0 ] || rmmod snd-aloop snd-aloop-rs 2>/dev/null
+	exit "$status"
+}
+apart() {
+	trap leave EXIT
+	"$1"
+}
+
 status=0
-while read -r test name; do
-	number=$((number + 1))
-	if why=$("t_$test" 2>&1); then
-		result=ok
-	else
-		result="not ok"
-		status=1
-		rmmod snd-aloop snd-aloop-rs 2>/dev/null
-	fi
-	[ ! "$why" ] || printf '%s\n' "$why" | sed 's/^/# /'
-	echo "$result $number - $name"
-done <<'END'
+ktap_around=apart
+ktap_test_table <<'END' || status=1
 idle 8.1 a card that nobody uses takes less than 64 KiB
 cable 8.1 a cable that runs takes less than 8 KiB beside its rings
 unload 13.1 nothing is left after an unload

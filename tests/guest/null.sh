@@ -1,10 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest: --deterministic (what takes how long is compared)
+# Guest: --deterministic --with tests/ktap.sh (what takes how long is compared)
 # null.sh: tests the sample driver snd-null-rs, a null sink and silent source. Its report is KTAP.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
 RATE=48000
 # 2 s of noise at 48 kHz, S16, stereo.
 BYTES=384000
@@ -82,27 +86,13 @@ t_unloads() {
 
 head -c "$BYTES" /dev/urandom >/tmp/noise.raw
 
-echo "KTAP version 1"
-echo "1..8"
-number=0
-status=0
-while read -r test name; do
-	number=$((number + 1))
-	if why=$("t_$test" 2>&1); then
-		echo "ok $number - snd-null-rs: $name"
-	else
-		printf '%s\n' "$why" | sed 's/^/# /'
-		echo "not ok $number - snd-null-rs: $name"
-		status=1
-	fi
-done <<'END'
-loads loads, and there is a card
-devices one device, both directions
-plays plays at its rate
-speed plays at four times its rate
-speed_range the control has its range
-records records silence
-busy is not unloaded while in use
-unloads unloads
+ktap_test_table <<'END'
+loads snd-null-rs: loads, and there is a card
+devices snd-null-rs: one device, both directions
+plays snd-null-rs: plays at its rate
+speed snd-null-rs: plays at four times its rate
+speed_range snd-null-rs: the control has its range
+records snd-null-rs: records silence
+busy snd-null-rs: is not unloaded while in use
+unloads snd-null-rs: unloads
 END
-exit $status

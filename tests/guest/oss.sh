@@ -1,12 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest: --deterministic (programs that are late lose frames)
+# Guest: --deterministic --with tests/ktap.sh (programs that are late lose frames)
 # oss.sh [MODULE]: tests the card with the kernel's emulation of OSS, whose devices know nothing of
 # ALSA. Numbers in names are rules of Documentation/behaviour.rst. The report is KTAP; the exit status is
 # 1 if a test failed.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
 MODULE=${1:-snd-aloop-rs}
 
 fail() {
@@ -59,26 +63,11 @@ t_records_dsp() { t_records dsp 1; }
 t_records_adsp() { t_records adsp 0; }
 
 for module in "$MODULE" snd-pcm-oss; do
-	modprobe "$module" || {
-		echo "Bail out! modprobe $module: status $?"
-		exit 1
-	}
+	modprobe "$module" || ktap_bail_out "modprobe $module: status $?"
 done
 
-echo "KTAP version 1"
-echo "1..5"
-number=0
 status=0
-while read -r test name; do
-	number=$((number + 1))
-	if why=$("t_$test" 2>&1); then
-		echo "ok $number - $name"
-	else
-		printf '%s\n' "$why" | sed 's/^/# /'
-		echo "not ok $number - $name"
-		status=1
-	fi
-done <<'END'
+ktap_test_table <<'END' || status=1
 nodes 15.1 device 0 is /dev/dsp, device 1 /dev/adsp
 plays_dsp 15.1 /dev/dsp plays into device 1
 plays_adsp 15.1 /dev/adsp plays into device 0

@@ -1,11 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest: --deterministic (programs that are late lose frames)
+# Guest: --deterministic --with tests/ktap.sh (programs that are late lose frames)
 # peer.sh: tests the parameters wait_for_peer and end_with_peer, with arecord and aplay, and with the
 # groups waits and ends of aloop-test. Its reports are KTAP.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
 RATE=48000
 # What is played: not a whole number of anybody's periods.
 FRAMES=50001
@@ -212,20 +216,8 @@ head -c $((FRAMES * 2)) /dev/urandom >/tmp/noise.raw
 # The first frame is one that can be found.
 printf '\125\125' | dd of=/tmp/noise.raw conv=notrunc 2>/dev/null
 
-echo "KTAP version 1"
-echo "1..10"
-number=0
 status=0
-while read -r test name; do
-	number=$((number + 1))
-	if why=$("t_$test" 2>&1); then
-		echo "ok $number - $name"
-	else
-		printf '%s\n' "$why" | sed 's/^/# /'
-		echo "not ok $number - $name"
-		status=1
-	fi
-done <<'END'
+ktap_test_table <<'END' || status=1
 off 18.1 18.2 both are off by default, and nothing changes
 recorder_waits 18.1 a recorder that starts first waits, and begins with the first frame
 player_waits 18.1 a player that starts first waits, and loses nothing
@@ -243,13 +235,12 @@ END
 groups() { # PARAMETERS GROUP...
 	parameters=$1
 	shift
-	echo "# $parameters"
+	ktap_print_msg "$parameters"
 	# shellcheck disable=SC2086 # one or more words
 	if why=$(load $parameters 2>&1); then
 		"$(dirname "$0")/aloop-test" "$@" || status=1
 	else
-		echo "Bail out! $why"
-		exit 1
+		ktap_bail_out "$why"
 	fi
 }
 groups wait_for_peer=1 --group waits

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest: --deterministic --cpus 2 (a stream that is served too late does not run when it is looked at)
+# Guest: --deterministic --cpus 2 --with tests/ktap.sh (a stream that is served too late does not run when it is looked at)
 # reload.sh [MODULE [ROUNDS]]: tests that nothing of the driver is left behind when it goes. All of ALSA
 # is unloaded right after the card was used, so that a timer, a work item or a file that still refers to
 # the module would crash the kernel at once. Each test does so ROUNDS times (10). Numbers in names are
@@ -8,6 +8,10 @@
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
 MODULE=${1:-snd-aloop-rs}
 CARD=Loopback
 ROUNDS=${2:-10}
@@ -73,7 +77,7 @@ works() {
 	[ "$(wc -c </tmp/reload.raw)" = 19200 ] || fail "arecord: $(wc -c </tmp/reload.raw) bytes"
 }
 
-unbind() { echo "$DEVICE" >"$DRIVER/unbind" || fail "unbind: status $?"; }
+unbind() { echo "$DEVICE" >"$DRIVER/unbind" || fail "unbind is refused"; }
 
 rounds() { # COMMAND...
 	round=0
@@ -96,7 +100,7 @@ t_after_use() { rounds after_use; }
 # The cables run by a timer of the core, which is unloaded too.
 after_timer() {
 	load
-	echo "$1" >"/proc/asound/$CARD/timer_source" || fail "timer_source: status $?"
+	echo "$1" >"/proc/asound/$CARD/timer_source" || fail "timer_source is refused"
 	stream arecord 1,0 /dev/null
 	streams=$!
 	status=/proc/asound/$CARD/pcm1c/sub0/status
@@ -130,7 +134,7 @@ bind_again() {
 	start
 	end
 	unbind
-	echo "$DEVICE" >"$DRIVER/bind" || fail "bind: status $?"
+	echo "$DEVICE" >"$DRIVER/bind" || fail "bind is refused"
 	works
 	start
 	end
@@ -144,22 +148,23 @@ t_works() {
 	unload
 }
 
-echo "KTAP version 1"
-echo "1..6"
-number=0
-status=0
-while read -r test name; do
-	number=$((number + 1))
-	# In a shell of its own, which the streams of a failed test must not outlive.
-	if why=$(trap 'kill -KILL $streams 2>/dev/null' EXIT; streams=; "t_$test" 2>&1); then
-		echo "ok $number - $name"
-	else
-		printf '%s\n' "$why" | sed 's/^/# /'
-		echo "not ok $number - $name"
-		status=1
-		rmmod "$MODULE" snd_pcm snd_timer snd 2>/dev/null
-	fi
-done <<'END'
+# apart TEST: in a shell that ends with it. The streams of a test that has failed must not outlive it, and the
+# next one begins without modules.
+leave() {
+	status=$?
+	# shellcheck disable=SC2086 # several
+	kill -KILL $streams 2>/dev/null
+	[ $status -eq 0 ] || rmmod "$MODULE" snd_pcm snd_timer snd 2>/dev/null
+	exit $status
+}
+apart() {
+	streams=
+	trap leave EXIT
+	"$1"
+}
+
+ktap_around=apart
+ktap_test_table <<'END'
 after_use 13.1 all of ALSA is unloaded right after streams were killed
 after_global_timer 13.1 the same with cables that run by a global timer
 after_own_timer 13.1 the same with a cable that runs by a PCM timer of the card
@@ -167,4 +172,3 @@ unbind_in_use 13.2 unbound while streams run, then unloaded
 bind_again 13.2 unbound, bound, used again, unloaded
 works 13.1 loaded once more, the card works
 END
-exit $status

@@ -138,16 +138,3 @@ run_suite() {
 		;;
 	esac
 }
-
-number=0 failed=0
-# result GOOD TEXT
-result() {
-	number=$((number + 1))
-	if (($1)); then
-		echo "ok $number - $2"
-	else
-		# shellcheck disable=SC2034 # the exit status of who sources this
-		failed=1
-		echo "not ok $number - $2"
-	fi
-}
