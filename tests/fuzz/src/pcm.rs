@@ -2,9 +2,18 @@
 
 //! Calls on the PCM devices.
 
+mod link;
 mod map;
 mod params;
+mod stream;
 mod transfer;
+
+pub use map::Map;
+pub use map::MAP_DATA;
+pub use params::FORMATS;
+pub use stream::Config;
+pub use stream::Prepared;
+pub use stream::Stream;
 
 use crate::background::Job;
 use crate::calls::answer;
@@ -15,16 +24,11 @@ use crate::calls::ioctl_plain;
 use crate::calls::ioctl_raw;
 use crate::calls::open;
 use crate::calls::Answer;
-use crate::calls::Fd;
 use crate::calls::GARBAGE;
 use crate::input::Kind;
 use crate::input::Record;
-pub use crate::pcm::map::Map;
-pub use crate::pcm::map::MAP_DATA;
 use crate::pcm::map::MAP_STATUS;
 use crate::pcm::params::hw_params;
-pub use crate::pcm::params::FORMATS;
-use crate::rules::Stamp;
 use crate::rules::QUIET_STAMPS;
 use crate::sound::ROOM;
 use crate::values::number;
@@ -35,97 +39,6 @@ use support::kernel as k;
 use support::kernel::request;
 use support::kernel::READ;
 use support::kernel::WRITE;
-
-/// What HW_PARAMS has settled.
-#[derive(Clone, Copy, Debug)]
-pub struct Config {
-    buffer: u64,
-    period: u64,
-    /// ALSA's number of it.
-    pub format: u32,
-    pub rate: u64,
-    pub channels: u64,
-    frame_bytes: u64,
-    pub interleaved: bool,
-    /// The ring can be mapped.
-    mapped: bool,
-    boundary: u64,
-}
-
-/// What is known of what an end has been prepared for.
-#[derive(Clone, Copy, Debug)]
-pub enum Prepared {
-    /// It has not been since it was opened, or its parameters have been freed.
-    Not,
-    For(Config),
-    Unknown,
-}
-
-/// An open substream.
-pub struct Stream {
-    pub fd: Fd,
-    /// Another descriptor, opened with O_APPEND.
-    shared: Option<Fd>,
-    /// The page from which the state is read.
-    status: Map,
-    pub config: Option<Config>,
-    pub prepared: Prepared,
-    /// It may be linked with others: calls on them may be calls on it.
-    pub linked: bool,
-    /// Its position and its clock may have been set since PREPARE, or have stood still.
-    pub odd_clock: bool,
-    /// What it last told of its clock.
-    pub stamp: Option<Stamp>,
-    maps: Vec<Map>,
-}
-
-impl Stream {
-    /// `SNDRV_PCM_STATE_…`.
-    pub fn state(&self) -> i32 {
-        // SAFETY: The page is mapped, and begins with the state.
-        unsafe { self.status.address.cast::<i32>().read_volatile() }
-    }
-
-    pub fn hw_ptr(&self) -> u64 {
-        // SAFETY: The page is mapped; `hw_ptr` is its third word of 4 bytes.
-        unsafe {
-            self.status
-                .address
-                .byte_add(8)
-                .cast::<u64>()
-                .read_volatile()
-        }
-    }
-
-    /// The last configuration, or a usual one for a substream that has none.
-    fn sizes(&self) -> Config {
-        self.config.unwrap_or(Config {
-            buffer: 1024,
-            period: 256,
-            format: 2,
-            rate: 48_000,
-            channels: 2,
-            frame_bytes: 4,
-            interleaved: true,
-            mapped: true,
-            boundary: 1 << 62,
-        })
-    }
-
-    /// The end has been prepared.
-    fn note_prepared(&mut self) {
-        self.prepared = self.config.map_or(Prepared::Unknown, Prepared::For);
-        self.odd_clock = self.linked;
-        self.stamp = None;
-    }
-
-    /// Anything may have been done to it.
-    pub fn know_nothing(&mut self) {
-        self.prepared = Prepared::Unknown;
-        self.odd_clock = true;
-        self.stamp = None;
-    }
-}
 
 /// The parameters that a record asks for, as far as they are the same for a program of 32 bits.
 pub fn hw_params_bytes(record: &Record) -> [u8; 536] {
@@ -258,56 +171,6 @@ impl World<'_> {
         answer
     }
 
-    /// A call on a stream may have been one on those that are linked with it.
-    fn note_linked(&mut self, slot: usize) {
-        if !self.streams[slot].as_ref().is_some_and(|s| s.linked) {
-            return;
-        }
-        for stream in self.streams.iter_mut().flatten() {
-            if stream.linked {
-                stream.know_nothing();
-            }
-        }
-    }
-
-    /// A stream, and those that are linked with it, may have stood still, or been set back.
-    fn note_odd_clock(&mut self, slot: usize) {
-        let linked = self.streams[slot].as_ref().is_some_and(|s| s.linked);
-        for (number, stream) in self.streams.iter_mut().enumerate() {
-            if let Some(stream) = stream {
-                if number == slot || linked && stream.linked {
-                    stream.odd_clock = true;
-                    stream.stamp = None;
-                }
-            }
-        }
-    }
-
-    fn link(&mut self, fd: i32, other: u64) -> Answer {
-        // SAFETY: The argument is a number.
-        let answer = unsafe { ioctl_raw(fd, k::LINK, other) };
-        if answer.is_ok() {
-            self.note_link();
-        }
-        answer
-    }
-
-    /// Streams may be linked from now on: any number may be that of a descriptor.
-    pub fn note_link(&mut self) {
-        for stream in self.streams.iter_mut().flatten() {
-            stream.linked = true;
-        }
-    }
-
-    /// Any calls may have been made on a stream.
-    pub fn forget_all(&mut self, slot: usize) {
-        if let Some(stream) = &mut self.streams[slot] {
-            stream.config = None;
-            stream.know_nothing();
-        }
-        self.note_linked(slot);
-    }
-
     /// What the kernel has chosen, but with time stamps.
     fn stamp_times(&mut self, record: &Record) {
         if self.quiet & QUIET_STAMPS != 0 {
@@ -329,33 +192,6 @@ impl World<'_> {
             };
             let _ = ioctl(stream.fd.0, k::SW_PARAMS, &mut params);
         }
-    }
-
-    /// Both ends of the cable of a record, running.
-    fn pair(&mut self, record: &Record) -> Answer {
-        let both = [0, 1].map(|end| Record {
-            slot: record.slot & !1 | end,
-            ..*record
-        });
-        for end in &both {
-            self.setup(end)?;
-        }
-        let fds = [self.fd(&both[0])?, self.fd(&both[1])?];
-        if record.wide & 1 != 0 {
-            self.link(fds[0], fds[1] as u64)?;
-        }
-        let size = self.stream(&both[0])?.sizes().period * 2;
-        self.transfer(&both[0], size, 0)?;
-        if record.wide & 2 != 0 && record.wide & 1 == 0 {
-            ioctl_plain(fds[1], k::START)?;
-        }
-        if self.stream(&both[0])?.state() == 2 {
-            ioctl_plain(fds[0], k::START)?;
-        }
-        if record.wide & 3 == 0 {
-            ioctl_plain(fds[1], k::START)?;
-        }
-        Ok(0)
     }
 
     fn poll(&mut self, record: &Record) -> Answer {

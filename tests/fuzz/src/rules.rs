@@ -10,6 +10,14 @@
 //! A rule only judges what is known for sure. What else may happen meanwhile (the interrupt of a
 //! timer, a call of another thread) is no excuse for ever: what does not hold has to hold soon.
 
+mod clock;
+mod watch;
+
+pub use clock::within_frame;
+pub use clock::Stamp;
+pub use clock::LINK;
+pub use watch::Watch;
+
 use std::num::NonZero;
 use std::sync::OnceLock;
 use std::thread::available_parallelism;
@@ -20,9 +28,6 @@ use support::kernel as k;
 
 use crate::calls::ioctl;
 use crate::calls::Answer;
-use crate::calls::Fd;
-use crate::control;
-use crate::control::Card;
 use crate::found;
 use crate::input::Kind;
 use crate::pcm::Config;
@@ -30,6 +35,8 @@ use crate::pcm::Prepared;
 use crate::pcm::Stream;
 use crate::world::World;
 use crate::world::SLOTS;
+use clock::right_speed;
+use clock::right_ticks;
 
 /// Cables that programs use.
 pub const CABLES: usize = SLOTS.len() / 2;
@@ -84,102 +91,6 @@ const SHIFT: usize = 0;
 const NOTIFY: usize = 1;
 const ACTIVE: usize = 2;
 const FORMAT: usize = 3;
-
-/// What a card's controls have said.
-pub struct Watch {
-    fd: Fd,
-    numids: [[u32; NAMES.len()]; CABLES],
-    values: [[Option<i64>; NAMES.len()]; CABLES],
-    /// The events that came after the values had been read.
-    told: Vec<u32>,
-}
-
-impl Watch {
-    pub fn new(number: usize, card: &Card) -> Result<Self, String> {
-        let fd = control::subscribed(number)
-            .map_err(|errno| format!("control device {number}: error {errno}"))?;
-        let mut numids = [[0; NAMES.len()]; CABLES];
-        for (cable, numids) in numids.iter_mut().enumerate() {
-            let (device, _, subdevice) = SLOTS[cable * 2 + 1];
-            for (numid, name) in numids.iter_mut().zip(NAMES) {
-                *numid = card
-                    .numid(name, device, subdevice)
-                    .ok_or_else(|| format!("no control {name} of {device}, {subdevice}"))?;
-            }
-        }
-        Ok(Watch {
-            fd,
-            numids,
-            values: Default::default(),
-            told: Vec::new(),
-        })
-    }
-
-    /// A new program begins.
-    pub fn forget(&mut self) {
-        self.values = Default::default();
-        self.told = control::told(self.fd.0);
-    }
-
-    fn read(&self, cable: usize, which: usize) -> i64 {
-        let numid = self.numids[cable][which];
-        match control::value(self.fd.0, numid) {
-            Ok(value) => value,
-            Err(errno) => found(&format!(
-                "{} of cable {cable} can't be read: error {errno}",
-                NAMES[which]
-            )),
-        }
-    }
-
-    /// Notes a value that was read. [9.6, 9.12, 9.13] If it is another one than before, an event
-    /// has told so.
-    fn note(&mut self, cable: usize, which: usize, new: i64) {
-        let Some(old) = self.values[cable][which].replace(new) else {
-            return;
-        };
-        let numid = self.numids[cable][which];
-        if old == new {
-            return;
-        }
-        let was_told = soon(|| {
-            if !self.told.contains(&numid) {
-                self.told.extend(control::told(self.fd.0));
-            }
-            self.told.contains(&numid)
-        });
-        if !was_told {
-            found(&format!(
-                "rule 9.12: {} (control {numid}) of cable {cable} has become {new}, it was {old}; no event \
-                 told so, but those of {:?}",
-                NAMES[which], self.told
-            ));
-        }
-        // Others may belong to values that have not been read yet. So may this one, which the
-        // kernel merges with the next, if the value is another one by now.
-        if self.read(cable, which) == new {
-            self.told.retain(|&told| told != numid);
-        }
-        self.told.sort_unstable();
-        self.told.dedup();
-    }
-}
-
-/// What a stream has told of its clock.
-#[derive(Clone, Copy, Debug)]
-pub struct Stamp {
-    trigger: i64,
-    system: i64,
-    audio: i64,
-    /// The `PCM Rate Shift` then.
-    shift: i64,
-    hw_ptr: u64,
-}
-
-/// `SNDRV_PCM_AUDIO_TSTAMP_TYPE_LINK`.
-pub const LINK: u32 = 2;
-/// To what times are rounded, in nanoseconds.
-const ROUNDING: i64 = 10;
 
 impl World<'_> {
     fn state_of(&self, slot: usize) -> i32 {
@@ -429,45 +340,3 @@ impl World<'_> {
 /// [3.2, 3.3]
 const ALL_FORMATS: u64 = 0x001f_0003_0000_cccc;
 const ALL_ACCESSES: u64 = 0b11011;
-
-/// [8.9] Audio time lies in the frame that begins at the position.
-pub fn within_frame(slot: usize, audio: i64, hw_ptr: u64, rate: u64) {
-    // In 1/rate ns; audio time is rounded down to whole nanoseconds.
-    let ahead = i128::from(audio) * i128::from(rate) - i128::from(hw_ptr) * 1_000_000_000;
-    if ahead <= -i128::from(rate) || ahead >= 1_000_000_000 {
-        found(&format!(
-            "rule 8.9: the audio time of substream {slot} is {audio} ns at frame {hw_ptr} of {rate} Hz: \
-             {:.3} frames ahead",
-            ahead as f64 / 1e9
-        ));
-    }
-}
-
-/// [9.11, 17.13] Audio time goes by as `PCM Rate Shift` says, which may have changed once
-/// meanwhile.
-fn right_speed(slot: usize, last: &Stamp, now: &Stamp) {
-    let (system, audio) = (now.system - last.system, now.audio - last.audio);
-    let at = |shift: i64| (i128::from(system) * 100_000 / i128::from(shift.max(1))) as i64;
-    let (a, b) = (at(last.shift), at(now.shift));
-    let (least, most) = (a.min(b) - ROUNDING, a.max(b) + ROUNDING);
-    if audio < least || audio > most {
-        found(&format!(
-            "rule 9.11: the audio time of substream {slot} went on by {audio} ns in {system} ns, not by \
-             {least} to {most}: Rate Shift is {}, it was {}",
-            now.shift, last.shift
-        ));
-    }
-}
-
-/// [11.4, 17.9] The system's timer tells several ticks at once, and all of them count.
-fn right_ticks(slot: usize, first: &Stamp, now: &Stamp, rate: u64) {
-    let time = now.system - first.system;
-    let frames = now.hw_ptr as i64 - first.hw_ptr as i64;
-    // A tick is a period; one may have just begun. It is the speed that counts.
-    let expected = time / 1000 * rate as i64 / 1_000_000;
-    if time > 60_000_000 && frames < expected * 7 / 10 {
-        found(&format!(
-            "rule 11.4: substream {slot} moved by {frames} frames in {time} ns, in which {expected} go by"
-        ));
-    }
-}

@@ -3,20 +3,17 @@
 //! How positions and wake-ups of a cable's two ends relate: sections 8, 14 and 17. As with
 //! `timing`, it can only be judged under the counted clock.
 
+mod day_clock;
+mod slow_open;
+
 use std::fs;
 use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
-use std::os::unix::fs::PermissionsExt;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering;
-use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
-use std::time::Instant;
 
 use support::cable::wait_for_position;
 use support::cable::Cable;
-use support::cable::Session;
 use support::check;
 use support::check_eq;
 use support::config::Config;
@@ -24,13 +21,9 @@ use support::config::Dir;
 use support::config::LONG;
 use support::config::RUNNING;
 use support::config::USUAL;
-use support::elements::Controls;
-use support::elements::ACTIVE;
 use support::kernel::now_ns;
-use support::ktap::expect_error;
 use support::ktap::note;
 use support::ktap::Context;
-use support::ktap::Fail;
 use support::ktap::Outcome;
 use support::ktap::Test;
 use support::pcm::poll;
@@ -39,11 +32,12 @@ use support::signal::compare;
 use support::signal::Expect;
 
 use crate::tests::proc;
-use crate::tests::source::Source;
 use crate::tests::timing::before_all_others;
 use crate::tests::timing::fit;
 use crate::tests::timing::observe;
 use crate::tests::CABLE;
+use day_clock::clock_is_set;
+use slow_open::slow_open;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| {
@@ -281,159 +275,6 @@ fn both_ends_speed(ctx: &Context, rate: u32) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// `CLOCK_REALTIME`, which is set back when dropped.
-struct DayClock {
-    /// By how much it is ahead of `CLOCK_MONOTONIC`.
-    ahead: i64,
-}
-
-impl DayClock {
-    fn begin() -> Result<Self, Fail> {
-        let now = std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_err(|e| e.to_string())?;
-        Ok(DayClock {
-            ahead: now.as_nanos() as i64 - now_ns(),
-        })
-    }
-
-    /// Sets it to so many hours after the right time.
-    fn set(&self, hours: i64) -> Outcome {
-        let ns = now_ns() + self.ahead + hours * 3_600_000_000_000;
-        let time = libc::timespec {
-            tv_sec: ns / 1_000_000_000,
-            tv_nsec: ns % 1_000_000_000,
-        };
-        // SAFETY: `time` is a valid time.
-        let result = unsafe { libc::clock_settime(libc::CLOCK_REALTIME, &time) };
-        check_eq!("clock_settime", result, 0);
-        Ok(())
-    }
-}
-
-impl Drop for DayClock {
-    fn drop(&mut self) {
-        let _ = self.set(0);
-    }
-}
-
-/// Nobody who waits for a period waits longer, or less, for it.
-fn clock_is_set(ctx: &Context) -> Outcome {
-    let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(48000, 153))?;
-    let clock = DayClock::begin()?;
-    let ended = AtomicBool::new(false);
-    let (outcome, times) = thread::scope(|scope| {
-        let setter = scope.spawn(|| -> Result<u32, Fail> {
-            let mut times = 0;
-            while !ended.load(Ordering::Relaxed) {
-                for hours in [5, -7, 1, 0] {
-                    clock.set(hours)?;
-                    thread::sleep(Duration::from_millis(3));
-                    times += 1;
-                }
-            }
-            Ok(times)
-        });
-        let begun = now_ns();
-        let outcome = session.run().map(|()| now_ns() - begun);
-        ended.store(true, Ordering::Relaxed);
-        (outcome, setter.join().expect("no panic"))
-    });
-    let (took, times) = (outcome?, times?);
-    let frames = session.recorded.len() as i64;
-    note(&format!(
-        "set {times} times while {frames} frames were recorded in {:.1} ms",
-        took as f64 / 1e6
-    ));
-    check!(times > 100, "set only {times} times");
-    // A period more than what was read, at most.
-    let expected = frames * 1_000_000_000 / i64::from(LONG.rate);
-    check!(
-        (took - expected).abs() <= 2 * LONG.period_ns(),
-        "{frames} frames took {took} ns"
-    );
-    session.verify(Expect::Whole)
-}
-
-/// Makes the kernel's loading of a module last a second, until dropped.
-struct SlowModules(String);
-
-impl SlowModules {
-    const HELPER: &'static str = "/proc/sys/kernel/modprobe";
-    const SCRIPT: &'static str = "/tmp/slow-modprobe";
-
-    fn begin() -> Result<Self, Fail> {
-        fs::write(Self::SCRIPT, "#!/bin/sh\nsleep 1\nexit 1\n")?;
-        fs::set_permissions(Self::SCRIPT, fs::Permissions::from_mode(0o755))?;
-        let was = fs::read_to_string(Self::HELPER)?;
-        fs::write(Self::HELPER, Self::SCRIPT)?;
-        Ok(SlowModules(was.trim().into()))
-    }
-}
-
-impl Drop for SlowModules {
-    fn drop(&mut self) {
-        let _ = fs::write(Self::HELPER, &self.0);
-        let _ = fs::remove_file(Self::SCRIPT);
-    }
-}
-
-/// A timer that isn't there: the core tries to load its driver.
-fn slow_open(ctx: &Context) -> Outcome {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
-    let controls = Controls::of(ctx, CABLE)?;
-    let slow = SlowModules::begin()?;
-    let source = Source::set(ctx, "-1.2.0")?;
-    let end = OTHER.end(ctx, Dir::Playback);
-    let (send, receive) = mpsc::channel();
-    let begun = Instant::now();
-    thread::spawn(move || {
-        let result = Pcm::open(end).map(drop);
-        let _ = send.send((result, Instant::now()));
-    });
-    // Until the open has come as far as the helper.
-    let deadline = Instant::now() + Duration::from_secs(5);
-    while !helper_runs() {
-        check!(Instant::now() < deadline, "no module was asked for in 5 s");
-        poll(&mut [], 1);
-    }
-    play.configure(&LONG)?;
-    rec.configure(&LONG)?;
-    play.write(&LONG.signal(4800, 151), 0, 4800)?;
-    rec.start()?;
-    play.start()?;
-    check_eq!("Slave Active", controls.get(ACTIVE)?, 1);
-    proc::cable(ctx, CABLE)?;
-    let done = Instant::now();
-    let (result, opened) = receive
-        .recv_timeout(Duration::from_secs(10))
-        .map_err(|_| "the slow open has not come back after 10 s".to_string())?;
-    drop((source, slow));
-    expect_error("open", result, libc::ENODEV)?;
-    note(&format!(
-        "the open took {:?}, the other cable's calls were done after {:?}",
-        opened - begun,
-        done - begun
-    ));
-    check!(
-        done < opened,
-        "the other cable's calls waited for the open that took {:?}",
-        opened - begun
-    );
-    Ok(())
-}
-
-/// Whether a process runs that is the helper's script.
-fn helper_runs() -> bool {
-    let Ok(entries) = fs::read_dir("/proc") else {
-        return false;
-    };
-    entries.flatten().any(|entry| {
-        fs::read(entry.path().join("cmdline"))
-            .is_ok_and(|text| String::from_utf8_lossy(&text).contains(SlowModules::SCRIPT))
-    })
 }
 
 /// The player's periods are ten to one of the recorder's.

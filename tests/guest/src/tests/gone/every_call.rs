@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The clients of a card that is taken away, 13.2: every call says so, and none waits.
+//! Each call at a card that is gone says so, at once.
 
-use std::fs;
 use std::os::fd::AsRawFd;
 use std::os::fd::OwnedFd;
 use std::sync::mpsc;
@@ -13,10 +12,8 @@ use std::time::Duration;
 use std::time::Instant;
 
 use support::cable::cable_works;
-use support::cable::Cable;
 use support::check;
 use support::check_eq;
-use support::config::state_name;
 use support::config::Access;
 use support::config::Config;
 use support::config::Dir;
@@ -32,17 +29,13 @@ use support::elements::Controls;
 use support::elements::ACTIVE;
 use support::elements::SHIFT;
 use support::kernel as k;
-use support::kernel::Errno;
 use support::ktap::expect_error;
 use support::ktap::note;
 use support::ktap::Context;
 use support::ktap::Fail;
 use support::ktap::Outcome;
-use support::ktap::Test;
-use support::machine::wait_until;
 use support::machine::Unbind;
 use support::pcm::open_control;
-use support::pcm::poll;
 use support::pcm::Pcm;
 use support::shared::Page;
 use support::shared::SHARED;
@@ -50,60 +43,19 @@ use support::shared::STATE;
 use support::shared::STATUS;
 use support::timer::UserTimer;
 
+use super::cable;
+use super::in_state;
+use super::read;
+use super::wait_for_input;
+use super::wait_in;
+use super::AT_ONCE;
+use super::DISCONNECTED;
 use crate::tests::probe::calls;
-use crate::tests::probe::states::advance;
 use crate::tests::probe::states::fill;
 use crate::tests::CABLE;
 
-pub fn tests() -> Vec<Test> {
-    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("power", name, run).limit(60);
-    vec![
-        test(
-            "13.2 a card that is gone: every call says so, at once",
-            every_call,
-        ),
-        test("13.2 a card that goes: whoever waits is woken", sleepers),
-    ]
-}
-
-/// The state of a stream whose card is gone.
-const DISCONNECTED: u64 = 8;
-
-/// Where the core waits by itself, it gives up after 100 ms or more.
-const AT_ONCE: Duration = Duration::from_millis(50);
-
-/// The cable with this number, of sixteen.
-fn cable(number: u32) -> Cable {
-    Cable {
-        device: number / 8,
-        subdevice: number % 8,
-    }
-}
-
-/// Lets the calls on a descriptor wait.
-fn wait_in(fd: i32) {
-    // SAFETY: Changes the flags of our own descriptor.
-    unsafe { libc::fcntl(fd, libc::F_SETFL, libc::O_RDWR) };
-}
-
-/// An end in this state, whose calls may wait.
-fn in_state(ctx: &Context, cable: Cable, dir: Dir, state: i32) -> Result<Pcm, Fail> {
-    let mut pcm = Pcm::open(cable.end(ctx, dir))?;
-    if state != OPEN {
-        pcm.setup(&LONG)?;
-        pcm.sw_params(u64::MAX)?;
-    }
-    if state != OPEN && state != SETUP {
-        pcm.prepare()?;
-        fill(&mut pcm)?;
-        advance(&mut pcm, state)?;
-    }
-    wait_in(pcm.fd());
-    Ok(pcm)
-}
-
 /// Requests of the control device: name, direction, number and size of the argument.
-const CONTROL_CALLS: [(&str, u64, u64, usize); 13] = [
+pub(super) const CONTROL_CALLS: [(&str, u64, u64, usize); 13] = [
     ("PVERSION", 2, 0x00, 4),
     ("CARD_INFO", 2, 0x01, 376),
     ("ELEM_LIST", 3, 0x10, 80),
@@ -120,7 +72,7 @@ const CONTROL_CALLS: [(&str, u64, u64, usize); 13] = [
 ];
 
 /// With an argument of zeroes.
-fn control_call(
+pub(super) fn control_call(
     fd: i32,
     (name, dir, number, size): (&'static str, u64, u64, usize),
 ) -> Option<i32> {
@@ -133,32 +85,9 @@ fn control_call(
         .map(|e| e.code)
 }
 
-fn read(fd: i32, bytes: &mut [u8]) -> Result<isize, Errno> {
-    // SAFETY: As many bytes as there are.
-    let got = unsafe { libc::read(fd, bytes.as_mut_ptr().cast(), bytes.len()) };
-    if got < 0 {
-        return Err(Errno {
-            call: "read",
-            code: std::io::Error::last_os_error().raw_os_error().unwrap_or(0),
-        });
-    }
-    Ok(got)
-}
-
-/// Waits for input until there is some or the card is gone, for `ms` milliseconds at most.
-fn wait_for_input(fd: i32, ms: i32) -> i16 {
-    let mut fds = [libc::pollfd {
-        fd,
-        events: libc::POLLIN,
-        revents: 0,
-    }];
-    poll(&mut fds, ms);
-    fds[0].revents
-}
-
 /// What a call says to a client of a card that is gone. What has no place in the first place is
 /// refused for that, before the card is asked.
-fn said(call: &str, dir: Dir) -> String {
+pub(super) fn said(call: &str, dir: Dir) -> String {
     let answer = match (call, dir) {
         ("read" | "read of half a frame", Dir::Playback) => "EINVAL".into(),
         ("write" | "write of half a frame", Dir::Capture) => "EINVAL".into(),
@@ -170,7 +99,7 @@ fn said(call: &str, dir: Dir) -> String {
 }
 
 /// All that a client may have open.
-struct Clients {
+pub(super) struct Clients {
     ends: Vec<Pcm>,
     mapped: [Pcm; 2],
     control: OwnedFd,
@@ -180,7 +109,7 @@ struct Clients {
 
 /// Says which call is being made, for whoever finds that it does not come back, and how long the
 /// longest took.
-struct Watch {
+pub(super) struct Watch {
     now: Arc<Mutex<String>>,
     longest: Duration,
 }
@@ -302,7 +231,7 @@ impl Clients {
     }
 }
 
-fn every_call(ctx: &Context) -> Outcome {
+pub(super) fn every_call(ctx: &Context) -> Outcome {
     let mut clients = Clients::begin(ctx)?;
     let mut pages = Vec::new();
     if SHARED {
@@ -335,173 +264,6 @@ fn every_call(ctx: &Context) -> Outcome {
             format!("{name} has not come back after 20 s")
         })??;
     note(&format!("at most {longest:?} a call"));
-    unbind.end_and_bind(ctx)?;
-    cable_works(ctx, CABLE)
-}
-
-/// The answer of a call that waited, as text.
-fn answer<T: std::fmt::Debug>(result: Result<T, Errno>) -> String {
-    match result {
-        Ok(value) => format!("ok {value:?}"),
-        Err(e) => k::errno_name(e.code).to_string(),
-    }
-}
-
-/// A client that waits: what for, what wakes it up with which answer, and the thread's number.
-struct Sleeper {
-    name: &'static str,
-    want: &'static str,
-    thread: libc::pid_t,
-    answer: mpsc::Receiver<String>,
-}
-
-impl Sleeper {
-    fn begin(
-        name: &'static str,
-        want: &'static str,
-        wait: impl FnOnce() -> String + Send + 'static,
-    ) -> Result<Self, Fail> {
-        let (number, its_number) = mpsc::channel();
-        let (send, answer) = mpsc::channel();
-        thread::spawn(move || {
-            // SAFETY: A plain system call.
-            let _ = number.send(unsafe { libc::gettid() });
-            let _ = send.send(wait());
-        });
-        let thread = its_number
-            .recv()
-            .map_err(|_| format!("{name}: no thread"))?;
-        Ok(Sleeper {
-            name,
-            want,
-            thread,
-            answer,
-        })
-    }
-
-    /// Whether it sleeps in a call (but those by which threads wait for each other).
-    fn sleeps(&self) -> bool {
-        let text = fs::read_to_string(format!("/proc/self/task/{}/syscall", self.thread));
-        let number = text.ok().and_then(|text| {
-            let word = text.split_whitespace().next()?;
-            word.parse::<libc::c_long>().ok()
-        });
-        number.is_some_and(|number| number >= 0 && number != libc::SYS_futex)
-    }
-
-    fn end(self) -> Outcome {
-        let answer = self
-            .answer
-            .recv_timeout(Duration::from_secs(5))
-            .map_err(|_| format!("{} still waits, 5 s after unbind", self.name))?;
-        check_eq!(self.name, answer, self.want);
-        Ok(())
-    }
-}
-
-/// A paused end that has nothing to read, and no room to write into: nothing but the card's end
-/// wakes who waits for it. (Its transfers wait.)
-fn stuck(ctx: &Context, number: u32, dir: Dir) -> Result<Pcm, Fail> {
-    let mut pcm = Pcm::open_with(cable(number).end(ctx, dir), 0)?;
-    pcm.configure(&LONG)?;
-    fill(&mut pcm)?;
-    pcm.start()?;
-    pcm.pause(true)?;
-    let avail = pcm.status()?.avail as usize;
-    if avail > 0 {
-        match dir {
-            Dir::Playback => pcm.write(&LONG.silence(avail), 0, avail)?,
-            Dir::Capture => pcm.read(&mut LONG.nothing(), avail)?,
-        };
-    }
-    check_eq!("state", state_name(pcm.state()?), state_name(PAUSED));
-    check_eq!("frames available", pcm.status()?.avail, 0);
-    Ok(pcm)
-}
-
-fn sleepers(ctx: &Context) -> Outcome {
-    const ERROR: &str = "ok 8";
-    let polled = |fd| format!("ok {}", wait_for_input(fd, -1));
-    // A transfer that waits has had the state looked at when it was woken, and not the card.
-    let mut waiting = Vec::new();
-    let mut pcm = stuck(ctx, 0, Dir::Playback)?;
-    waiting.push(Sleeper::begin("WRITEI", "EBADFD", move || {
-        answer(pcm.write(&LONG.silence(480), 0, 480))
-    })?);
-    let mut pcm = stuck(ctx, 1, Dir::Capture)?;
-    waiting.push(Sleeper::begin("READI", "EBADFD", move || {
-        answer(pcm.read(&mut LONG.nothing(), 480))
-    })?);
-    for (number, dir) in [(2, Dir::Playback), (3, Dir::Capture)] {
-        let pcm = stuck(ctx, number, dir)?;
-        waiting.push(Sleeper::begin("poll of a stream", ERROR, move || {
-            format!("ok {}", pcm.poll(-1).unwrap_or(0))
-        })?);
-    }
-    // Ten seconds.
-    let slow = Config {
-        rate: 8000,
-        period: 8000,
-        periods: 10,
-        ..LONG
-    };
-    let mut pcm = cable(4).player(ctx)?;
-    pcm.configure(&slow)?;
-    pcm.write(&slow.silence(slow.buffer()), 0, slow.buffer())?;
-    pcm.start()?;
-    pcm.set_blocking(true);
-    waiting.push(Sleeper::begin("DRAIN", "ENODEV", move || {
-        answer(pcm.drain())
-    })?);
-    let taken = [Dir::Playback, Dir::Capture].map(|dir| cable(5).end(ctx, dir));
-    let holders = [Pcm::open(taken[0])?, Pcm::open(taken[1])?];
-    for end in taken {
-        waiting.push(Sleeper::begin("open", "ENODEV", move || {
-            answer(Pcm::open_with(end, 0).map(drop))
-        })?);
-    }
-    let mut subscribed = Vec::new();
-    for _ in 0..2 {
-        let control = open_control(ctx.index)?;
-        let mut yes = 1;
-        // SAFETY: The request reads and writes one int.
-        unsafe {
-            k::ioctl(
-                control.as_raw_fd(),
-                "SUBSCRIBE_EVENTS",
-                k::control::SUBSCRIBE,
-                &mut yes,
-            )?
-        };
-        wait_in(control.as_raw_fd());
-        subscribed.push(control);
-    }
-    let [reader, poller] = <[OwnedFd; 2]>::try_from(subscribed).expect("two");
-    waiting.push(Sleeper::begin("a read of events", "ENODEV", move || {
-        answer(read(reader.as_raw_fd(), &mut [0; 72]))
-    })?);
-    waiting.push(Sleeper::begin("poll for events", ERROR, move || {
-        polled(poller.as_raw_fd())
-    })?);
-    let (reader, poller) = (UserTimer::open()?, UserTimer::open()?);
-    reader.select(ctx.index, 0, 0)?;
-    poller.select(ctx.index, 0, 1)?;
-    waiting.push(Sleeper::begin("a read of ticks", "ENODEV", move || {
-        answer(read(reader.fd(), &mut [0; 8]))
-    })?);
-    waiting.push(Sleeper::begin("poll for ticks", ERROR, move || {
-        polled(poller.fd())
-    })?);
-    for sleeper in &waiting {
-        wait_until(&format!("{} does not wait", sleeper.name), || {
-            sleeper.sleeps()
-        })?;
-    }
-    let unbind = Unbind::begin(ctx)?;
-    for sleeper in waiting {
-        sleeper.end()?;
-    }
-    drop(holders);
     unbind.end_and_bind(ctx)?;
     cable_works(ctx, CABLE)
 }

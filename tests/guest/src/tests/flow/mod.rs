@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Starting, stopping, running dry and over, rewinding: sections 5, 6.9 to 6.11, 7.
+
+mod alone;
+mod order;
+mod silence;
+
+use std::time::Duration;
+
+use support::config::Access;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::ktap::Test;
+
+use alone::capture_alone;
+use alone::overrun;
+use alone::player_alone;
+use order::bad_start;
+use order::close_player;
+use order::linked;
+use order::player_first;
+use order::recorder_first;
+use order::restart;
+use order::restart_recorder;
+use silence::free_running;
+use silence::prepared_ring;
+use silence::recorded_before;
+use silence::silence_after_stop;
+use silence::underrun;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("flow", name, run);
+    vec![
+        test(
+            "5.2 a capture ring is silent after PREPARE, DSD included",
+            prepared_ring,
+        ),
+        test(
+            "5.2 a recording begins with silence, however much was recorded before",
+            recorded_before,
+        ),
+        test(
+            "5.3 capture alone gives silence at the nominal rate",
+            capture_alone,
+        ),
+        test(
+            "5.3 a reader that does not read overruns, and recovers",
+            overrun,
+        ),
+        test(
+            "5.4 a player alone runs at the nominal rate and drains",
+            player_alone,
+        ),
+        test(
+            "5.5 after a stop the recorder hears silence for good",
+            |ctx| silence_after_stop(ctx, Access::RwInterleaved),
+        ),
+        test(
+            "5.5 5.6 17.3 after a stop a planar recorder hears silence for good",
+            |ctx| silence_after_stop(ctx, Access::RwNoninterleaved),
+        )
+        .c_defect("5.6"),
+        test(
+            "5.7 without a stop threshold the ring is played again",
+            free_running,
+        ),
+        test("5.8 17.8 an underrun gives no stale frames", underrun).c_defect("5.8"),
+        test("6.9 START is refused when it cannot be", bad_start),
+        test(
+            "6.10 recorder first: the whole stream is heard",
+            recorder_first,
+        ),
+        test(
+            "6.10 player first: the rest of the stream is heard",
+            player_first,
+        ),
+        test("6.11 linked ends start and stop with one call", linked),
+        test("6.1 7.2 stop and start again, both ends in turn", restart),
+        test(
+            "7.2 closing a running player leaves the recorder running",
+            close_player,
+        ),
+        test(
+            "7.2 a stopped recorder starts again within the stream",
+            restart_recorder,
+        ),
+    ]
+}

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What is heard where nothing is played.
+
+use support::cable::record;
+use support::cable::End;
+use support::cable::Session;
+use support::check;
+use support::check_eq;
+use support::config::Access;
+use support::config::Config;
+use support::config::LONG;
+use support::config::XRUN;
+use support::ktap::expect_error;
+use support::ktap::unless_stalled;
+use support::ktap::Context;
+use support::ktap::Outcome;
+use support::signal;
+use support::signal::compare;
+use support::signal::Expect;
+
+use crate::tests::CABLE;
+
+pub(super) fn prepared_ring(ctx: &Context) -> Outcome {
+    for format in [signal::S32_LE, signal::DSD_U8, signal::DSD_U16_BE] {
+        for access in [Access::MmapInterleaved, Access::MmapNoninterleaved] {
+            let cfg = Config {
+                access,
+                format,
+                ..LONG
+            };
+            // A stream first, so that the ring holds something else.
+            let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(cfg.buffer(), 5))?;
+            session.tail = 480;
+            session.run()?;
+            session.verify(Expect::Whole)?;
+            let mut rec = session.rec;
+            drop(session.play);
+            rec.stop()?;
+            rec.prepare()?;
+            rec.start()?;
+            let heard = record(&mut rec, cfg.buffer() + 480)?;
+            let sound = heard.first_sound(0);
+            check_eq!(
+                format!("{} {access:?}: first sound", format.name),
+                sound,
+                None
+            );
+        }
+    }
+    Ok(())
+}
+
+/// Of a ring that cannot be mapped, no more need be silenced than has been heard.
+pub(super) fn recorded_before(ctx: &Context) -> Outcome {
+    for access in [Access::RwInterleaved, Access::RwNoninterleaved] {
+        for format in [signal::S16_LE, signal::DSD_U8] {
+            let cfg = Config {
+                access,
+                format,
+                ..LONG
+            };
+            let ring = cfg.buffer();
+            let mut rec = CABLE.recorder(ctx)?;
+            rec.setup(&cfg)?;
+            rec.sw_params(u64::MAX)?;
+            // The first is for the ring as HW_PARAMS has left it.
+            for frames in [0, 100, ring / 2 + 7, ring, ring + 480, 3 * ring] {
+                rec.prepare()?;
+                rec.start()?;
+                let what = format!("{access:?}, {format:?}, after {frames} frames");
+                let heard = record(&mut rec, ring)?;
+                let is_silent = heard
+                    .planes
+                    .iter()
+                    .flatten()
+                    .all(|&byte| byte == heard.silence);
+                check!(is_silent, "{what}: no silence");
+                rec.stop()?;
+                rec.prepare()?;
+                rec.start()?;
+                let mut play = CABLE.player(ctx)?;
+                play.configure(&cfg)?;
+                // It plays its ring round and round.
+                play.sw_params(u64::MAX)?;
+                play.write(&cfg.signal(ring, 52), 0, ring)?;
+                play.start()?;
+                if frames > 0 {
+                    record(&mut rec, frames)?;
+                }
+                rec.stop()?;
+            }
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn silence_after_stop(ctx: &Context, access: Access) -> Outcome {
+    let cfg = Config { access, ..LONG };
+    let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(4 * cfg.buffer(), 2))?;
+    // Stops in the middle of the stream, with a ring full of it.
+    session.begin()?;
+    while session.recorded.len() < 2 * cfg.buffer() {
+        session.serve()?;
+        session.rec.poll(1000);
+    }
+    let at = session.play.pointers()?.0 as usize;
+    session.play.stop()?;
+    let queued = session.rec.status()?.avail as usize;
+    let most = session.recorded.len() + queued;
+    let rest = record(&mut session.rec, 3 * cfg.buffer())?;
+    session.recorded.append(&rest, 0..rest.len());
+    let begin = session
+        .recorded
+        .first_sound(0)
+        .ok_or("no sound".to_string())?;
+    // The source is played to some frame between the two positions that were read.
+    let end = session.recorded.last_sound().unwrap_or(begin);
+    let heard = end + 1 - begin;
+    check!(
+        heard >= at && end < most,
+        "{heard} frames heard; the player's position was {at} before the stop, the recorder's \
+         {most} after it, with {begin} before the sound"
+    );
+    let mut source = cfg.nothing();
+    source.append(&session.source, 0..heard);
+    compare(&source, &session.recorded, Expect::Whole)?;
+    Ok(())
+}
+
+pub(super) fn free_running(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = CABLE.open(ctx, &LONG, &LONG)?;
+    play.sw_params(u64::MAX)?;
+    let ring = LONG.buffer();
+    let source = LONG.signal(ring, 3);
+    play.write(&source, 0, ring)?;
+    rec.start()?;
+    play.start()?;
+    let heard = record(&mut rec, ring * 3)?;
+    let begin = heard.first_sound(0).ok_or("no sound".to_string())?;
+    let mut want = source.clone();
+    want.append(&source, 0..ring);
+    let mut got = LONG.nothing();
+    got.append(&heard, begin..(begin + 2 * ring).min(heard.len()));
+    // Only two rounds of the ring are looked at, so the end of the second is the end.
+    compare(&want, &got, Expect::Whole)?;
+    Ok(())
+}
+
+pub(super) fn underrun(ctx: &Context) -> Outcome {
+    for frames in [5000, 4801, 700] {
+        unless_stalled(|| {
+            let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(frames, 4))?;
+            // The ring's former content must not be heard after the end.
+            let stale = LONG.signal(LONG.buffer(), 44);
+            session.play.write(&stale, 0, LONG.buffer())?;
+            session.play.stop()?;
+            session.play.prepare()?;
+            session.end = End::Underrun;
+            session.run()?;
+            check_eq!("the player's state", session.play.state()?, XRUN);
+            session.verify(Expect::Whole)?;
+            let silence = LONG.silence(16);
+            expect_error("WRITEI", session.play.write(&silence, 0, 16), libc::EPIPE)?;
+            session.play.prepare()?;
+            Ok(())
+        })?;
+    }
+    Ok(())
+}

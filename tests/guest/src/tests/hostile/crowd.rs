@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Many streams, and many who watch them.
+
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::state_name;
+use support::config::Address;
+use support::config::Config;
+use support::config::Dir;
+use support::config::RUNNING;
+use support::kernel::is_realtime;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::pcm::poll;
+use support::pcm::Pcm;
+use support::signal;
+
+use super::beside::be_urgent;
+use super::beside::leave;
+use super::beside::Watched;
+use super::drained::LATE;
+use super::HASTY;
+
+pub(super) fn watched(ctx: &Context, streams: u32, most: fn(i64) -> i64) -> Outcome {
+    let streams = (0..streams)
+        .map(|number| {
+            let cable = Cable {
+                device: number / 8,
+                subdevice: number % 8,
+            };
+            Watched::new(Pcm::open(cable.end(ctx, Dir::Capture))?)
+        })
+        .collect::<Result<Vec<_>, Fail>>()?;
+    leave(
+        |half| {
+            for stream in streams.iter().skip(half).step_by(2) {
+                stream.pcm.start()?;
+            }
+            Ok(())
+        },
+        most,
+        LATE,
+    )?;
+    for Watched { pcm, .. } in &streams {
+        check_eq!("state", state_name(pcm.state()?), state_name(RUNNING));
+        check!(poll(&mut [pcm.pollfd()], 0), "nobody is woken");
+    }
+    Ok(())
+}
+
+/// How long a computation may take if half of one processor is taken, and some more for how that is
+/// measured. Of a guest whose clock counts instructions, several processors are as much as one.
+pub(super) fn half(alone: i64) -> i64 {
+    alone * 2 * 11 / 10
+}
+
+/// As many streams as there can be, of all cards of the driver, with the shortest periods that one
+/// channel can have. It wants 32 cards, and two processors.
+pub(super) fn crowd(ctx: &Context) -> Outcome {
+    let modules = std::fs::read_to_string("/proc/asound/modules")?;
+    let cards: Vec<u32> = modules
+        .lines()
+        .filter_map(|line| line.trim().split_once(' '))
+        .filter(|(_, module)| module.trim() == ctx.module)
+        .filter_map(|(number, _)| number.parse().ok())
+        .collect();
+    check_eq!("cards", cards.len(), 32);
+    let files = libc::rlimit {
+        rlim_cur: 4096,
+        rlim_max: 4096,
+    };
+    // SAFETY: The call reads the limit.
+    let result = unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const files) };
+    check_eq!("setrlimit", result, 0);
+    let cfg = Config {
+        periods: 16,
+        ..HASTY
+    };
+    let mut streams = Vec::new();
+    let mut dear = None;
+    for card in cards {
+        for number in 0..32 {
+            let pcm = Pcm::open(Address {
+                card,
+                device: number / 16,
+                subdevice: number / 2 % 8,
+                dir: Dir::BOTH[number as usize % 2],
+            })?;
+            if dear.is_none() && number == 1 {
+                dear = Some(Watched::new(pcm)?);
+                continue;
+            }
+            streams.push(pcm);
+        }
+    }
+    for pcm in &mut streams {
+        pcm.setup(&cfg)?;
+        pcm.set_thresholds(u64::MAX, u64::MAX, i64::MAX as u64)?;
+        pcm.prepare()?;
+        if pcm.dir == Dir::Playback {
+            pcm.write(&cfg.signal(cfg.buffer(), 1), 0, cfg.buffer())?;
+        }
+    }
+    let dear = dear.ok_or("no card".to_string())?;
+    let all: Vec<&Pcm> = streams.iter().chain([&dear.pcm]).collect();
+    leave(
+        |half| {
+            for pcm in all.iter().skip(half).step_by(2) {
+                pcm.start()?;
+            }
+            Ok(())
+        },
+        half,
+        LATE,
+    )?;
+    for pcm in all {
+        check_eq!("state", state_name(pcm.state()?), state_name(RUNNING));
+    }
+    Ok(())
+}
+
+/// Streams that a program for live music would have: the limit is not for them.
+pub(super) fn well_behaved(ctx: &Context) -> Outcome {
+    const PERIODS: u64 = 1500;
+    let cfg = Config {
+        format: signal::S16_LE,
+        rate: 48_000,
+        channels: 2,
+        period: 16,
+        periods: 64,
+        ..HASTY
+    };
+    // With its interrupt, and a thread on PREEMPT_RT, a callback takes 6 us, or 13, of a processor
+    // of 500 million instructions a second; a cable has 6000 in a second.
+    let cables = if is_realtime()? { 4 } else { 8 };
+    // As such a program does. The machine may still be busy with what was before.
+    be_urgent()?;
+    // Others do as much, whatever they may do with it.
+    let mut others = Vec::new();
+    for number in 1..cables {
+        for dir in Dir::BOTH {
+            let cable = Cable {
+                device: 0,
+                subdevice: number,
+            };
+            let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+            pcm.setup(&cfg)?;
+            pcm.set_thresholds(u64::MAX, u64::MAX, i64::MAX as u64)?;
+            pcm.prepare()?;
+            pcm.start()?;
+            others.push(pcm);
+        }
+    }
+    let cable = Cable {
+        device: 0,
+        subdevice: 0,
+    };
+    let mut rec = Pcm::open(cable.end(ctx, Dir::Capture))?;
+    rec.configure(&cfg)?;
+    rec.sw_params_waking_at_a_period()?;
+    let mut play = Pcm::open(cable.end(ctx, Dir::Playback))?;
+    play.configure(&cfg)?;
+    play.set_thresholds(u64::MAX, u64::MAX, i64::MAX as u64)?;
+    play.start()?;
+    rec.start()?;
+    let mut heard = cfg.nothing();
+    // How much there is at first says how long this program took to come here.
+    check!(rec.poll(1000).is_some(), "no wake-up for a second");
+    rec.read(&mut heard, cfg.buffer())?;
+    let mut frames = 0;
+    while frames < PERIODS * 16 {
+        check!(rec.poll(1000).is_some(), "no wake-up for a second");
+        let got = rec.read(&mut heard, cfg.buffer())?;
+        // A period, and what has come while it was read.
+        check!(
+            got < 32,
+            "after {frames} frames, a wake-up after {got}, where a period has 16"
+        );
+        frames += got as u64;
+    }
+    Ok(())
+}

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A tick is a period.
+
+use std::time::Duration;
+use std::time::Instant;
+
+use support::cable::wait_for_position;
+use support::cable::wait_for_state;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::LONG;
+use support::config::PREPARED;
+use support::config::RUNNING;
+use support::config::XRUN;
+use support::elements::Controls;
+use support::elements::ACTIVE;
+use support::elements::NAMES;
+use support::elements::SHIFT;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Outcome;
+
+use super::started;
+use super::through;
+use super::users::positions;
+use crate::tests::source::master;
+use crate::tests::source::master_of;
+use crate::tests::source::system_config;
+use crate::tests::source::Source;
+use crate::tests::source::CABLE;
+use crate::tests::source::SLOW;
+
+pub(super) fn wrong_period(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let right = system_config()?;
+    for period in [right.period + 16, right.period - 16, right.period * 2] {
+        let cfg = Config { period, ..right };
+        let (mut play, rec) = CABLE.open(ctx, &cfg, &cfg)?;
+        play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        rec.start()?;
+        wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
+        check_eq!("the player that does not run", play.state()?, PREPARED);
+        play.start()?;
+        wait_for_state(&play, XRUN, Duration::from_secs(2))?;
+        check_eq!("position of the player", play.status()?.hw_ptr, 0);
+        rec.prepare()?;
+        check_eq!("the recorder after PREPARE", rec.state()?, PREPARED);
+    }
+    Ok(())
+}
+
+pub(super) fn wrong_period_is_told(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let right = system_config()?;
+    let c = Controls::of(ctx, CABLE)?;
+    let cfg = Config {
+        period: right.period * 2,
+        ..right
+    };
+    let mut play = CABLE.player(ctx)?;
+    play.configure(&cfg)?;
+    play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+    play.start()?;
+    c.control.subscribe()?;
+    wait_for_state(&play, XRUN, Duration::from_secs(2))?;
+    check_eq!("Slave Active", c.get(ACTIVE)?, 0);
+    check_eq!("events of the XRUN", c.events()?, [NAMES[ACTIVE]]);
+    Ok(())
+}
+
+pub(super) fn whole_periods(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let (play, rec) = started(ctx, CABLE, &cfg)?;
+    let until = Instant::now() + Duration::from_millis(200);
+    let mut last = 0;
+    while Instant::now() < until {
+        for pcm in [&play, &rec] {
+            let at = pcm.status()?.hw_ptr;
+            check!(at % u64::from(cfg.period) == 0, "position {at}");
+            last = at;
+        }
+    }
+    check!(last > 0, "no tick in 200 ms");
+    drop((play, rec));
+    through(ctx, &cfg)
+}
+
+pub(super) fn nominal_speed(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let (play, rec) = CABLE.open(ctx, &cfg, &cfg)?;
+    drop(play);
+    let mut rec = rec;
+    rec.sw_params(u64::MAX)?;
+    rec.start()?;
+    wait_for_position(&rec, 1, Duration::from_secs(1))?;
+    let (begun, first) = (Instant::now(), rec.status()?.hw_ptr);
+    wait_for_position(&rec, first + 24000, Duration::from_secs(3))?;
+    let (took, moved) = (begun.elapsed().as_secs_f64(), rec.status()?.hw_ptr - first);
+    let speed = moved as f64 / took;
+    // A tick or two of uncertainty in half a second.
+    check!(
+        (speed / 48000.0 - 1.0).abs() < 0.05,
+        "{speed:.0} frames/s instead of 48000"
+    );
+    Ok(())
+}
+
+pub(super) fn by_periods(ctx: &Context) -> Outcome {
+    // Opened before there is a source: it runs by the clock of the system.
+    let clock = master(ctx, &SLOW)?;
+    let _source = Source::set(ctx, &master_of(ctx.index))?;
+    let (play, rec) = started(ctx, CABLE, &SLOW)?;
+    check_eq!("positions before", positions(&play, &rec)?, [0, 0]);
+    clock.start()?;
+    let mut ticks = 0;
+    for period in 1..=5u64 {
+        wait_for_position(&clock, period * 4800, Duration::from_secs(2))?;
+        wait_for_position(&rec, period * 4800, Duration::from_millis(80))?;
+        check_eq!(
+            format!("positions after period {period}"),
+            positions(&play, &rec)?,
+            [period * 4800; 2]
+        );
+        ticks += 1;
+    }
+    clock.stop()?;
+    check_eq!("ticks", ticks, 5);
+    check_eq!(
+        "positions after the stop",
+        positions(&play, &rec)?,
+        [24000; 2]
+    );
+    check_eq!("states", [play.state()?, rec.state()?], [RUNNING; 2]);
+    Ok(())
+}
+
+pub(super) fn too_fast(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, "-1.3.0")?;
+    let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
+    play.write(&LONG.silence(960), 0, 960)?;
+    for (what, pcm) in [("player", &play), ("recorder", &rec)] {
+        expect_error(&format!("START of the {what}"), pcm.start(), libc::EINVAL)?;
+        check_eq!(format!("{what} after START"), pcm.state()?, PREPARED);
+    }
+    Ok(())
+}
+
+pub(super) fn no_shift(ctx: &Context) -> Outcome {
+    let clock = master(ctx, &SLOW)?;
+    let _source = Source::set(ctx, &master_of(ctx.index))?;
+    let c = Controls::of(ctx, CABLE)?;
+    c.set(SHIFT, 80_000)?;
+    let result = (|| {
+        let (play, rec) = started(ctx, CABLE, &SLOW)?;
+        clock.start()?;
+        wait_for_position(&clock, 3 * 4800, Duration::from_secs(2))?;
+        wait_for_position(&rec, 3 * 4800, Duration::from_millis(80))?;
+        check_eq!("positions", positions(&play, &rec)?, [3 * 4800; 2]);
+        Ok(())
+    })();
+    c.set(SHIFT, 100_000)?;
+    result
+}

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Exactness of positions and wake-ups. It can only be judged under the counted clock.
+
+mod buffers;
+mod speed;
+mod steps;
+mod wakeups;
+
+pub use speed::fit;
+pub use speed::observe;
+
+use support::cable::wait_for_position;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::control::Control;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::pcm::Pcm;
+
+use crate::tests::CABLE;
+use buffers::fast_ring;
+use buffers::small_ring;
+use buffers::smallest_ring;
+use buffers::tiny_ring;
+use speed::pause_position;
+use speed::shift_change;
+use speed::slope;
+use steps::delay_under_shifts;
+use steps::steps;
+use steps::until_nothing_is_left;
+use wakeups::greedy;
+use wakeups::wakeups;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: String, run: Box<dyn Fn(&Context) -> Outcome>| {
+        let run = move |ctx: &Context| {
+            before_all_others()?;
+            run(ctx)
+        };
+        Test::new("timing", name, run).limit(120)
+    };
+    let mut tests = Vec::new();
+    for dir in Dir::BOTH {
+        tests.push(
+            test(
+                format!("8.2 steps of at most 2 frames at 48 kHz, busy {dir:?}"),
+                Box::new(move |ctx| steps(ctx, dir)),
+            )
+            .c_defect("8.2"),
+        );
+        for period in [480, 1024, 128, 64] {
+            tests.push(
+                test(
+                    format!("8.5 8.6 wake-ups at {period} frames less than 100 us late, {dir:?}"),
+                    Box::new(move |ctx| wakeups(ctx, dir, period)),
+                )
+                .c_defect("8.6"),
+            );
+        }
+    }
+    tests.push(
+        test(
+            "8.2 steps of a player's delay while Rate Shift changes".into(),
+            Box::new(delay_under_shifts),
+        )
+        .c_defect("8.2"),
+    );
+    for dir in Dir::BOTH {
+        for period in [480, 1024, 64] {
+            tests.push(
+                test(
+                    format!("8.7 one wake-up a period of {period} frames if all is taken, {dir:?}"),
+                    Box::new(move |ctx| greedy(ctx, dir, period)),
+                )
+                .c_defect("8.7"),
+            );
+        }
+    }
+    for rate in [48000, 96000, 176_400, 192_000, 384_000, 768_000] {
+        tests.push(test(
+            format!("8.2 reads and writes until there is nothing left end, {rate} Hz"),
+            Box::new(move |ctx| until_nothing_is_left(ctx, rate)),
+        ));
+    }
+    for rate in [48000, 44100, 11025, 8000, 768_000] {
+        tests.push(
+            test(
+                format!("8.9 8.10 position within 1 ppm and 2 frames of the time at {rate} Hz"),
+                Box::new(move |ctx| slope(ctx, rate, 100_000)),
+            )
+            .c_defect("8.9"),
+        );
+    }
+    for shift in [101_000, 80000, 120_000, 99_999] {
+        tests.push(
+            test(
+                format!("9.11 Rate Shift {shift} is exact"),
+                Box::new(move |ctx| slope(ctx, 48000, shift)),
+            )
+            .c_defect("8.9"),
+        );
+    }
+    tests.push(
+        test(
+            "9.11 17.13 a change of Rate Shift keeps the position's phase".into(),
+            Box::new(shift_change),
+        )
+        .c_defect("17.13"),
+    );
+    tests.push(
+        test(
+            "7.6 PAUSE loses no time before it".into(),
+            Box::new(pause_position),
+        )
+        .c_defect("7.6"),
+    );
+    for frames in [192, 384, 576] {
+        tests.push(
+            test(
+                format!("8.8 17.7 a ring of {frames} frames is clean for 2 s"),
+                Box::new(move |ctx| small_ring(ctx, frames)),
+            )
+            .c_defect("8.8"),
+        );
+    }
+    tests.push(
+        test(
+            "3.6 a ring of two periods of 16 frames is exact".into(),
+            Box::new(|ctx| tiny_ring(ctx, 48000, 16, 2)),
+        )
+        .c_defect("8.8"),
+    );
+    tests.push(
+        test(
+            "3.6 the smallest ring of 64 bytes is exact to a busy reader".into(),
+            Box::new(smallest_ring),
+        )
+        .c_defect("8.8"),
+    );
+    for (rate, channels) in [(768_000, 6), (192_000, 32)] {
+        tests.push(test(
+            format!("3.4 {rate} Hz, {channels} channels of S32_LE, round both rings"),
+            Box::new(move |ctx| fast_ring(ctx, rate, channels)),
+        ));
+    }
+    tests
+}
+
+/// Gives this process real-time priority, as audio programs have: what other tasks of the guest do
+/// meanwhile is not judged here.
+pub(super) fn before_all_others() -> Outcome {
+    let param = libc::sched_param { sched_priority: 50 };
+    // SAFETY: Changes the scheduling of this process only.
+    let result = unsafe { libc::sched_setscheduler(0, libc::SCHED_FIFO, &param) };
+    check_eq!("sched_setscheduler", result, 0);
+    Ok(())
+}
+
+/// One running end of the usual cable. A player gets the whole ring of silence first and never
+/// stops by itself, so that it can be watched alone.
+pub fn running(ctx: &Context, dir: Dir, cfg: &Config) -> Result<Pcm, Fail> {
+    let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+    pcm.configure(cfg)?;
+    if dir == Dir::Playback {
+        pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+    }
+    pcm.sw_params(u64::MAX)?;
+    pcm.start()?;
+    // The core stamps positions that differ from the last one, so none has a stamp at first.
+    wait_for_position(&pcm, 1, std::time::Duration::from_secs(1))?;
+    Ok(pcm)
+}
+
+/// Runs something with the Rate Shift of `CABLE` set, and sets it back.
+pub(super) fn with_shift<T>(
+    ctx: &Context,
+    shift: i64,
+    run: impl FnOnce(&Control, u32) -> Result<T, Fail>,
+) -> Result<T, Fail> {
+    let control = Control::open(ctx.index)?;
+    let id = control.find("PCM Rate Shift 100000", CABLE.device ^ 1, CABLE.subdevice)?;
+    control.write(id, shift)?;
+    let result = run(&control, id);
+    control.write(id, 100_000)?;
+    result
+}
