@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=sh
-# How the shell scripts report: in KTAP, by functions that are called as those of the kernel's selftests
-# (kselftest/ktap_helpers.sh). On the host it is sourced from here, in a guest from beside the script
-# (qemu/run --with tests/ktap.sh): so it is for any POSIX shell.
+# How the shell scripts report: in KTAP, by functions that are called as those of the kernel's
+# selftests (kselftest/ktap_helpers.sh). On the host it is sourced from here, in a guest from beside
+# the script (qemu/run --with tests/ktap.sh): so it is for any POSIX shell.
 #
 #   ktap_print_header             begins a report
 #   ktap_set_plan N               before the tests, if their number is known
@@ -11,15 +11,15 @@
 #   ktap_test_status STATUS NAME [TEXT]
 #                                 passes if the status is 0 or empty; otherwise the text is remarked
 #   ktap_test_result NAME COMMAND...
-#                                 passes if the command succeeds, which runs in a shell of its own; what it
-#                                 says is remarked
-#   ktap_test_table               the whole report of a table on stdin: for each line "WORD NAME" it runs
-#                                 t_WORD, or "$ktap_around t_WORD" if that is set
+#                                 passes if the command succeeds, which runs in a shell of its own;
+#                                 what it says is remarked
+#   ktap_test_table               the whole report of a table on stdin: for each line "WORD NAME" it
+#                                 runs t_WORD, or "$ktap_around t_WORD" if that is set
 #   ktap_bail_out TEXT            no test can run: ends the script
 #   ktap_finished                 ends the report; fails if a test has
 #
-# A report has a plan at its beginning or its end, and who reads it compares: a script that has died on the way
-# has failed.
+# A report has a plan at its beginning or its end, and who reads it compares: a script that has died
+# on the way has failed.
 
 ktap_number=0 ktap_failed=0 ktap_skipped=0 ktap_plan='' ktap_around=''
 

@@ -14,8 +14,9 @@ group_field() {
 # default_groups: those that aloop-test runs if it is given neither a group nor a name.
 default_groups() { awk -F ' *[|] *' '/^[^#]/ && $2 == "yes" { print $1 }' "$TOP/tests/groups"; }
 
-# guest_options KERNEL GROUP...: what qemu/run has to be told for a guest in which these groups run, a word a
-# line. KERNEL is a release, or the name of a checker kernel: some groups want another processor there.
+# guest_options KERNEL GROUP...: what qemu/run has to be told for a guest in which these groups run,
+# a word a line. KERNEL is a release, or the name of a checker kernel: some groups want another
+# processor there.
 guest_options() {
 	local kernel=$1 group cpus=1 number spare=0 options=() words word
 	shift

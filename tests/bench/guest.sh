@@ -1,8 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# guest.sh [--only LIST] [--quick] [--real-time]: measures both drivers in one boot: all, or only the
-# measurements of a list with commas (see aloop-bench --help; idle and load are not to be had alone). A
-# line for each row on stdout; the points of the plots, and the kernel's symbols, go to /out.
+# guest.sh [--only LIST] [--quick] [--real-time]: measures both drivers in one boot: all, or only
+# the measurements of a list with commas (see aloop-bench --help; idle and load are not to be had
+# alone). A line for each row on stdout; the points of the plots, and the kernel's symbols, go to
+# /out.
 set -eu
 
 here=$(dirname "$0")

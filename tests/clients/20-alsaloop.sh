@@ -9,8 +9,9 @@
 load enable=1,1 id=Loopback,Second
 
 # through FROM TO ALSALOOP-OPTION...: plays audio.wav (or $source) into the cable that FROM is the
-# recording end of, and records as recorded.wav what comes out of the cable that TO is the playing end
-# of; both as CARD,DEVICE,SUBSTREAM. alsaloop is told -a off, so that it runs from the beginning.
+# recording end of, and records as recorded.wav what comes out of the cable that TO is the playing
+# end of; both as CARD,DEVICE,SUBSTREAM. alsaloop is told -a off, so that it runs from the
+# beginning.
 through() {
 	local from=$1 to=$2 loop recorder
 	local -a f t
@@ -104,8 +105,8 @@ seconds() {
 }
 example seconds "-s 2: a duration, which alsaloop itself doesn't keep"
 
-# A mixer control of the playing card appears on the recorded card too, and each follows the other. The
-# playing card is not a loopback card: see Documentation/clients.rst.
+# A mixer control of the playing card appears on the recorded card too, and each follows the other.
+# The playing card is not a loopback card: see Documentation/clients.rst.
 volume="name='Master Volume'"
 volume_is() { amixer -c "$1" cget "$volume" | grep ": values=$2\$"; }
 mixer() {
@@ -187,8 +188,8 @@ resampled() {
 }
 example resampled "-n: 48000 Hz to a card that runs at 44100 Hz"
 
-# --- sync modes. 0: none; 1: simple, drops or repeats frames; 2: captshift, 3: playshift, the cards'
-# own speed; 4: resampling; 5: automatic.
+# --- sync modes. 0: none; 1: simple, drops or repeats frames; 2: captshift, 3: playshift, the
+# cards' own speed; 4: resampling; 5: automatic.
 
 for mode in 0 1 2 3 5; do
 	eval "sync_$mode() {

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# alsaloop between two cards whose clocks disagree by 200 ppm, for ten minutes: it holds its latency by
-# the control "PCM Rate Shift 100000" of the one or of the other, and not a frame is lost.
+# alsaloop between two cards whose clocks disagree by 200 ppm, for ten minutes: it holds its latency
+# by the control "PCM Rate Shift 100000" of the one or of the other, and not a frame is lost.
 # Guest: --deterministic --memory 2048 --timeout 1700 (ten minutes of audio take one or two)
 # Long: ten minutes of audio, five times
 # shellcheck disable=SC2317,SC2329 # example calls the functions
@@ -12,16 +12,17 @@ LIMIT=900
 MINUTES=10
 SHIFT="PCM Rate Shift 100000"
 
-# How far the second card's player lags behind the first card's, in frames: alsaloop's latency, and a
-# constant. Between two equal readings of the one, the other didn't move far.
+# How far the second card's player lags behind the first card's, in frames: alsaloop's latency, and
+# a constant. Between two equal readings of the one, the other didn't move far.
 lag() { echo $(($(field p 0 0 hw_ptr) - $(field p 0 0 hw_ptr Second))); }
 
-# drift MODE CARD PPM: lets CARD's clock be off by so much, loops in this sync mode, and looks at the lag.
-# alsaloop changes the speed every 15 s, by 2 / (4 * 48000): 200 ppm take it 288 s, in which the lag grows
-# by 1382 frames. So that is allowed in all, with a reserve of 10 ms; and once there, from the seventh
-# minute on, it has to hold the lag within 5 ms (the control's steps of 10 ppm make 29 frames a minute).
-# Its latency has to be 200 ms for that: when it holds less than three quarters of what it was told, it no
-# longer waits but runs all the time, with real-time priority, and the players starve.
+# drift MODE CARD PPM: lets CARD's clock be off by so much, loops in this sync mode, and looks at
+# the lag. alsaloop changes the speed every 15 s, by 2 / (4 * 48000): 200 ppm take it 288 s, in
+# which the lag grows by 1382 frames. So that is allowed in all, with a reserve of 10 ms; and once
+# there, from the seventh minute on, it has to hold the lag within 5 ms (the control's steps of 10
+# ppm make 29 frames a minute). Its latency has to be 200 ms for that: when it holds less than three
+# quarters of what it was told, it no longer waits but runs all the time, with real-time priority,
+# and the players starve.
 drift() {
 	local mode=$1 card=$2 ppm=$3 n values=()
 	converted audio.wav mono.wav -- remix 1

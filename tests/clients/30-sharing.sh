@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# Several programs on one cable: dmix, dsnoop, asym, plug and softvol, in an .asoundrc as people write
-# it, in alsa-lib's own Loopback.conf, and in Documentation/asound.conf.
+# Several programs on one cable: dmix, dsnoop, asym, plug and softvol, in an .asoundrc as people
+# write it, in alsa-lib's own Loopback.conf, and in Documentation/asound.conf.
 # Guest: --deterministic (a busy host makes no overruns)
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
@@ -122,7 +122,8 @@ plug_converts() {
 	# alsa-lib converts rates linearly: with some distortion, and a rate that is right for whole
 	# periods only.
 	alike --channels 0,0 --correlation 0.95 --gain 0.9:1.03 --wander 40 voice.wav recorded.wav
-	# Format and channels alone are converted exactly: the 24 bits have the 16 in their high ones.
+	# Format and channels alone are converted exactly: the 24 bits have the 16 in their high
+	# ones.
 	arecord -q -D in -f S24_3LE -c 2 -r 48000 recorded24.wav &
 	capturing 1 4
 	aplay -q -D out audio.wav
@@ -187,8 +188,8 @@ two_at_once() {
 }
 example two_at_once "multi, route: what is played is heard from two cables"
 
-# As in a tutorial: the card with the loudspeakers and a cable, to record what is heard. Whoever plays does not
-# see that each has a clock of its own.
+# As in a tutorial: the card with the loudspeakers and a cable, to record what is heard. Whoever
+# plays does not see that each has a clock of its own.
 dac_and_loopback() {
 	modprobe snd-dummy
 	cat >~/.asoundrc <<-END

@@ -110,8 +110,9 @@ mpd_plays() { # FILE FORMAT CHANNELS RATE
 	mpc -q clear
 }
 playing_now() { is_state p "$1" "$2" RUNNING; }
-# DSD has a bit for a sample, 2822400 a second; eight of them are a byte, a frame of one channel. Any bits will
-# do. dsf FILE: a file of one channel with these bytes, of which there have to be whole blocks of 4096.
+# DSD has a bit for a sample, 2822400 a second; eight of them are a byte, a frame of one channel.
+# Any bits will do. dsf FILE: a file of one channel with these bytes, of which there have to be
+# whole blocks of 4096.
 dsf() {
 	local size
 	size=$(stat -c %s "$1")
@@ -119,7 +120,8 @@ dsf() {
 	# Its own length and the file's; no tags.
 	le 28:8 $((92 + size)):8 0:8
 	printf 'fmt '
-	# Version, format, kind and number of channels, rate, the high bit first, samples, size of a block.
+	# Version, format, kind and number of channels, rate, the high bit first, samples, size of a
+	# block.
 	le 52:8 1:4 0:4 1:4 1:4 2822400:4 8:4 $((size * 8)):8 4096:4 0:4
 	printf 'data'
 	le $((12 + size)):8

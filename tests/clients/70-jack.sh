@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# JACK servers on the ends of cables, and zita-ajbridge, which joins a cable to a server with a clock of
-# its own.
+# JACK servers on the ends of cables, and zita-ajbridge, which joins a cable to a server with a
+# clock of its own.
 # Guest: --deterministic (a busy host makes no overruns)
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
@@ -125,12 +125,13 @@ plughw() {
 }
 example plughw "jackd -d alsa -P plughw:Loopback,0,6, once arecord is there"
 
-# JACK's own bridges, which resample, run the card interleaved. They keep the frames that wait in their
-# buffer near a number: -m says by how many they may miss it, either way, before they jump there and say
-# "delay = N"; of what they were told, that is all they promise. So once they run, there is no jump, and no
-# delay differs from another by more than twice that, which is less than a period: one that is lost, or
-# heard twice, would show. (Within a window of a quarter of a second the resampler's pace may be wrong by
-# some 1e-4, its steps: that costs the correlation some hundredths, a period that is missing a half.)
+# JACK's own bridges, which resample, run the card interleaved. They keep the frames that wait in
+# their buffer near a number: -m says by how many they may miss it, either way, before they jump
+# there and say "delay = N"; of what they were told, that is all they promise. So once they run,
+# there is no jump, and no delay differs from another by more than twice that, which is less than a
+# period: one that is lost, or heard twice, would show. (Within a window of a quarter of a second
+# the resampler's pace may be wrong by some 1e-4, its steps: that costs the correlation some
+# hundredths, a period that is missing a half.)
 STRAY=100
 jumps() { grep -c '^delay = ' bridge.log || true; }
 in_step() { # JUMPS-BEFORE
@@ -140,7 +141,8 @@ in_step() { # JUMPS-BEFORE
 by_alsa_out() {
 	local before
 	server one -R -d dummy -r 48000 -p 256
-	JACK_DEFAULT_SERVER=one stdbuf -oL alsa_out -j bridge -d hw:Loopback,0,7 -c 2 -r 48000 -q 1 -m $STRAY >bridge.log 2>&1 &
+	JACK_DEFAULT_SERVER=one stdbuf -oL alsa_out -j bridge -d hw:Loopback,0,7 -c 2 -r 48000 \
+		-q 1 -m $STRAY >bridge.log 2>&1 &
 	bridge=$!
 	wait_until says bridge:playback_2 jack_lsp -s one
 	playing 0 7
@@ -168,7 +170,8 @@ by_alsa_in() {
 	aplay -q -D hw:Loopback,0,7 -f S16_LE -c 2 -r 48000 /dev/zero &
 	zero=$!
 	playing 0 7
-	JACK_DEFAULT_SERVER=one stdbuf -oL alsa_in -j bridge -d hw:Loopback,1,7 -c 2 -r 48000 -q 1 -m $STRAY >bridge.log 2>&1 &
+	JACK_DEFAULT_SERVER=one stdbuf -oL alsa_in -j bridge -d hw:Loopback,1,7 -c 2 -r 48000 -q 1 \
+		-m $STRAY >bridge.log 2>&1 &
 	bridge=$!
 	wait_until says bridge:capture_2 jack_lsp -s one
 	capturing 1 7
@@ -193,7 +196,8 @@ bridge_in() { # RATE-SHIFT SPEED
 	zero=$!
 	playing 0 4
 	cset Loopback "PCM Rate Shift 100000" 1 4 "$1"
-	JACK_DEFAULT_SERVER=one stdbuf -oL zita-a2j -v -d hw:Loopback,1,4 -j bridge -c 2 -r 48000 -p 256 -n 3 >bridge.log 2>&1 &
+	JACK_DEFAULT_SERVER=one stdbuf -oL zita-a2j -v -d hw:Loopback,1,4 -j bridge -c 2 -r 48000 \
+		-p 256 -n 3 >bridge.log 2>&1 &
 	wait_until says bridge:capture_2 jack_lsp -s one
 	end_of $zero
 	# Locked, after some seconds.
@@ -217,7 +221,8 @@ j2a() {
 	arecord -q -I -D hw:Loopback,1,5 -f S16_LE -c 2 -r 48000 -t raw recorded &
 	recorder=$!
 	capturing 1 5
-	JACK_DEFAULT_SERVER=one stdbuf -oL zita-j2a -v -d hw:Loopback,0,5 -j bridge -c 2 -r 48000 -p 256 -n 3 >bridge.log 2>&1 &
+	JACK_DEFAULT_SERVER=one stdbuf -oL zita-j2a -v -d hw:Loopback,0,5 -j bridge -c 2 -r 48000 \
+		-p 256 -n 3 >bridge.log 2>&1 &
 	wait_until says bridge:playback_2 jack_lsp -s one
 	playing 0 5
 	# Locked, after some seconds.

@@ -27,14 +27,15 @@ state() {
 		org.freedesktop.DBus.GetConnectionUnixProcessID string:org.freedesktop.ReserveDevice1.Audio0
 	pgrep -a "$SERVERS"
 }
-# shown TEXT WHAT: waits until the list of the sinks or sources has it. The start of a session takes 2 s of
-# the guest's time, whatever the host does.
+# shown TEXT WHAT: waits until the list of the sinks or sources has it. The start of a session takes
+# 2 s of the guest's time, whatever the host does.
 shown() { (wait_until says "$1" pactl list short "$2") || { state 2>&1 || true; return 1; }; }
 
-# One session in some fifteen, WirePlumber 0.5.8 finds the card while it is still starting, and misses the
-# list of the card's profiles: it leaves the card off ("No profile found to set", in its log), and
-# pipewire-pulse, which asks it, complains that ports have profiles that it has not heard of. The card has
-# been opened and is closed by then. Documentation/clients.rst says what to do: start WirePlumber anew.
+# One session in some fifteen, WirePlumber 0.5.8 finds the card while it is still starting, and
+# misses the list of the card's profiles: it leaves the card off ("No profile found to set", in its
+# log), and pipewire-pulse, which asks it, complains that ports have profiles that it has not heard
+# of. The card has been opened and is closed by then. Documentation/clients.rst says what to do:
+# start WirePlumber anew.
 profiles_missed() {
 	pactl list cards >/dev/null
 	grep 'profiles inconsistent (0 < ' pulse.log
@@ -133,7 +134,8 @@ heard_by() {
 pw_record() { heard_by pw-record --target "$SOURCE" --format s16 --rate 48000 --channels 2 recorded.wav; }
 example pw_record "pw-record from the source"
 parecord_source() {
-	heard_by parecord -d "$SOURCE" --latency-msec=50 --format=s16le --rate=48000 --channels=2 --file-format=wav recorded.wav
+	heard_by parecord -d "$SOURCE" --latency-msec=50 --format=s16le --rate=48000 --channels=2 \
+		--file-format=wav recorded.wav
 }
 example parecord_source "parecord, by pipewire-pulse"
 

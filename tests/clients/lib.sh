@@ -2,8 +2,9 @@
 # shellcheck shell=bash
 # What the examples share; sourced by each of them, in the guest:
 #
-#     example FUNCTION WHAT    runs FUNCTION, in a new folder with audio.wav (speech, 48 kHz, 16 bits,
-#                              stereo) in it, and reports in KTAP whether all of its commands succeeded
+#     example FUNCTION WHAT    runs FUNCTION, in a new folder with audio.wav (speech, 48 kHz, 16
+#                              bits, stereo) in it, and reports in KTAP whether all of its commands
+#                              succeeded
 #     report                   ends the report
 #
 # A script's arguments are the functions to be run; none: all.
@@ -62,7 +63,8 @@ example() { # FUNCTION WHAT
 	# What was measured is worth to be seen in any case.
 	if ((status == 0)); then
 		grep -E '(exact|alike|measured): ' /tmp/example.log | sed "s,^,# ,"
-		# Time in the guest; what its processor was busy for is what a --deterministic one costs.
+		# Time in the guest; what its processor was busy for is what a --deterministic one
+		# costs.
 		ktap_print_msg "$function: $(((${EPOCHREALTIME/./} - ${began/./}) / 1000)) ms, busy for $(($(busy) - busy)) ms"
 	else
 		ktap_print_msg "$(cat /tmp/example.log)"
@@ -82,8 +84,9 @@ fail() {
 	echo "$*"
 	exit 1
 }
-# Ends what an example left behind: servers, and all who use a sound device. Who was told to end takes its
-# time, and a server that is there still keeps the next of its name from starting: so they are waited for.
+# Ends what an example left behind: servers, and all who use a sound device. Who was told to end
+# takes its time, and a server that is there still keeps the next of its name from starting: so they
+# are waited for.
 SERVERS='pipewire|wireplumber|pipewire-pulse|jackd|snapserver|snapclient|mpd'
 clear_away() {
 	local round
@@ -131,8 +134,8 @@ says() { "${@:2}" 2>&1 | grep -q -- "$1"; }
 field() { value "/proc/asound/${5:-Loopback}/pcm$2$1/sub$3/status" "$4"; }
 # param C|P DEVICE SUBSTREAM NAME [CARD]: format, rate, channels, ... that the substream runs with
 param() { value "/proc/asound/${5:-Loopback}/pcm$2$1/sub$3/hw_params" "$4"; }
-# value FILE NAME: the first word after "NAME:". The file is read at once: to read on, line by line, would
-# meet another text, in which a number may have got longer.
+# value FILE NAME: the first word after "NAME:". The file is read at once: to read on, line by line,
+# would meet another text, in which a number may have got longer.
 value() {
 	local name word rest
 	while read -r name word rest; do
@@ -193,8 +196,8 @@ alike() {
 	mend "${*: -1}"
 	judge "$CLIENTS/alike" "$@"
 }
-# mend FILE: arecord that is ended just when a read has got nothing yet says "Interrupted system call", and
-# leaves the length in its file's header open. The frames are all there.
+# mend FILE: arecord that is ended just when a read has got nothing yet says "Interrupted system
+# call", and leaves the length in its file's header open. The frames are all there.
 mend() {
 	local length
 	[[ -e $1 ]] || return 0
@@ -204,15 +207,15 @@ mend() {
 	mv mended.wav "$1"
 }
 not() { ! ("$@") || fail "succeeded, but should not: $*"; }
-# Some programs (PipeWire, JACK) run a device without interleaving, and the other end of the cable has to
-# do the same. aplay and arecord have -I for it, with a file for each channel.
+# Some programs (PipeWire, JACK) run a device without interleaving, and the other end of the cable
+# has to do the same. aplay and arecord have -I for it, with a file for each channel.
 # joined NAME BITS: NAME.0 and NAME.1 of arecord -I -t raw, 48 kHz, become recorded.wav
 joined() {
 	sox -D -M -r 48000 -c 1 -b "$2" -e signed-integer -t raw "$1.0" \
 		-r 48000 -c 1 -b "$2" -e signed-integer -t raw "$1.1" -b 16 recorded.wav
 }
-# play_apart DEVICE FORMAT [SOX-FORMAT]...: plays audio.wav with aplay -I; the options say the same format
-# to sox
+# play_apart DEVICE FORMAT [SOX-FORMAT]...: plays audio.wav with aplay -I; the options say the same
+# format to sox
 play_apart() {
 	local device=$1 format=$2
 	shift 2
@@ -220,8 +223,8 @@ play_apart() {
 	sox -D audio.wav "$@" -t raw right.raw remix 2
 	aplay -q -I -D "$device" -f "$format" -c 2 -r 48000 left.raw right.raw
 }
-# converted SOURCE TARGET [SOX-FORMAT]... [-- SOX-EFFECT...]: a WAV file like the source, but of other
-# rate, channels or bits, or changed by an effect; without silence at its ends.
+# converted SOURCE TARGET [SOX-FORMAT]... [-- SOX-EFFECT...]: a WAV file like the source, but of
+# other rate, channels or bits, or changed by an effect; without silence at its ends.
 converted() {
 	local source=$1 target=$2 format=()
 	shift 2

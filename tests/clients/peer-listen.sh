@@ -13,7 +13,8 @@ client() {
 	recorder=$!
 	capturing 1 0
 	# Ample buffers: the host may have other work.
-	snapclient -h 10.0.0.1 -s hw:Loopback,0,0 --player alsa:buffer_time=2000,fragments=20 --mixer none --logsink stderr >client.log 2>&1 &
+	snapclient -h 10.0.0.1 -s hw:Loopback,0,0 --player alsa:buffer_time=2000,fragments=20 \
+		--mixer none --logsink stderr >client.log 2>&1 &
 	playing 0 0
 	# In step after twenty seconds.
 	wait_until has_read 1 0 480000

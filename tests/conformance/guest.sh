@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # guest.sh SCRIPT.sh | guest.sh [ALOOP-TEST-OPTION]...: runs aloop-test, or a script beside it that
-# loads and unloads a module by itself, on the C driver and on ours in one boot. Their reports go to stdout, each line behind "C: " or "Rust: " (not into /out:
-# that does not outlive a suspend). A test that fails is no failure here: what is expected of which
-# driver is judged on the host, by compare.
+# loads and unloads a module by itself, on the C driver and on ours in one boot. Their reports go to
+# stdout, each line behind "C: " or "Rust: " (not into /out: that does not outlive a suspend). A
+# test that fails is no failure here: what is expected of which driver is judged on the host, by
+# compare.
 set -eu
 
 here=$(dirname "$0")

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# guest.sh: in the guest, loads the module with two cards, of which the second waits for peers and ends
-# with them, and starts the fuzzer on what is in /with/given:
+# guest.sh: in the guest, loads the module with two cards, of which the second waits for peers and
+# ends with them, and starts the fuzzer on what is in /with/given:
 #   guest.sh LIBFUZZER-ARGUMENT...  the folders corpus and new; what it finds new goes to
 #                                   /out/kept.tar
 #   guest.sh --replay               inputs, each once, told call by call

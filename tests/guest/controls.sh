@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# controls.sh [MODULE [untimed]]: tests the card's controls with the programs that users have: alsactl, which
-# keeps their values from one boot to the next, and amixer. Numbers in names are rules of the card's
-# behaviour. The report is KTAP; the exit status is 1 if a test failed. With "untimed", for kernels that
-# are too slow for it, speed is not measured.
+# controls.sh [MODULE [untimed]]: tests the card's controls with the programs that users have:
+# alsactl, which keeps their values from one boot to the next, and amixer. Numbers in names are
+# rules of the card's behaviour. The report is KTAP; the exit status is 1 if a test failed. With
+# "untimed", for kernels that are too slow for it, speed is not measured.
 # Guest: --deterministic --with tests/ktap.sh (speeds are compared by what the clock does while they are read)
 
 # Tests are called by their names in the table below.
@@ -150,9 +150,10 @@ t_one_shift() {
 	same /tmp/controls.wanted /tmp/controls.got
 }
 
-# positions: for each cable three positions, read one after another: of the reference, of this cable, of
-# the reference. So what the reference showed before and after encloses the time of the second. A
-# reading that was interrupted, in which the reference went on by more than 50 frames, is repeated.
+# positions: for each cable three positions, read one after another: of the reference, of this
+# cable, of the reference. So what the reference showed before and after encloses the time of the
+# second. A reading that was interrupted, in which the reference went on by more than 50 frames, is
+# repeated.
 positions() {
 	while read -r device substream; do
 		tries=0
@@ -172,9 +173,9 @@ positions() {
 }
 REFERENCE=/proc/asound/$CARD/pcm0c/sub7/status
 
-# Every cable is recorded at once. Over thirty seconds, the one at a shift of 100100 falls 5754 frames
-# behind the reference. The others must keep up with it so well that the control's smallest step, 57
-# frames, would be seen. (The reference's own speed is tested elsewhere.)
+# Every cable is recorded at once. Over thirty seconds, the one at a shift of 100100 falls 5754
+# frames behind the reference. The others must keep up with it so well that the control's smallest
+# step, 57 frames, would be seen. (The reference's own speed is tested elsewhere.)
 t_speed() {
 	recorders=
 	# They must not outlive a test that fails.

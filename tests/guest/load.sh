@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Guest: --deterministic --with tests/ktap.sh (programs that are late lose frames)
-# load.sh [MODULE [ALOOP-TEST [TIMES]]]: tests loading and unloading of the module in a guest where no sound
-# card is present, with its parameters. Numbers in names are rules of Documentation/behaviour.rst. The
-# report is KTAP; the exit status is 1 if a test failed. MODULE is snd-aloop-rs unless
-# given. With aloop-test (by default the one beside this script), a third card is played through.
+# load.sh [MODULE [ALOOP-TEST [TIMES]]]: tests loading and unloading of the module in a guest where
+# no sound card is present, with its parameters. Numbers in names are rules of
+# Documentation/behaviour.rst. The report is KTAP; the exit status is 1 if a test failed. MODULE is
+# snd-aloop-rs unless given. With aloop-test (by default the one beside this script), a third card
+# is played through.
 
 # shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"

@@ -24,8 +24,8 @@ events() { # 0|1
 	done
 }
 
-# traced COMMAND...: runs it, and prints for each module, and for "kernel", how many bytes are left of
-# what it has allocated meanwhile: "MODULE BYTES OBJECTS".
+# traced COMMAND...: runs it, and prints for each module, and for "kernel", how many bytes are left
+# of what it has allocated meanwhile: "MODULE BYTES OBJECTS".
 traced() {
 	echo >"$TRACE/trace"
 	echo 1 >"$TRACE/tracing_on"

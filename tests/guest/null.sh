@@ -21,7 +21,8 @@ fail() {
 # uptime_ms: the time since boot in milliseconds.
 uptime_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 
-# takes LEAST COMMAND...: the command succeeds and takes so many milliseconds or more; $took has them.
+# takes LEAST COMMAND...: the command succeeds and takes so many milliseconds or more; $took has
+# them.
 takes() {
 	least=$1
 	shift
@@ -44,8 +45,8 @@ t_loads() {
 t_devices() {
 	grep -q 'Null PCM : Null PCM : playback 1 : capture 1' /proc/asound/pcm || fail "$(cat /proc/asound/pcm)"
 }
-# A player is done when all has been played: the device must take its time. How much more it takes is
-# the host's affair.
+# A player is done when all has been played: the device must take its time. How much more it takes
+# is the host's affair.
 t_plays() {
 	takes 1950 play
 	echo "$took" >/tmp/nominal

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 # Guest: --deterministic --with tests/ktap.sh (programs that are late lose frames)
 # oss.sh [MODULE]: tests the card with the kernel's emulation of OSS, whose devices know nothing of
-# ALSA. Numbers in names are rules of Documentation/behaviour.rst. The report is KTAP; the exit status is
-# 1 if a test failed.
+# ALSA. Numbers in names are rules of Documentation/behaviour.rst. The report is KTAP; the exit
+# status is 1 if a test failed.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Guest: --deterministic --with tests/ktap.sh (programs that are late lose frames)
-# peer.sh: tests the parameters wait_for_peer and end_with_peer, with arecord and aplay, and with the
-# groups waits and ends of aloop-test. Its reports are KTAP.
+# peer.sh: tests the parameters wait_for_peer and end_with_peer, with arecord and aplay, and with
+# the groups waits and ends of aloop-test. Its reports are KTAP.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
@@ -174,7 +174,8 @@ t_ends() {
 	tail -c +$((lead * 2 + 1)) /tmp/ends.raw >/tmp/ends.sound
 	starts_with_noise /tmp/ends.sound
 	silent_after "$FRAMES" /tmp/ends.sound
-	# After a drain to the end of the player's period, and the close, to the end of the recorder's.
+	# After a drain to the end of the player's period, and the close, to the end of the
+	# recorder's.
 	rest=$(($(frames_of /tmp/ends.sound) - FRAMES))
 	[ "$rest" -lt "$RATE" ] || fail "$rest frames of silence follow"
 }
@@ -230,8 +231,8 @@ probe 18.2 a player that plays nothing ends nothing
 one_card 18.1 one card of two
 END
 
-# For readers and writers of other kinds, aloop-test is beside this script. Each run is a report of its
-# own.
+# For readers and writers of other kinds, aloop-test is beside this script. Each run is a report of
+# its own.
 groups() { # PARAMETERS GROUP...
 	parameters=$1
 	shift

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Guest: --deterministic --cpus 2 --with tests/ktap.sh (a stream that is served too late does not run when it is looked at)
-# reload.sh [MODULE [ROUNDS]]: tests that nothing of the driver is left behind when it goes. All of ALSA
-# is unloaded right after the card was used, so that a timer, a work item or a file that still refers to
-# the module would crash the kernel at once. Each test does so ROUNDS times (10). Numbers in names are
-# rules of Documentation/behaviour.rst. The report is KTAP; the exit status is 1 if a test failed.
+# reload.sh [MODULE [ROUNDS]]: tests that nothing of the driver is left behind when it goes. All of
+# ALSA is unloaded right after the card was used, so that a timer, a work item or a file that still
+# refers to the module would crash the kernel at once. Each test does so ROUNDS times (10). Numbers
+# in names are rules of Documentation/behaviour.rst. The report is KTAP; the exit status is 1 if a
+# test failed.
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
@@ -148,8 +149,8 @@ t_works() {
 	unload
 }
 
-# apart TEST: in a shell that ends with it. The streams of a test that has failed must not outlive it, and the
-# next one begins without modules.
+# apart TEST: in a shell that ends with it. The streams of a test that has failed must not outlive
+# it, and the next one begins without modules.
 leave() {
 	status=$?
 	# shellcheck disable=SC2086 # several

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
 # shellcheck shell=bash
-# What tests/planted/run and tests/planted/mutate share: a copy of the sources, a change in it, and the suites
-# that should find that. Source it behind tests/lib.sh.
+# What tests/planted/run and tests/planted/mutate share: a copy of the sources, a change in it, and
+# the suites that should find that. Source it behind tests/lib.sh.
 
-# The options for qemu/run, for each GUEST. Of two processors that wait for each other with their interrupts
-# off, only a third one can tell.
+# The options for qemu/run, for each GUEST. Of two processors that wait for each other with their
+# interrupts off, only a third one can tell.
 declare -A guests=(
 	[stock]="--deterministic"
 	[stock-smp]="--deterministic --cpus 2"
@@ -43,9 +43,10 @@ build() {
 	esac
 }
 
-# until_found LOG COMMAND...: runs it, its output in LOG, but no longer than until a test has failed or the
-# kernel says in LOG.kernel that something hangs: such a guest may not end by itself. Returns 124 if it takes too
-# long; on a host that is busy, or gives this little of its time, only what it has had of a processor tells.
+# until_found LOG COMMAND...: runs it, its output in LOG, but no longer than until a test has failed
+# or the kernel says in LOG.kernel that something hangs: such a guest may not end by itself. Returns
+# 124 if it takes too long; on a host that is busy, or gives this little of its time, only what it
+# has had of a processor tells.
 hangs='rcu.*detected stall|soft lockup|hard LOCKUP|hung_task:|blocked for more than'
 until_found() {
 	local log=$1 child late='' status=0
@@ -70,8 +71,9 @@ processor_time() {
 		'$3 == group { ticks += $12 + $13 } END { print int(ticks / second) }'
 }
 
-# run_suite LOG GUEST [WHAT [ARGUMENTS]]: sets found to what was found, empty if all is well. Returns 2 if it
-# cannot be built, and 1 if a command ended with a status that is not that of a failed test: found says so.
+# run_suite LOG GUEST [WHAT [ARGUMENTS]]: sets found to what was found, empty if all is well.
+# Returns 2 if it cannot be built, and 1 if a command ended with a status that is not that of a
+# failed test: found says so.
 run_suite() {
 	local log=$1 guest=$2 what=${3:-} arguments=() status=0 options=() command parameters
 	read -ra arguments <<<"${4:-}"
@@ -113,10 +115,12 @@ run_suite() {
 			command=(sh -c 'modprobe snd-aloop-rs $1 && shift && exec /with/aloop-test "$@"' sh
 				"$parameters" "${arguments[@]}")
 			# shellcheck disable=SC2016
-			[[ $what != probe ]] || command=(sh -c 'modprobe snd-aloop id=C && modprobe snd-aloop-rs id=Rust &&
+			[[ $what != probe ]] || command=(sh -c 'modprobe snd-aloop id=C &&
+				modprobe snd-aloop-rs id=Rust &&
 				exec /with/aloop-test --card Rust --reference C "$@"' sh "${arguments[@]}")
 		fi
-		until_found "$log" "$tree/qemu/run" -q --timeout "$((10 * limit))" --log "$log.kernel" --with "$program" \
+		until_found "$log" "$tree/qemu/run" -q --timeout "$((10 * limit))" \
+			--log "$log.kernel" --with "$program" \
 			"${options[@]}" -- "${command[@]}" || status=$?
 		;;
 	esac

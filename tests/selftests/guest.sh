@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # guest.sh [MODULE]: runs the kernel's own ALSA selftests pcm-test and mixer-test, built into the
-# folder of this script, in a guest on a card of MODULE (snd-aloop-rs unless given), and judges their
-# lines: both exit with 0 whatever they found. The report is KTAP; the exit status is 1 if a test
-# failed.
+# folder of this script, in a guest on a card of MODULE (snd-aloop-rs unless given), and judges
+# their lines: both exit with 0 whatever they found. The report is KTAP; the exit status is 1 if a
+# test failed.
 
 # One test for each of pcm-test's, and one for each control: mixer-test's seven on it together.
 PCM_TESTS=28

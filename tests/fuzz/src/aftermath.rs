@@ -280,8 +280,8 @@ impl Aftermath {
                 };
                 if byte != expected {
                     self.tell(&format!(
-                        "rule 5: byte {at} of frame {frame} recorded is {byte:#04x}, not {expected:#04x}; the \
-                         first of {written} frames of sound is {lead}"
+                        "rule 5: byte {at} of frame {frame} recorded is {byte:#04x}, not \
+                         {expected:#04x}; the first of {written} frames of sound is {lead}"
                     ));
                 }
             }

@@ -135,7 +135,8 @@ impl World<'_> {
         let holds = soon(|| !is_active(self.state_of(play)) || self.state_of(record) != RUNNING);
         if !holds {
             found(&format!(
-                "rule 6.5: both ends of cable {cable} run, a player of {a:?} and a recorder of {b:?}"
+                "rule 6.5: both ends of cable {cable} run, a player of {a:?} and a recorder of \
+                 {b:?}"
             ));
         }
     }
@@ -219,8 +220,8 @@ impl World<'_> {
         });
         if !holds {
             found(&format!(
-                "rule 9.8: PCM Slave Format, Rate, Channels, Access of cable {cable} are {last:?}, the \
-                 player has {expected:?}"
+                "rule 9.8: PCM Slave Format, Rate, Channels, Access of cable {cable} are {last:?}, \
+                 the player has {expected:?}"
             ));
         }
         let watch = &mut self.session.watches[self.card];
@@ -272,8 +273,8 @@ impl World<'_> {
         };
         if got != expected {
             found(&format!(
-                "rule 4.2: substream {slot} may have formats, rates, channels and accesses {got:x?}, not \
-                 {expected:x?}; the other end has {limits:?}, PCM Notify is {notify}"
+                "rule 4.2: substream {slot} may have formats, rates, channels and accesses \
+                 {got:x?}, not {expected:x?}; the other end has {limits:?}, PCM Notify is {notify}"
             ));
         }
     }

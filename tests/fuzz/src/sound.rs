@@ -79,7 +79,8 @@ pub fn check(bytes: &[u8], sound: u8) {
         .position(|byte| *byte != sound && !SILENCE.contains(byte));
     if let Some(at) = wrong {
         found(&format!(
-            "byte {at} of {} recorded is {:#04x}: neither silence nor {sound:#04x}, which was played",
+            "byte {at} of {} recorded is {:#04x}: neither silence nor {sound:#04x}, which was \
+             played",
             bytes.len(),
             bytes[at],
         ));

@@ -59,7 +59,8 @@ fn summary() {
         places += &format!(" {module} {count}");
     }
     eprintln!(
-        "fuzz: inputs {inputs} calls {tried} succeeded {succeeded} ({:.0} %, {:.1} an input) {places}",
+        "fuzz: inputs {inputs} calls {tried} succeeded {succeeded} ({:.0} %, {:.1} an input) \
+         {places}",
         percent(succeeded, tried),
         succeeded as f64 / inputs.max(1) as f64,
     );

@@ -34,7 +34,10 @@ proptest! {
         let soonest = (left * den(to)).div_ceil(den(from) * rate);
         let latest = (left * den(to) + den(from)).div_ceil(den(from) * rate);
         let next = u128::from(clock.time_of(1) - ns);
-        prop_assert!((soonest..=latest).contains(&next), "{} not in {}..={}", next, soonest, latest);
+        prop_assert!(
+            (soonest..=latest).contains(&next),
+            "{} not in {}..={}", next, soonest, latest
+        );
         if from == to {
             prop_assert_eq!(next, soonest);
         }

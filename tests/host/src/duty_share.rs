@@ -171,7 +171,11 @@ proptest! {
     /// Streams whose callbacks are all of a length take half of a processor, and nothing is
     /// forgiven.
     #[test]
-    fn a_half_to_the_point(period in 1_000_u64..500_000, length in 1_000_u64..80_000, many in 3_usize..100) {
+    fn a_half_to_the_point(
+        period in 1_000_u64..500_000,
+        length in 1_000_u64..80_000,
+        many in 3_usize..100,
+    ) {
         let (start, end) = (SECOND, 2 * SECOND);
         let stream = Stream { period, lengths: vec![length] };
         let outcomes = run(&vec![stream; many], start, end);

@@ -175,7 +175,10 @@ proptest! {
     /// What is written as a text is read again.
     #[test]
     fn numbers_come_back(
-        card in any::<i32>(), device in any::<i32>(), subdevice in any::<i32>(), hex in any::<bool>(),
+        card in any::<i32>(),
+        device in any::<i32>(),
+        subdevice in any::<i32>(),
+        hex in any::<bool>(),
     ) {
         let written = |number: i32| match (hex, number) {
             (true, 0..) => format!("{number:#x}"),

@@ -295,21 +295,19 @@ impl Ear {
                     && !generation.loose.load(Ordering::SeqCst) =>
             {
                 Err(format!(
-                    "frame {frame} of generation {} is old: at this position nothing before frame {} of \
-                     generation {} can be recorded",
+                    "frame {frame} of generation {} is old: at this position nothing before frame \
+                     {} of generation {} can be recorded",
                     generation.number, floor.1, floor.0
                 ))
             }
-            Found::Nothing => {
-                Err(match self.search_all(audio, at, position, programme) {
-                    Found::Known(generation, got) => format!(
-                        "frame {got} of generation {} after frame {frame} of generation {} and {silent} \
-                         silent ones",
-                        generation.number, last.number
-                    ),
-                    _ => "no sound of this cable".into(),
-                })
-            }
+            Found::Nothing => Err(match self.search_all(audio, at, position, programme) {
+                Found::Known(generation, got) => format!(
+                    "frame {got} of generation {} after frame {frame} of generation {} and \
+                         {silent} silent ones",
+                    generation.number, last.number
+                ),
+                _ => "no sound of this cable".into(),
+            }),
             found => Ok(found),
         }
     }

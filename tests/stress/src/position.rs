@@ -111,8 +111,8 @@ impl Stream {
             let most = i128::from(time) * i128::from(cfg.rate) * 10 / 8 / 1_000_000_000 + 2;
             if i128::from(hw - last) > most {
                 let text = format!(
-                    "the position went from {last} to {hw} in {} us at most, in which {most} frames \
-                     go by at the highest speed",
+                    "the position went from {last} to {hw} in {} us at most, in which {most} \
+                     frames go by at the highest speed",
                     (now - since) / 1000
                 );
                 self.actor.fail(Wrong::Position, &text);

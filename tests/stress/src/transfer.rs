@@ -236,9 +236,10 @@ impl Stream {
                     (0..run).all(|i| generation.is_at(heard, at + i, frame + i as u64))
                 });
                 if let Some(frame) = found {
-                    text += &format!(
-                        "; it is frame {frame} of generation {} of cable {number}{} ({} Hz, {} x {}, \
-                         {} written, {} gone by, ended: {}, loose: {})",
+                    text +=
+                        &format!(
+                        "; it is frame {frame} of generation {} of cable {number}{} ({} Hz, {} x \
+                         {}, {} written, {} gone by, ended: {}, loose: {})",
                         generation.number,
                         if number == self.line { "" } else { ", another one" },
                         generation.cfg.rate,

@@ -309,7 +309,8 @@ pub fn serve_all(sessions: &mut [Session]) -> Result<(), Fail> {
         if Instant::now() > until {
             let counts: Vec<usize> = open.iter().map(|s| s.recorded.len()).collect();
             return Err(Fail::Wrong(format!(
-                "not finished after {:.1} s instead of {expected:.1} s; frames recorded: {counts:?}",
+                "not finished after {:.1} s instead of {expected:.1} s; frames recorded: \
+                 {counts:?}",
                 5.0 * expected + 5.0
             )));
         }

@@ -92,7 +92,8 @@ impl Unbind {
         let mut child = Command::new("sh")
             .arg("-c")
             .arg(format!(
-                "echo {name} >{driver}/unbind && echo unbound; read -r _; echo {name} >{driver}/bind"
+                "echo {name} >{driver}/unbind && echo unbound; read -r _; \
+                 echo {name} >{driver}/bind"
             ))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())

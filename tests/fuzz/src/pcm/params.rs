@@ -137,8 +137,8 @@ impl World<'_> {
             && buffer * frame_bytes <= 2 << 20;
         if !is_true {
             found(&format!(
-                "HW_PARAMS settled formats {:#x}, {rate} Hz, {channels} channels, {buffer} frames of \
-                 {frame_bytes} bytes, periods of {period}",
+                "HW_PARAMS settled formats {:#x}, {rate} Hz, {channels} channels, {buffer} frames \
+                 of {frame_bytes} bytes, periods of {period}",
                 params.mask(k::FORMAT)
             ));
         }

@@ -27,8 +27,8 @@ pub fn within_frame(slot: usize, audio: i64, hw_ptr: u64, rate: u64) {
     let ahead = i128::from(audio) * i128::from(rate) - i128::from(hw_ptr) * 1_000_000_000;
     if ahead <= -i128::from(rate) || ahead >= 1_000_000_000 {
         found(&format!(
-            "rule 8.9: the audio time of substream {slot} is {audio} ns at frame {hw_ptr} of {rate} Hz: \
-             {:.3} frames ahead",
+            "rule 8.9: the audio time of substream {slot} is {audio} ns at frame {hw_ptr} of \
+             {rate} Hz: {:.3} frames ahead",
             ahead as f64 / 1e9
         ));
     }
@@ -43,8 +43,8 @@ pub(super) fn right_speed(slot: usize, last: &Stamp, now: &Stamp) {
     let (least, most) = (a.min(b) - ROUNDING, a.max(b) + ROUNDING);
     if audio < least || audio > most {
         found(&format!(
-            "rule 9.11: the audio time of substream {slot} went on by {audio} ns in {system} ns, not by \
-             {least} to {most}: Rate Shift is {}, it was {}",
+            "rule 9.11: the audio time of substream {slot} went on by {audio} ns in {system} ns, \
+             not by {least} to {most}: Rate Shift is {}, it was {}",
             now.shift, last.shift
         ));
     }
@@ -58,7 +58,8 @@ pub(super) fn right_ticks(slot: usize, first: &Stamp, now: &Stamp, rate: u64) {
     let expected = time / 1000 * rate as i64 / 1_000_000;
     if time > 60_000_000 && frames < expected * 7 / 10 {
         found(&format!(
-            "rule 11.4: substream {slot} moved by {frames} frames in {time} ns, in which {expected} go by"
+            "rule 11.4: substream {slot} moved by {frames} frames in {time} ns, in which \
+             {expected} go by"
         ));
     }
 }

@@ -76,8 +76,8 @@ impl Watch {
         });
         if !was_told {
             found(&format!(
-                "rule 9.12: {} (control {numid}) of cable {cable} has become {new}, it was {old}; no event \
-                 told so, but those of {:?}",
+                "rule 9.12: {} (control {numid}) of cable {cable} has become {new}, it was {old}; \
+                 no event told so, but those of {:?}",
                 NAMES[which], self.told
             ));
         }

@@ -58,12 +58,14 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("3.9"),
         test(
-            "7.3 a threshold of several rings stops a stream when they are lost, without period wake-ups",
+            "7.3 a threshold of several rings stops a stream when they are lost, without period \
+             wake-ups",
             lost_to_the_threshold,
         )
         .c_defect("3.9"),
         test(
-            "7.1 lost rings are counted beside the core's silence, and over a RESET, without period wake-ups",
+            "7.1 lost rings are counted beside the core's silence, and over a RESET, without \
+             period wake-ups",
             lost_and_silenced,
         )
         .c_defect("3.9"),
@@ -240,7 +242,8 @@ fn lost_around_a_pause(ctx: &Context) -> Outcome {
                 // Each part ends within a frame.
                 check!(
                     s.hw_ptr.abs_diff(frames as u64) <= 1,
-                    "{dir:?}, {before} ms, a pause, {after} ms: at {}, and it ran for {frames} frames",
+                    "{dir:?}, {before} ms, a pause, {after} ms: at {}, and it ran for {frames} \
+                     frames",
                     s.hw_ptr
                 );
             }

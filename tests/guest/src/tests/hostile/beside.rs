@@ -158,7 +158,8 @@ pub(super) fn leave(start: impl Fn(usize) -> Outcome, most: fn(i64) -> i64, late
     std::thread::sleep(Duration::from_secs(3));
     let beside = Beside::measure()?;
     note(&format!(
-        "a computation of {:.1} ms takes {:.1} ms; a wake-up at most {:.1} us late comes at most {:.1} us late",
+        "a computation of {:.1} ms takes {:.1} ms; a wake-up at most {:.1} us late comes at most \
+         {:.1} us late",
         alone.work as f64 / 1e6,
         beside.work as f64 / 1e6,
         alone.late as f64 / 1e3,

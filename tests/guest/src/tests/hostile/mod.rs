@@ -49,7 +49,8 @@ pub fn tests() -> Vec<Test> {
             },
         ),
         test(
-            "3.6 periods of 16 frames come on time, on as many cables as half of the processor can serve",
+            "3.6 periods of 16 frames come on time, on as many cables as half of the processor can \
+             serve",
             well_behaved,
         ),
         Test::new(
@@ -60,7 +61,8 @@ pub fn tests() -> Vec<Test> {
         ),
         Test::new(
             "crowd",
-            "3.6 all streams of 32 cards, one with hundreds who watch it, leave half of a processor",
+            "3.6 all streams of 32 cards, one with hundreds who watch it, leave half of a \
+             processor",
             crowd,
         )
         .limit(600),

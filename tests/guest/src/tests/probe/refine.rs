@@ -252,8 +252,8 @@ fn answer(result: Result<HwParams, support::kernel::Errno>) -> String {
         })
         .collect();
     format!(
-        "flags {:x} masks {masks:?} intervals {intervals:?} rmask {:x} cmask {:x} info {:x} msbits {} \
-         rate {}/{} fifo {}",
+        "flags {:x} masks {masks:?} intervals {intervals:?} rmask {:x} cmask {:x} info {:x} msbits \
+         {} rate {}/{} fifo {}",
         p.flags,
         p.rmask,
         p.cmask,
@@ -315,8 +315,8 @@ fn rounds(both: &Both, dir: Dir, notify: bool) -> Outcome {
             }
             let call = if params { "HW_PARAMS" } else { "HW_REFINE" };
             wrong.push(format!(
-                "round {round}, request {number}, peer {peer:?} {cfg:?}, opened first: {first}: {call} of \
-                 {}\n  C    {by_c}\n  want {want}\n  ours {by_ours}",
+                "round {round}, request {number}, peer {peer:?} {cfg:?}, opened first: {first}: \
+                 {call} of {}\n  C    {by_c}\n  want {want}\n  ours {by_ours}",
                 answer(Ok(request))
             ));
         }

@@ -67,7 +67,8 @@ pub fn tests() -> Vec<Test> {
             numbers_in_events,
         ),
         test(
-            "a04707b50020dd3fe3f7 events of a player that starts and stops, and listeners that come and go",
+            "a04707b50020dd3fe3f7 events of a player that starts and stops, and listeners that \
+             come and go",
             listeners,
         ),
         test(

@@ -113,7 +113,8 @@ fn other_rings(ctx: &Context) -> Outcome {
                         let want = if at < bytes { silence } else { 0 };
                         check!(
                             ring.byte(at) == want || (at < bytes && what != "PREPARE"),
-                            "{access:?}, {} periods of {period}: byte {at} of {bytes} is {:#x} after {what}",
+                            "{access:?}, {} periods of {period}: byte {at} of {bytes} is {:#x} \
+                             after {what}",
                             periods,
                             ring.byte(at)
                         );

@@ -75,7 +75,8 @@ pub fn tests() -> Vec<Test> {
     tests.push(
         Test::new(
             "stamps",
-            "8.9 what is recorded after an overrun is no older than its start, nor than what was before",
+            "8.9 what is recorded after an overrun is no older than its start, nor than what was \
+             before",
             overruns,
         )
         .limit(300),

@@ -53,7 +53,8 @@ pub(super) fn steps(ctx: &Context, dir: Dir) -> Outcome {
         last = delay;
     }
     note(&format!(
-        "STATUS: largest step {} frames more than there was time for in {} reads; HWSYNC and DELAY: {} in {}",
+        "STATUS: largest step {} frames more than there was time for in {} reads; HWSYNC and \
+         DELAY: {} in {}",
         by_status.0, by_status.1, by_delay.0, by_delay.1
     ));
     check!(by_status.0 <= 2, "STATUS: a step of {} frames", by_status.0);
@@ -92,7 +93,8 @@ pub(super) fn delay_under_shifts(ctx: &Context) -> Outcome {
                 let step = (last - delay) as f64;
                 check!(
                     least <= step && step <= most,
-                    "shift {shift}: the delay went from {last} to {delay}, by {step} frames; {least:.1} to {most:.1} are possible"
+                    "shift {shift}: the delay went from {last} to {delay}, by {step} frames; \
+                     {least:.1} to {most:.1} are possible"
                 );
                 (asked, last) = ((begun, ended), delay);
                 reads += 1;
