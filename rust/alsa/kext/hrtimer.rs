@@ -30,11 +30,11 @@ pub(crate) type Restart = bindings::hrtimer_restart;
 pub(crate) type Mode = bindings::hrtimer_mode;
 
 /// On `CLOCK_MONOTONIC`, in interrupts, but on `PREEMPT_RT` in a thread for all timers.
-#[cfg_attr(CONFIG_PREEMPT_RT, expect(dead_code))]
+#[allow(dead_code)] // One of the modes is used, which depends on the kernel.
 pub(crate) const ABSOLUTE: Mode = bindings::hrtimer_mode_HRTIMER_MODE_ABS;
 
 /// On `CLOCK_MONOTONIC`, in interrupts.
-#[cfg_attr(not(CONFIG_PREEMPT_RT), expect(dead_code))]
+#[allow(dead_code)] // As above.
 pub(crate) const ABSOLUTE_HARD: Mode = bindings::hrtimer_mode_HRTIMER_MODE_ABS_HARD;
 
 /// Returns what the callback of an hrtimer returns: whether the timer starts again, for the time
@@ -148,5 +148,95 @@ impl HrTimer {
     pub(crate) fn cancel(&self) {
         // SAFETY: The timer is initialised, by the type invariant.
         unsafe { bindings::hrtimer_cancel(self.timer.get()) };
+    }
+}
+
+#[kunit_tests(alsa_hrtimer)]
+mod tests {
+    use super::*;
+    use kernel::{
+        sync::{
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
+            Arc, //
+        },
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
+    };
+
+    const MODE: Mode = if cfg!(CONFIG_PREEMPT_RT) {
+        ABSOLUTE_HARD
+    } else {
+        ABSOLUTE
+    };
+
+    /// Counts how often the timer has expired. Starts it again as long as that is to be.
+    #[pin_data]
+    struct Counter {
+        #[pin]
+        timer: HrTimer,
+        calls: Atomic<u32>,
+        wanted: u32,
+    }
+
+    /// # Safety
+    ///
+    /// Called only as the callback of the timer of a `Counter`.
+    unsafe extern "C" fn count(timer: *mut bindings::hrtimer) -> Restart {
+        // SAFETY: As this function requires; the test cancels the timer before it is freed.
+        let counter = unsafe { &*container_of!(HrTimer::of_raw(timer), Counter, timer) };
+        let calls = counter.calls.load(Relaxed) + 1;
+        counter.calls.store(calls, Relaxed);
+        // SAFETY: This is the callback, and the test does not start the timer meanwhile.
+        restart(calls < counter.wanted && unsafe { counter.timer.start_again(Ktime::now()) })
+    }
+
+    fn counter(wanted: u32) -> Result<Arc<Counter>> {
+        // SAFETY: The timer is that of a `Counter`, and is cancelled.
+        let timer = unsafe { HrTimer::new(count, MODE) };
+        Arc::pin_init(
+            pin_init!(Counter {
+                timer <- timer,
+                calls: Atomic::new(0),
+                wanted,
+            }),
+            GFP_KERNEL,
+        )
+    }
+
+    /// A timer that starts itself again expires as often as it wants to, and then no more.
+    #[test]
+    fn starts_again() -> Result {
+        let counter = counter(3)?;
+        counter.timer.start(Ktime::now());
+        for _ in 0..100 {
+            fsleep(Delta::from_millis(1));
+            if counter.calls.load(Relaxed) == 3 {
+                break;
+            }
+        }
+        fsleep(Delta::from_millis(1));
+        counter.timer.cancel();
+        assert_eq!(counter.calls.load(Relaxed), 3);
+        Ok(())
+    }
+
+    /// One that has been cancelled does not expire, and may be cancelled again.
+    #[test]
+    fn cancelled() -> Result {
+        let counter = counter(1)?;
+        counter.timer.cancel();
+        let hour = Ktime::now().as_nanos() + 3_600_000_000_000;
+        for cancel in [HrTimer::try_cancel, HrTimer::cancel] {
+            counter.timer.start(Ktime::from_nanos(hour));
+            cancel(&counter.timer);
+            cancel(&counter.timer);
+        }
+        assert_eq!(counter.calls.load(Relaxed), 0);
+        Ok(())
     }
 }
