@@ -312,8 +312,8 @@ impl<T: Ops> Glue<T> {
             // What the stream could be started with is the buffer before.
             *open.startable.lock() = None;
             if T::HAS_HW_PARAMS {
-                // SAFETY: The core passes valid parameters.
-                let params = unsafe { Params::from_raw(params)? };
+                // SAFETY: The core passes valid parameters, which nobody else uses meanwhile.
+                let params = Params::from_raw(unsafe { &*params });
                 T::hw_params(&open.data, &params)?;
             }
             *open.has_buffer.lock() = true;
