@@ -24,7 +24,7 @@
 MODULE_VERSION(ALSA_VERSION);
 #endif
 
-/* pcm/timer.rs relies on it, as bindgen makes a type of its own of the enum for some kernels. */
+/* kext/hrtimer.rs relies on it, as bindgen makes a type of its own of the enum for some kernels. */
 static_assert(HRTIMER_NORESTART == 0 && HRTIMER_RESTART == 1);
 
 /* A limit of the crate's own: who uses it up takes no messages away from others. */
@@ -83,6 +83,12 @@ void rust_helper_spin_unlock_irqrestore(spinlock_t *lock, unsigned long flags)
 void rust_helper_buffer_copy(void *to, const void *from, size_t len)
 {
 	memcpy(to, from, len);
+}
+
+/* A bit that the core writes with the timer's lock held, which who asks does not take. */
+bool rust_helper_snd_pcm_timer_running(const struct snd_pcm_substream *substream)
+{
+	return substream->timer_running;
 }
 
 int rust_helper_snd_mask_refine(struct snd_mask *mask, const struct snd_mask *by)

@@ -283,12 +283,10 @@ impl Port<'_> {
     /// may change at any time, and may be any value.
     #[inline]
     pub fn wakeup_frames(&self) -> u64 {
-        // Without the lock: it is right most of the time, and nothing is lost if not.
+        // The stream's sound timer says so with its own lock held when it is started and stopped.
+        // Without that lock: it is right most of the time, and nothing is lost if not.
         // SAFETY: By the type invariant the substream is valid.
-        if unsafe {
-            bindings::snd_pcm_substream::timer_running_raw(self.running.substream.as_ptr())
-        } != 0
-        {
+        if unsafe { bindings::snd_pcm_timer_running(self.running.substream.as_ptr()) } {
             return 0;
         }
         self.runtime().wakeup_frames()

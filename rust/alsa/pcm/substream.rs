@@ -211,6 +211,7 @@ impl Substream {
     pub(super) fn params(&self) -> Params {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
+        // There is no reference to the whole, of which C may write other parts meanwhile.
         let (format, access, rate, channels, period_size, buffer_size, no_wakeup) = unsafe {
             (
                 (*runtime).format,
@@ -219,7 +220,7 @@ impl Substream {
                 (*runtime).channels,
                 (*runtime).period_size,
                 (*runtime).buffer_size,
-                (*runtime).no_period_wakeup(),
+                bindings::snd_pcm_runtime::no_period_wakeup_raw(runtime),
             )
         };
         Params {
@@ -241,7 +242,11 @@ impl Substream {
     pub(crate) fn counts_buffers(&self) -> bool {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
-        unsafe { (*runtime).no_period_wakeup() != 0 || (*runtime).buffer_size == 1 }
+        // There is no reference to the whole, of which C may write other parts meanwhile.
+        unsafe {
+            bindings::snd_pcm_runtime::no_period_wakeup_raw(runtime) != 0
+                || (*runtime).buffer_size == 1
+        }
     }
 
     /// Returns a time in the clock that the application wants timestamps in.

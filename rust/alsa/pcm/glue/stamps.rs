@@ -87,16 +87,21 @@ impl<T: Ops> Glue<T> {
         config: *mut bindings::snd_pcm_audio_tstamp_config,
         report: *mut bindings::snd_pcm_audio_tstamp_report,
     ) -> c_int {
-        // SAFETY: The core passed a valid configuration, a report and times that are its own.
-        let (config, report, system, audio) =
-            unsafe { (&*config, &mut *report, &mut *system, &mut *audio) };
+        // SAFETY: The core passed a valid configuration, which the stream lock protects.
+        let requested =
+            unsafe { bindings::snd_pcm_audio_tstamp_config::type_requested_raw(config) };
         // SAFETY: As this function requires.
         let open = unsafe { Self::opened(substream) };
         // SAFETY: As in `pointer`.
         let querying = unsafe { Querying::new(open.get_ref().substream()) };
         // A position with no such time is what is mostly asked for.
-        let time = AudioClock::from_raw(config.type_requested())
+        let time = AudioClock::from_raw(requested)
             .and_then(|clock| Some((clock, T::audio_time(&open.data, &querying, clock)?)));
+        // Not before the driver has been asked: the report is a part of the runtime.
+        // SAFETY: The core passed a report and times that are valid, and its own. Nothing else
+        // refers to them: the driver has returned, and what follows reads of the runtime no more
+        // than the one field that says which clock to take.
+        let (report, system, audio) = unsafe { (&mut *report, &mut *system, &mut *audio) };
         match time {
             Some((clock, time)) => {
                 *system = querying.timestamp(time.system);
