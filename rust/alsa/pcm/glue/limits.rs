@@ -143,10 +143,11 @@ mod tests {
 
     /// What the core would take for parameters of which nothing is known yet.
     fn any() -> bindings::snd_pcm_hw_params {
-        // SAFETY: Zeros are a value of this plain C struct.
-        let mut params: bindings::snd_pcm_hw_params = unsafe { core::mem::zeroed() };
+        // Zeros.
+        let mut params = bindings::snd_pcm_hw_params::default();
+        // Of a mask it uses 64 bits, and leaves the rest alone.
         for mask in &mut params.masks {
-            mask.bits = [u32::MAX; 8];
+            (mask.bits[0], mask.bits[1]) = (u32::MAX, u32::MAX);
         }
         for interval in &mut params.intervals {
             interval.max = u32::MAX;
@@ -160,7 +161,7 @@ mod tests {
         let mut params = any();
         assert_eq!(refine_formats(&mut params, 1 << 2 | 1 << 48)?, 1);
         assert!(params.masks[1].bits == [1 << 2, 1 << 16, 0, 0, 0, 0, 0, 0]);
-        assert!(params.masks[0].bits == [u32::MAX; 8]);
+        assert!(params.masks[0].bits == [u32::MAX, u32::MAX, 0, 0, 0, 0, 0, 0]);
         assert_eq!(refine_formats(&mut params, 1 << 2 | 1 << 48)?, 0);
         assert_eq!(refine_formats(&mut params, 1 << 48)?, 1);
         assert!(refine_formats(&mut params, 1 << 2) == Err(EINVAL));
