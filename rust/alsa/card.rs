@@ -37,14 +37,20 @@ use kernel::{
         ARef,
         AlwaysRefCounted, //
     },
+    task::might_sleep,
     types::Opaque, //
 };
 
 /// A sound card.
 ///
 /// What is made by a driver, and found by its number or identifier. A reference ([`ARef`]) keeps
-/// the C struct; whether there still is a card behind it is another matter. Who drops the
-/// [`Registration`] of a card waits for all of its references: don't keep one for long.
+/// the C struct; whether there still is a card behind it is another matter.
+///
+/// Who drops the [`Registration`] of a card waits for all of its references: don't keep one for
+/// long, and never in what the card itself owns (the data of a PCM device, an element, a text), for
+/// which that drop would wait for ever. A reference to the card's device (`ARef<Device>`) counts
+/// too. A reference is given back in process context: with the last of them the card is freed, and
+/// what it owns is dropped.
 ///
 /// C: `struct snd_card`.
 ///
@@ -67,7 +73,9 @@ pub struct Card(Opaque<bindings::snd_card>);
 /// The numbers that a card can have.
 const NUMBERS: Range<i32> = 0..bindings::SNDRV_CARDS as i32;
 
-// SAFETY: References to a card may be taken and given back by any thread.
+// SAFETY: References to a card may be taken and given back by any thread. The one that gives back
+// the last also drops what the card owns: all that can be added to a card may be dropped by any
+// thread.
 unsafe impl Send for Card {}
 // SAFETY: What a shared reference allows may be done by several threads at once.
 unsafe impl Sync for Card {}
@@ -83,6 +91,8 @@ unsafe impl AlwaysRefCounted for Card {
 
     #[inline]
     unsafe fn dec_ref(obj: NonNull<Self>) {
+        // The last one frees the card.
+        might_sleep();
         // As `snd_card_unref()`.
         // SAFETY: By the caller's promise there is a reference to give back.
         unsafe {
@@ -138,8 +148,8 @@ impl Card {
 
     /// Returns whether that is the card's identifier, which may change at any time.
     pub fn has_id(&self, id: &[u8]) -> bool {
-        // SAFETY: The card is valid, by the type invariant. What is compared is copied, byte by
-        // byte, and its last byte is always zero.
+        // SAFETY: The card is valid, by the type invariant. What is compared is a copy, for which
+        // any mixture of an old and a new identifier will do.
         let name = unsafe { (&raw const (*self.as_raw()).id).read_volatile() };
         name.split(|&byte| byte == 0).next() == Some(id)
     }
@@ -148,7 +158,8 @@ impl Card {
 /// The device of the card, which `dev_info!()` and the like name.
 impl AsRef<device::Device> for Card {
     fn as_ref(&self) -> &device::Device {
-        // SAFETY: The card is valid for as long as `self`, and its device is a part of it.
+        // SAFETY: The device is a part of the card, and so is its count of references, of which
+        // there is one at least for as long as `self` is borrowed.
         unsafe { device::Device::from_raw(&raw mut (*self.as_raw()).card_dev) }
     }
 }
@@ -184,6 +195,9 @@ impl UnregisteredCard {
     /// `index` is the card's number, or a negative number whose bits are the numbers that it may
     /// have (-1: any). `id` is its identifier; without one the core makes it from the names. The
     /// card's files keep `module` in memory while they are open.
+    ///
+    /// The card keeps `parent`, but not its driver: the driver drops the card, or its registration,
+    /// when it is unbound.
     ///
     /// C: `snd_card_new()`.
     ///
@@ -301,7 +315,8 @@ impl UnregisteredCard {
 /// long.
 ///
 /// As with the registrations of the `kernel` crate, the module that made it has to drop it: who
-/// forgets it (`core::mem::forget()`) leaves a card behind whose callbacks go with the module.
+/// forgets it (`core::mem::forget()`), or leaves it in a `static`, leaves a card behind whose
+/// callbacks go with the module.
 ///
 /// C: `snd_card_free()`.
 ///

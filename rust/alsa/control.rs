@@ -14,7 +14,10 @@
 
 use crate::{
     bindings,
-    card::Card, //
+    card::{
+        Card,
+        UnregisteredCard, //
+    }, //
 };
 use kernel::{
     error::{
@@ -361,7 +364,8 @@ pub struct Name<'a> {
 pub struct ElementId(bindings::snd_ctl_elem_id);
 
 impl ElementId {
-    /// Tells listeners of `card` that the value has changed. Any context.
+    /// Tells listeners of `card` that the value has changed. Any context in which a spinlock may be
+    /// taken: not an NMI, and on `PREEMPT_RT` neither an interrupt nor with a raw spinlock held.
     ///
     /// The identity should be that of an element of the same card: one of another announces the
     /// element that has its number there.
@@ -369,13 +373,18 @@ impl ElementId {
     /// C: `snd_ctl_notify()` with `SNDRV_CTL_EVENT_MASK_VALUE`.
     pub fn notify(&self, card: &Card) {
         let (card, mut id) = (card.as_raw(), self.0);
-        // SAFETY: The card is valid; the identity is copied.
+        // SAFETY: The card is valid, and the lists and locks that are used of it have been set up by
+        // `snd_card_new()`. The identity is copied.
         unsafe { bindings::snd_ctl_notify(card, bindings::SNDRV_CTL_EVENT_MASK_VALUE, &mut id) };
     }
 }
 
 /// Adds a control to a card.
-pub(crate) fn add<T: Element>(card: &Card, name: &Name<'_>, element: T) -> Result<ElementId> {
+pub(crate) fn add<T: Element>(
+    card: &UnregisteredCard,
+    name: &Name<'_>,
+    element: T,
+) -> Result<ElementId> {
     let mut access = bindings::SNDRV_CTL_ELEM_ACCESS_READ;
     if T::HAS_PUT {
         access |= bindings::SNDRV_CTL_ELEM_ACCESS_WRITE;
