@@ -3,7 +3,7 @@
 //! ALSA: sound cards, PCM streams and controls for drivers in Rust.
 //!
 //! The crate is the safe side of the ALSA core's interface for drivers. It knows nothing of any
-//! one device. A driver built on it needs no `unsafe`, sees no raw pointer and no C type:
+//! one device. A driver built on it needs no `unsafe`, and handles no raw pointer and no C type:
 //!
 //! - [`card`]: a sound card, from its creation to its release.
 //! - [`pcm`]: PCM devices, their hardware description, the callbacks of their substreams, the

@@ -50,15 +50,33 @@ pub struct Array<T, const N: usize>(UnsafeCell<[T; N]>);
 unsafe impl<T: Slot, const N: usize> Sync for Array<T, N> {}
 
 mod sealed {
+    use crate::bindings;
+
     /// What a slot can hold.
-    pub trait Slot: Copy {}
+    pub trait Slot: Copy {
+        /// How the kernel reads such a value, and prints it: it takes a slot for one of this type.
+        const OPS: *const bindings::kernel_param_ops;
+    }
 }
 
 use sealed::Slot;
 
-impl Slot for c_int {}
-impl Slot for bool {}
-impl Slot for *mut c_char {}
+impl Slot for c_int {
+    const OPS: *const bindings::kernel_param_ops = &raw const bindings::param_ops_int;
+}
+
+impl Slot for bool {
+    const OPS: *const bindings::kernel_param_ops = &raw const bindings::param_ops_bool;
+}
+
+impl Slot for Charp {
+    const OPS: *const bindings::kernel_param_ops = &raw const bindings::param_ops_charp;
+}
+
+/// A string that the kernel has stored, or none.
+#[derive(Clone, Copy)]
+#[repr(transparent)]
+pub struct Charp(*mut c_char);
 
 impl<const N: usize> Array<c_int, N> {
     /// For [`module_param_array!`](crate::module_param_array).
@@ -76,25 +94,25 @@ impl<const N: usize> Array<bool, N> {
     }
 }
 
-impl<const N: usize> Array<*mut c_char, N> {
+impl<const N: usize> Array<Charp, N> {
     /// For [`module_param_array!`](crate::module_param_array): no strings. Only the kernel stores
     /// any.
     #[doc(hidden)]
     pub const fn new_charp() -> Self {
-        Self(UnsafeCell::new([core::ptr::null_mut(); N]))
+        Self(UnsafeCell::new([Charp(core::ptr::null_mut()); N]))
     }
 }
 
 impl<T: Slot, const N: usize> Array<T, N> {
     /// For [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
-    pub const fn as_kparam(&self, ops: *const bindings::kernel_param_ops) -> KparamArray {
+    pub const fn as_kparam(&'static self) -> KparamArray {
         KparamArray(bindings::kparam_array {
             max: N as c_uint,
             elemsize: size_of::<T>() as c_uint,
             // How many were given is of no interest: sysfs shows all slots.
             num: core::ptr::null_mut(),
-            ops,
+            ops: T::OPS,
             elem: self.0.get().cast(),
         })
     }
@@ -133,12 +151,12 @@ impl<const N: usize> Array<bool, N> {
     }
 }
 
-impl<const N: usize> Array<*mut c_char, N> {
+impl<const N: usize> Array<Charp, N> {
     /// Returns the string in `slot`, or `None` if it was given none, or out of range.
     pub fn get(&self, slot: usize) -> Option<&'static CStr> {
         let slot = self.slot(slot)?;
         // SAFETY: The slot is valid, and nobody writes it any more.
-        let ptr = unsafe { slot.read() };
+        let Charp(ptr) = unsafe { slot.read() };
         if ptr.is_null() {
             return None;
         }
@@ -203,15 +221,12 @@ macro_rules! __modinfo {
 /// C: `module_param_array(…, 0444)`, `MODULE_PARM_DESC()`.
 #[macro_export]
 macro_rules! module_param_array {
-    (@ops int) => { &raw const ::kernel::bindings::param_ops_int };
-    (@ops bool) => { &raw const ::kernel::bindings::param_ops_bool };
-    (@ops charp) => { &raw const ::kernel::bindings::param_ops_charp };
     (
         $(#[$meta:meta])*
         $vis:vis static $name:ident: [charp; $len:expr], $description:literal
     ) => {
         $(#[$meta])*
-        $vis static $name: $crate::kext::param::Array<*mut ::kernel::ffi::c_char, { $len }> =
+        $vis static $name: $crate::kext::param::Array<$crate::kext::param::Charp, { $len }> =
             $crate::kext::param::Array::new_charp();
         $crate::module_param_array!(@declare $name charp $description);
     };
@@ -240,8 +255,7 @@ macro_rules! module_param_array {
         $crate::__modinfo!("parm=", ::core::stringify!($name), ":", $description);
 
         const _: () = {
-            static ARRAY: $crate::kext::param::KparamArray =
-                $name.as_kparam($crate::module_param_array!(@ops $kind));
+            static ARRAY: $crate::kext::param::KparamArray = $name.as_kparam();
 
             #[link_section = "__param"]
             #[used(compiler)]
@@ -299,7 +313,7 @@ mod tests {
     }
 
     fn numbers() -> KparamArray {
-        NUMBERS.as_kparam(&raw const bindings::param_ops_int)
+        NUMBERS.as_kparam()
     }
 
     #[test]
@@ -326,7 +340,7 @@ mod tests {
 
     #[test]
     fn truth_values() -> Result {
-        let array = || TRUTHS.as_kparam(&raw const bindings::param_ops_bool);
+        let array = || TRUTHS.as_kparam();
         parse(array(), c"1,n,Y")?;
         for (slot, value) in [(0, true), (1, false), (2, true)] {
             assert!(TRUTHS.get(slot) == Some(value));
@@ -339,7 +353,7 @@ mod tests {
     /// A slot to which no string was given has none.
     #[test]
     fn no_string() {
-        static STRINGS: Array<*mut c_char, 2> = Array::new_charp();
+        static STRINGS: Array<Charp, 2> = Array::new_charp();
         for slot in [0, 1, 2, usize::MAX] {
             assert!(STRINGS.get(slot).is_none());
         }
