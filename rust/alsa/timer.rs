@@ -201,7 +201,8 @@ impl<H: Handler> Timer<H> {
         &self.handler
     }
 
-    /// Starts the timer: each tick is one call. Any context; a timer that ticks already goes on.
+    /// Starts the timer: each tick is one call. A timer that ticks already goes on. Any context in
+    /// which a spinlock may be taken.
     ///
     /// C: `snd_timer_start()`.
     ///
@@ -218,7 +219,8 @@ impl<H: Handler> Timer<H> {
         to_result(err)
     }
 
-    /// Stops the timer. Any context. Does not wait for a callback that runs.
+    /// Stops the timer. Does not wait for a callback that runs. Any context in which a spinlock may
+    /// be taken.
     ///
     /// C: `snd_timer_stop()`.
     pub fn stop(&self) {

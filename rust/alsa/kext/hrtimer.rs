@@ -101,12 +101,13 @@ impl HrTimer {
     }
 
     /// Lets the timer expire at `at`, or at once if that is past. One that is started is moved. Any
-    /// context.
+    /// context but an NMI.
     ///
     /// C: `hrtimer_start()`.
     #[inline]
     pub(crate) fn start(&self, at: Ktime) {
-        // SAFETY: The timer is initialised and does not move, by the type invariant.
+        // SAFETY: The timer is initialised and does not move, by the type invariant; the mode is that
+        // with which it has been set up.
         unsafe {
             bindings::hrtimer_start_range_ns(self.timer.get(), at.as_raw(), 0, self.mode);
         }
@@ -132,7 +133,8 @@ impl HrTimer {
         true
     }
 
-    /// Takes the timer off its queue; does not wait for a callback that runs. Any context.
+    /// Takes the timer off its queue; does not wait for a callback that runs. Any context but
+    /// an NMI.
     ///
     /// C: `hrtimer_try_to_cancel()`.
     #[inline]

@@ -66,7 +66,9 @@ impl IrqWork {
 
     /// Requests the call, as soon as this processor has interrupts on. Any context.
     ///
-    /// One that is requested again before it has begun is made once.
+    /// One that is requested again before it has begun is made once, by the processor where it was
+    /// requested first. On an architecture that has no interrupt for it, the next tick makes the
+    /// call; on `PREEMPT_RT` a thread of the processor.
     ///
     /// C: `irq_work_queue()`.
     #[inline]

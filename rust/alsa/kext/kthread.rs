@@ -87,8 +87,8 @@ impl Work {
     ///
     /// # Safety
     ///
-    /// Until [`Work::flush`] has been called after the last request, the work must not be freed,
-    /// `callback` be sound to call with its address, and `worker` not be dropped.
+    /// `worker` must outlive the work. Until [`Work::flush`] has been called after the last request,
+    /// the work must not be freed, and `callback` be sound to call with its address.
     pub(crate) unsafe fn new(callback: Callback, worker: &Worker) -> impl PinInit<Self> + use<> {
         let worker = worker.0;
         pin_init!(Self {
@@ -98,6 +98,7 @@ impl Work {
                 // caller's promise.
                 unsafe { bindings::kthread_init_work(slot, Some(callback)) }
             }),
+            // INVARIANT: By the caller's promise it stays valid.
             worker,
         })
     }
@@ -112,7 +113,7 @@ impl Work {
         unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Self, work) }
     }
 
-    /// Requests the call, as soon as the thread runs. Any context.
+    /// Requests the call, as soon as the thread runs. Any context but an NMI.
     ///
     /// C: `kthread_queue_work()`.
     pub(crate) fn queue(&self) {

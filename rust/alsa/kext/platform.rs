@@ -84,7 +84,8 @@ impl Drop for Device {
 ///
 /// C: `driver_find()`.
 pub fn has_driver(name: &CStr) -> bool {
-    // SAFETY: `name` is a string, and the platform bus is there as long as the kernel.
+    // SAFETY: `name` is a string, and the platform bus is there as long as the kernel. Of a driver
+    // that is found no reference is left: the answer is only compared with null.
     let driver = unsafe {
         bindings::driver_find(name.as_char_ptr(), &raw const bindings::platform_bus_type)
     };

@@ -11,6 +11,9 @@
 //! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, events      |
 //! | [`Querying`]   | `pointer`, …   | no        | held        | parameters, lost buffers       |
 //! | [`Expired`]    | `period_timer` | no        | no          | timer                          |
+//!
+//! With the stream lock held, interrupts are off: it is a spinlock. Not so on `PREEMPT_RT`, where
+//! spinlocks sleep and interrupts have threads, but a callback must not sleep there either.
 
 use super::{
     hub::{
@@ -166,7 +169,7 @@ impl<'a> Preparing<'a> {
     }
 }
 
-/// A substream that is being started, stopped, paused… The stream lock is held, interrupts are off.
+/// A substream that is being started, stopped, paused… The stream lock is held; must not sleep.
 ///
 /// # Examples
 ///
@@ -251,7 +254,7 @@ impl<'a> Triggering<'a> {
     }
 }
 
-/// A substream whose position is asked for. The stream lock is held, interrupts are off.
+/// A substream whose position is asked for. The stream lock is held; must not sleep.
 ///
 /// # Examples
 ///

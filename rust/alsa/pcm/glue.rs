@@ -147,7 +147,7 @@ impl<T: Ops> Open<T> {
         Ok(())
     }
 
-    /// Takes the stream away from its port. Any context.
+    /// Takes the stream away from its port. Any context but an NMI.
     fn leave_port(&self) {
         if let Some(attachment) = &self.attachment {
             // SAFETY: An empty port has nothing that could be invalid.

@@ -255,8 +255,9 @@ impl Port<'_> {
 
     /// Lets the callback of the period timer run at once: as soon as this processor has interrupts
     /// on, thus before a system call that led here returns. It may run beside one that the timer
-    /// has called. On `PREEMPT_RT`: as soon as the device's thread runs, which calls one after the
-    /// other.
+    /// has called. One that is requested already, and has not begun, is made once, where it was
+    /// requested; and an architecture that has no interrupt for it calls at its next tick. On
+    /// `PREEMPT_RT`: as soon as the device's thread runs, which calls one after the other.
     ///
     /// C: `irq_work_queue()`; `kthread_queue_work()` on `PREEMPT_RT`.
     #[inline]

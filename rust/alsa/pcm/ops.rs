@@ -127,7 +127,7 @@ pub trait Ops: Sized + 'static {
     /// run, and its period timer neither.
     fn prepare(stream: &Self::Stream, substream: &Preparing<'_>) -> Result;
 
-    /// Starts, stops or pauses the stream… The stream lock is held, interrupts are off.
+    /// Starts, stops or pauses the stream… The stream lock is held; must not sleep.
     ///
     /// # Errors
     ///
@@ -138,11 +138,11 @@ pub trait Ops: Sized + 'static {
     fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
 
     /// Returns the position of the device in the buffer, in frames, less than the buffer's length;
-    /// `None` for an xrun. The stream lock is held, interrupts are off.
+    /// `None` for an xrun. The stream lock is held; must not sleep.
     fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
 
     /// Returns what the sample clock shows at the position that `pointer` has just returned; `None`
-    /// if it cannot be read in that way. The stream lock is held, interrupts are off.
+    /// if it cannot be read in that way. The stream lock is held; must not sleep.
     ///
     /// It is called only right after a `pointer` of the same stream, when an application has asked
     /// for more than the position.
@@ -175,7 +175,7 @@ pub trait Ops: Sized + 'static {
     }
 
     /// Notes that the application has moved its pointer, forward or (by a rewind) backward. The
-    /// stream lock is held, interrupts are off. (One that moves it in mapped memory is not noticed
+    /// stream lock is held; must not sleep. (One that moves it in mapped memory is not noticed
     /// before it says so.)
     ///
     /// C: `ack`.

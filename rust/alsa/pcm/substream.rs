@@ -133,6 +133,9 @@ impl Substream {
     }
 
     /// Returns whether the callbacks of both substreams are the same: those of one driver's device.
+    ///
+    /// Two types of drivers have them in common if the compiler merges what is equal. Then the code
+    /// of `trigger` is equal too, and what it looks at in a stream is in the same place.
     pub(crate) fn has_callbacks_of(&self, other: &Self) -> bool {
         // SAFETY: Both are valid; the field does not change once the device is registered.
         unsafe { (*self.as_raw()).ops == (*other.as_raw()).ops }
@@ -145,8 +148,8 @@ impl Substream {
     ///
     /// # Safety
     ///
-    /// The group that the substream belongs to must be locked, as it is in a trigger, until the
-    /// iterator is dropped.
+    /// The group that the substream belongs to must be locked, as it is in a trigger, until neither
+    /// the iterator nor anything that it has returned is used any more.
     pub(crate) unsafe fn linked(&self) -> impl Iterator<Item = &Self> {
         // SAFETY: The substream is valid, and so is the group that it is in, be it one for itself.
         let head = unsafe { &raw mut (*(*self.as_raw()).group).substreams };

@@ -124,17 +124,18 @@ impl PeriodTimer {
         unsafe { container_of!(Call::of_work(work), Self, call) }
     }
 
-    /// Lets the callback run as soon as this processor has interrupts on; it may then run beside
-    /// the timer's. On `PREEMPT_RT`: as soon as the thread runs.
+    /// Lets the callback run as soon as this processor has interrupts on, or where it has been
+    /// requested already; it may then run beside the timer's. On `PREEMPT_RT`: as soon as the thread
+    /// runs.
     ///
-    /// Any context.
+    /// Any context but an NMI.
     pub(crate) fn expire_now(&self) {
         self.call.request();
     }
 
     /// Lets the timer expire at `at`, or at once if that is past. A timer that is armed is moved.
     ///
-    /// Any context.
+    /// Any context but an NMI.
     #[inline]
     pub(crate) fn arm(&self, at: Ktime) {
         if Self::TIMER_REQUESTS {
@@ -177,7 +178,7 @@ impl PeriodTimer {
     /// started when the callback had just begun. Then a callback may come, once, that finds the
     /// stream stopped.
     ///
-    /// Any context, also with a lock held that the callback takes.
+    /// Any context but an NMI, also with a lock held that the callback takes.
     #[inline]
     pub(crate) fn try_cancel(&self) {
         if !Self::TIMER_REQUESTS {

@@ -23,8 +23,8 @@ use kernel::{
 };
 
 impl<T: Ops> Glue<T> {
-    /// Returns the time of a trigger: for those that linked substreams get one after the other,
-    /// with interrupts off, the time of the first.
+    /// Returns the time of a trigger: for those that linked substreams get one after the other, the
+    /// time of the first.
     ///
     /// All of them pause, or go on after a pause, in the order in which they are linked. Not all
     /// need start together: a drain starts only players that have something to play. But all have
@@ -62,7 +62,8 @@ impl<T: Ops> Glue<T> {
     ///
     /// # Safety
     ///
-    /// The group that the substream belongs to must be locked until the iterator is dropped.
+    /// The group that the substream belongs to must be locked until the iterator is dropped. (That
+    /// of a substream which is linked with none is its own, whose lock is the stream lock.)
     unsafe fn linked_times(open: &Open<T>) -> impl Iterator<Item = Option<u64>> + use<'_, T> {
         let own = open.substream();
         // SAFETY: By the caller's promise.
@@ -70,7 +71,8 @@ impl<T: Ops> Glue<T> {
             .filter(|other| other.has_callbacks_of(own))
             .map(|other| {
                 // SAFETY: It has been opened with these callbacks; its runtime is not freed before
-                // it is unlinked, for which the group must not be locked.
+                // it is unlinked, for which the group must not be locked. What is made of it is
+                // used no longer than this closure.
                 let other = unsafe { Self::opened(other.as_raw()) }.get_ref();
                 (!core::ptr::eq(other, open)).then(|| other.triggered.load(Relaxed))
             })

@@ -11,7 +11,7 @@
 //! So the device has a thread of its own, which is to it what its interrupt's thread is to a device
 //! of hardware, and has its priority: 50, unless the administrator changes it. The hrtimer, in its
 //! interrupt, does no more than to wake it.
-//!
+
 use crate::{
     bindings,
     kext::{
@@ -68,8 +68,8 @@ impl Call {
     ///
     /// # Safety
     ///
-    /// Until [`Call::wait`] has been called after the last request, the call must not be freed,
-    /// `callback` be sound to call with the address of its work, and `context` not be dropped.
+    /// `context` must outlive the call. Until [`Call::wait`] has been called after the last request,
+    /// the call must not be freed, and `callback` be sound to call with the address of its work.
     pub(super) unsafe fn new(
         callback: kthread::Callback,
         context: &Context,
@@ -92,7 +92,7 @@ impl Call {
         unsafe { container_of!(Work::of_raw(work), Self, work) }
     }
 
-    /// Requests the call: as soon as the thread runs. Any context.
+    /// Requests the call: as soon as the thread runs. Any context but an NMI.
     pub(super) fn request(&self) {
         if !self.closed.load(Relaxed) {
             self.work.queue();
