@@ -7,8 +7,7 @@
 //!
 //! - [`card`]: a sound card, from its creation to its release.
 //! - [`pcm`]: PCM devices, their hardware description, the callbacks of their substreams, the
-//! buffers
-//!   that hold the sound, and the period timer.
+//!   buffers that hold the sound, and the period timer.
 //! - [`control`]: the elements that `amixer` shows.
 //! - [`proc`]: text files in `/proc/asound/cardN/`.
 //! - [`timer`]: the ticks of other sound devices.

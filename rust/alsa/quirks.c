@@ -81,7 +81,7 @@ void rust_helper_alsa_card_unregister_halves(struct snd_card *card)
  * returned before as `delta`, and looks at no jiffies.
  */
 void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 buffers,
-				    snd_pcm_uframes_t position)
+				      snd_pcm_uframes_t position)
 {
 	struct snd_pcm_runtime *runtime = substream->runtime;
 	unsigned long size = runtime->buffer_size, count, buffer;
