@@ -52,6 +52,7 @@ use support::elements::SHIFT;
 use support::kernel::pin;
 use support::ktap::Context;
 use support::ktap::Fail;
+use support::ktap::Report;
 
 use card::Controls;
 use counts::Counts;
@@ -61,7 +62,6 @@ use options::parse;
 use options::Options;
 use options::USAGE;
 use report::print_counts;
-use report::Report;
 use stream::Stream;
 use world::Actor;
 use world::World;
@@ -310,8 +310,7 @@ fn stress(options: &Options) -> Result<bool, String> {
     let world = World::new(ctx, options.cables, cpus, names(options.cables));
     let world = Arc::new(world);
     let ctx = &world.ctx;
-    println!("KTAP version 1");
-    println!("1..{}", WRONGS.len() + 3 + usize::from(options.unload));
+    let mut report = Report::begin(WRONGS.len() + 3 + usize::from(options.unload));
     println!("# seed: {} (again: --seed {})", ctx.seed, ctx.seed);
     println!(
         "# {} cables of {}, {cpus} processors",
@@ -323,10 +322,6 @@ fn stress(options: &Options) -> Result<bool, String> {
 
     let mut sum = Counts::default();
     counts.iter().for_each(|counts| sum.add(counts));
-    let mut report = Report {
-        number: 0,
-        failed: false,
-    };
     let failures = world.failures();
     for (wrong, name) in WRONGS {
         let texts: Vec<&str> = failures
@@ -372,7 +367,7 @@ fn stress(options: &Options) -> Result<bool, String> {
     // Last: what stands before a result is about it.
     print_counts(&sum, seconds);
     println!("# {} steps in {seconds:.1} s", sum.steps);
-    Ok(!report.failed)
+    Ok(report.failed == 0)
 }
 
 fn main() -> ExitCode {

@@ -1,36 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What the run has to say.
+//! What was called, how often, and how long it took at most.
 
 use support::kernel::errno_name;
 
 use super::counts::Counts;
-
-/// The report, line by line.
-pub struct Report {
-    pub number: usize,
-    pub failed: bool,
-}
-
-impl Report {
-    pub fn skip(&mut self, name: &str, why: &str) {
-        self.number += 1;
-        println!("ok {} - {name} # SKIP {why}", self.number);
-    }
-
-    pub fn line(&mut self, name: &str, result: Result<(), String>) {
-        self.number += 1;
-        let number = self.number;
-        match result {
-            Ok(()) => println!("ok {number} - {name}"),
-            Err(why) => {
-                self.failed = true;
-                why.lines().for_each(|line| println!("# {line}"));
-                println!("not ok {number} - {name}");
-            }
-        }
-    }
-}
 
 pub fn print_counts(sum: &Counts, seconds: f64) {
     println!(

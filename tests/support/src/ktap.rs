@@ -5,17 +5,22 @@
 //! Each test runs in a process of its own. A panic, a crash or a hang is then that test's failure
 //! alone, and whatever the test had open is closed before the next one begins.
 
+mod child;
+mod report;
+
+pub use child::note;
+pub use report::Report;
+
 use std::fs;
-use std::fs::File;
-use std::io::Read;
-use std::io::Write;
-use std::os::fd::FromRawFd;
-use std::panic;
 use std::path::Path;
 use std::time::Duration;
 use std::time::Instant;
 
 use crate::kernel::Errno;
+use child::run_one;
+use child::EXIT_FAIL;
+use child::EXIT_PASS;
+use child::EXIT_SKIP;
 
 /// Why a test did not pass.
 #[derive(Debug)]
@@ -221,64 +226,40 @@ impl Test {
     }
 }
 
-const EXIT_PASS: i32 = 0;
-const EXIT_FAIL: i32 = 1;
-const EXIT_SKIP: i32 = 2;
-
 /// Runs `tests`, prints the report, and returns the number of failures.
 pub fn run_all(ctx: &Context, tests: &[Test]) -> usize {
-    println!("KTAP version 1");
-    println!("1..{}", tests.len());
+    let mut report = Report::begin(tests.len());
     if tests
         .iter()
         .any(|test| matches!(test.group, "races" | "regressions" | "probe" | "faults"))
     {
-        println!("# seed: {} (again: --seed {})", ctx.seed, ctx.seed);
+        report.note(&format!("seed: {} (again: --seed {})", ctx.seed, ctx.seed));
     }
-    let (mut failed, mut skipped, mut defects) = (0, 0, 0);
-    for (index, test) in tests.iter().enumerate() {
+    for test in tests {
         let begun = Instant::now();
         let (code, message) = run_one(ctx, test);
         let took = begun.elapsed().as_secs_f64();
         if code == EXIT_FAIL {
             await_card(ctx);
         }
-        let number = index + 1;
-        for line in message.lines().filter(|_| code != EXIT_SKIP) {
-            println!("# {line}");
-        }
-        match code {
-            EXIT_PASS => println!("ok {number} - {}", test.name),
-            EXIT_SKIP => {
-                skipped += 1;
-                println!("ok {number} - {} # SKIP {}", test.name, message.trim());
-            }
-            _ => match test.c_defect.filter(|_| ctx.is_c_driver()) {
-                Some(rule) => {
-                    defects += 1;
-                    println!(
-                        "not ok {number} - {} # TODO defect {rule} of the C driver",
-                        test.name
-                    );
-                }
-                None => {
-                    failed += 1;
-                    println!("not ok {number} - {}", test.name);
-                }
-            },
-        }
         if took > 10.0 {
-            println!("# took {took:.1} s");
+            report.note(&format!("took {took:.1} s"));
         }
-        let _ = std::io::stdout().flush();
+        if code == EXIT_SKIP {
+            report.skip(&test.name, &message);
+            continue;
+        }
+        report.note(&message);
+        match (code, test.c_defect.filter(|_| ctx.is_c_driver())) {
+            (EXIT_PASS, _) => report.pass(&test.name),
+            (_, Some(rule)) => {
+                report.known(&test.name, &format!("defect {rule} of the C driver"));
+            }
+            (_, None) => report.fail(&test.name),
+        }
     }
-    let passed = tests.len() - failed - skipped - defects;
-    print!("# {passed} passed, {failed} failed, {skipped} skipped");
-    if defects > 0 {
-        print!(", {defects} known defects of the C driver");
-    }
-    println!();
-    failed
+    report.end();
+    report.failed
 }
 
 /// Waits for the card, which a test that has failed may have left unbound: it comes back within
@@ -287,122 +268,5 @@ fn await_card(ctx: &Context) {
     let until = Instant::now() + Duration::from_secs(10);
     while !ctx.has_nodes() && Instant::now() < until {
         std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
-/// Runs one test in a child process; returns its exit code and its message.
-fn run_one(ctx: &Context, test: &Test) -> (i32, String) {
-    let mut ends = [0; 2];
-    // SAFETY: `ends` has room for the two descriptors.
-    if unsafe { libc::pipe2(ends.as_mut_ptr(), libc::O_CLOEXEC) } != 0 {
-        return (EXIT_FAIL, "pipe2 failed".into());
-    }
-    let _ = std::io::stdout().flush();
-    // SAFETY: The parent has only this thread, so the child's memory is consistent.
-    let pid = unsafe { libc::fork() };
-    if pid < 0 {
-        return (EXIT_FAIL, "fork failed".into());
-    }
-    // SAFETY: Both descriptors are new and owned by nobody else.
-    let (reader, writer) = unsafe { (File::from_raw_fd(ends[0]), File::from_raw_fd(ends[1])) };
-    if pid == 0 {
-        drop(reader);
-        child(ctx, test, writer);
-    }
-    drop(writer);
-    parent(test, pid, reader)
-}
-
-fn child(ctx: &Context, test: &Test, mut report: File) -> ! {
-    panic::set_hook(Box::new(|_| {}));
-    let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| (test.run)(ctx)));
-    let (code, message) = match outcome {
-        Ok(Ok(())) => (EXIT_PASS, String::new()),
-        Ok(Err(Fail::Wrong(text))) => (EXIT_FAIL, text),
-        Ok(Err(Fail::Stalled(text))) => (EXIT_FAIL, text),
-        Ok(Err(Fail::Skip(text))) => (EXIT_SKIP, text),
-        Err(panic) => {
-            let text = panic
-                .downcast_ref::<String>()
-                .map(String::as_str)
-                .or(panic.downcast_ref::<&str>().copied())
-                .unwrap_or("no message");
-            (EXIT_FAIL, format!("panicked: {text}"))
-        }
-    };
-    let notes = std::mem::take(&mut *NOTES.lock().unwrap_or_else(|e| e.into_inner()));
-    let _ = report.write_all((notes + &message).as_bytes());
-    drop(report);
-    std::process::exit(code);
-}
-
-static NOTES: std::sync::Mutex<String> = std::sync::Mutex::new(String::new());
-
-/// Adds a diagnostic line to the report of the running test, whatever its outcome.
-pub fn note(line: &str) {
-    let mut notes = NOTES.lock().unwrap_or_else(|e| e.into_inner());
-    notes.push_str(line);
-    notes.push('\n');
-}
-
-fn parent(test: &Test, pid: libc::pid_t, mut reader: File) -> (i32, String) {
-    let until = Instant::now() + test.limit;
-    let mut fd = libc::pollfd {
-        fd: std::os::fd::AsRawFd::as_raw_fd(&reader),
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut message = Vec::new();
-    let mut chunk = [0; 4096];
-    let ended = loop {
-        let left = until.saturating_duration_since(Instant::now()).as_millis();
-        // SAFETY: `fd` is one valid pollfd.
-        let ready = unsafe { libc::poll(&mut fd, 1, left as i32) };
-        if ready <= 0 {
-            break false;
-        }
-        match reader.read(&mut chunk) {
-            Ok(0) => break true,
-            Ok(n) => message.extend_from_slice(&chunk[..n]),
-            Err(_) => break true,
-        }
-    };
-    let text = String::from_utf8_lossy(&message).into_owned();
-    if !ended {
-        // SAFETY: `pid` is our own child, not yet waited for.
-        unsafe { libc::kill(pid, libc::SIGKILL) };
-    }
-    match (wait_for(pid), ended) {
-        (None, _) => (
-            EXIT_FAIL,
-            format!("hung for {} s and cannot be killed", test.limit.as_secs()),
-        ),
-        (Some(_), false) => (
-            EXIT_FAIL,
-            format!("{text}timed out after {} s", test.limit.as_secs()),
-        ),
-        (Some(status), true) if libc::WIFEXITED(status) => (libc::WEXITSTATUS(status), text),
-        (Some(status), true) => (
-            EXIT_FAIL,
-            format!("{text}killed by signal {}", libc::WTERMSIG(status)),
-        ),
-    }
-}
-
-/// Reaps a child that has ended or was killed; gives up on one stuck in the kernel for 5 s.
-fn wait_for(pid: libc::pid_t) -> Option<i32> {
-    // SAFETY: A plain system call; a failure shows as a negative descriptor.
-    let pidfd = unsafe { libc::syscall(libc::SYS_pidfd_open, pid, 0) };
-    let mut fd = libc::pollfd {
-        fd: pidfd as i32,
-        events: libc::POLLIN,
-        revents: 0,
-    };
-    let mut status = 0;
-    // SAFETY: `fd` is one valid pollfd, `status` a valid place, and `pidfd` is ours to close.
-    unsafe {
-        libc::poll(&mut fd, 1, 5000);
-        libc::close(fd.fd);
-        (libc::waitpid(pid, &mut status, libc::WNOHANG) == pid).then_some(status)
     }
 }
