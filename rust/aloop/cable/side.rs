@@ -53,6 +53,10 @@ pub(super) struct Held {
 }
 
 /// One side of a cable.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "it is a part of the cable, and made open where memory cannot be had"
+)]
 pub(crate) enum Side {
     /// Nobody has opened the substream.
     Closed,

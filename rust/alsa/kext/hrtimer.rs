@@ -95,6 +95,7 @@ impl HrTimer {
     /// # Safety
     ///
     /// `timer` must be that of an `HrTimer`.
+    #[inline]
     pub(crate) unsafe fn of_raw(timer: *mut bindings::hrtimer) -> *mut Self {
         // SAFETY: By the caller's promise `timer` points into a `Self`.
         unsafe { container_of!(Opaque::cast_from(timer).cast_mut(), Self, timer) }
@@ -121,6 +122,7 @@ impl HrTimer {
     ///
     /// To be called by the callback only, as the last thing that it does, and so that nobody starts
     /// the timer meanwhile. (If somebody does before the callback has returned, that holds.)
+    #[inline]
     pub(crate) unsafe fn start_again(&self, at: Ktime) -> bool {
         // SAFETY: The timer is initialised, by the type invariant.
         if unsafe { bindings::hrtimer_is_queued(self.timer.get()) } {

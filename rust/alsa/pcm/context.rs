@@ -73,6 +73,7 @@ pub struct Opening<'a> {
 }
 
 impl<'a> Opening<'a> {
+    #[inline]
     pub(crate) fn new(substream: &'a Substream) -> Self {
         Self {
             substream,
@@ -154,11 +155,13 @@ impl<'a> Preparing<'a> {
     /// # Safety
     ///
     /// For `'a`, nothing may set the parameters of the substream.
+    #[inline]
     pub(crate) unsafe fn new(substream: &'a Substream, buffer: Buffer<'a>) -> Self {
         Self { substream, buffer }
     }
 
     /// Returns what the stream is set to.
+    #[inline]
     pub fn params(&self) -> Params {
         self.substream.params()
     }
@@ -198,6 +201,7 @@ impl<'a> Triggering<'a> {
     ///
     /// For `'a`, the lock of the substream must be held, `timer` be its period timer, and nothing
     /// may set its parameters.
+    #[inline]
     pub(crate) unsafe fn new(
         substream: &'a Substream,
         timer: &'a PeriodTimer,
@@ -211,12 +215,14 @@ impl<'a> Triggering<'a> {
     }
 
     /// Returns what the stream is set to.
+    #[inline]
     pub fn params(&self) -> Params {
         self.substream.params()
     }
 
     /// Returns when it happens. Linked streams of a driver that start or pause together, or go on
     /// after a pause, do so at one and the same time.
+    #[inline]
     pub fn time(&self) -> Ktime {
         self.time
     }
@@ -225,6 +231,7 @@ impl<'a> Triggering<'a> {
     ///
     /// There is nothing to call for the opposite: a stream that stops, pauses or is suspended has
     /// its timer cancelled.
+    #[inline]
     pub fn arm_timer(&self, at: Ktime) {
         self.timer.arm(at);
     }
@@ -277,6 +284,7 @@ impl<'a> Querying<'a> {
     /// # Safety
     ///
     /// For `'a`, the lock of the substream must be held and nothing may set its parameters.
+    #[inline]
     pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
         Self {
             substream,
@@ -285,6 +293,7 @@ impl<'a> Querying<'a> {
     }
 
     /// Returns what the stream is set to.
+    #[inline]
     pub fn params(&self) -> Params {
         self.substream.params()
     }
@@ -300,12 +309,14 @@ impl<'a> Querying<'a> {
     /// still, is not counted: return `None` there, unless the application has asked never to be
     /// stopped. But in a buffer of a single frame, where all positions are one, one buffer said
     /// here is counted in any stream: say it for the next frame.
+    #[inline]
     pub fn note_lost_buffers(&self, buffers: u64) {
         self.lost_buffers.set(buffers);
     }
 
     /// Tells the core, in `pointer`, of the buffers between the position that it knows and
     /// `position`, which is about to be returned to it.
+    #[inline]
     pub(crate) fn skip_buffers(&self, position: bindings::snd_pcm_uframes_t) {
         if self.substream.counts_buffers() {
             // SAFETY: The substream has a runtime with a buffer, and the stream lock is held. The
@@ -320,6 +331,7 @@ impl<'a> Querying<'a> {
     ///
     /// The core does not call `get_time_info` for the position itself. It then looks at the report
     /// all the same, which may still be about another clock.
+    #[inline]
     pub(crate) fn renew_report(&self) {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
@@ -361,6 +373,7 @@ pub struct Expired<'a> {
 
 impl<'a> Expired<'a> {
     /// Makes the object of a callback of `timer`, the period timer of the substream.
+    #[inline]
     pub(crate) fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
         Self { substream, timer }
     }
@@ -368,6 +381,7 @@ impl<'a> Expired<'a> {
     /// Tells the core that a period has elapsed. No lock may be held.
     ///
     /// C: `snd_pcm_period_elapsed()`.
+    #[inline]
     pub(crate) fn period_elapsed(&self) {
         // SAFETY: The substream has a runtime, by its invariant.
         unsafe { bindings::snd_pcm_period_elapsed(self.as_raw()) };
@@ -382,6 +396,7 @@ impl<'a> Expired<'a> {
     /// Arms the timer anew, as [`Triggering::arm_timer`] does.
     ///
     /// If the stream may be stopped at the same time, decide under a lock that `trigger` takes too.
+    #[inline]
     pub fn arm_timer(&self, at: Ktime) {
         self.timer.arm(at);
     }

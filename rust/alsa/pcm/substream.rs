@@ -91,6 +91,7 @@ impl Substream {
     /// # Safety
     ///
     /// `ptr` must be a substream that is valid and has a runtime for `'a`.
+    #[inline]
     pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::snd_pcm_substream) -> &'a Self {
         // CAST: `Self` is transparent over the C struct.
         // INVARIANT: By the caller's promise.
@@ -98,16 +99,19 @@ impl Substream {
         unsafe { &*ptr.cast() }
     }
 
+    #[inline]
     pub(crate) fn as_raw(&self) -> *mut bindings::snd_pcm_substream {
         self.0.get()
     }
 
+    #[inline]
     pub(crate) fn runtime(&self) -> *mut bindings::snd_pcm_runtime {
         // SAFETY: The substream is valid; its runtime does not change while it is open.
         unsafe { (*self.as_raw()).runtime }
     }
 
     /// Returns the part of the runtime that may change at any time.
+    #[inline]
     fn record(&self) -> &Runtime {
         // SAFETY: The substream is open as long as `self`, by the type invariant.
         unsafe { Runtime::from_raw(self.runtime()) }
@@ -116,6 +120,7 @@ impl Substream {
     /// Returns whether the stream runs, or plays the rest of a drain.
     ///
     /// C: `snd_pcm_running()`.
+    #[inline]
     pub(crate) fn is_running(&self) -> bool {
         match self.record().state() {
             State::Running => true,
@@ -125,6 +130,7 @@ impl Substream {
     }
 
     /// Returns whether a read or a write is at work that may wait.
+    #[inline]
     pub(crate) fn may_wait(&self) -> bool {
         // SAFETY: The substream is valid. The flags are those of the file, which `fcntl()` may
         // change at any time: they are copied at each read and write, as a whole.
@@ -162,6 +168,7 @@ impl Substream {
     /// Takes the stream lock.
     ///
     /// C: `snd_pcm_stream_lock_irqsave()`.
+    #[inline]
     pub(crate) fn lock(&self) -> StreamLock<'_> {
         StreamLock {
             substream: self,
@@ -195,6 +202,7 @@ impl Substream {
     }
 
     /// Returns the direction of the stream.
+    #[inline]
     pub fn direction(&self) -> Direction {
         // SAFETY: The substream is valid; the field never changes.
         if unsafe { (*self.as_raw()).stream } == bindings::SNDRV_PCM_STREAM_CAPTURE as c_int {
@@ -211,6 +219,7 @@ impl Substream {
     }
 
     /// Returns what the stream is set to. To be called only where nothing can set it anew.
+    #[inline]
     pub(super) fn params(&self) -> Params {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.

@@ -109,6 +109,7 @@ impl PeriodTimer {
     /// # Safety
     ///
     /// `timer` must be the hrtimer of a `PeriodTimer`.
+    #[inline]
     pub(crate) unsafe fn of_timer(timer: *mut bindings::hrtimer) -> *mut Self {
         // SAFETY: By the caller's promise `timer` points into an `HrTimer`, which is in a `Self`.
         unsafe { container_of!(HrTimer::of_raw(timer), Self, timer) }
@@ -119,6 +120,7 @@ impl PeriodTimer {
     /// # Safety
     ///
     /// `work` must be that of the call of a `PeriodTimer`.
+    #[inline]
     pub(crate) unsafe fn of_work(work: *mut RawWork) -> *mut Self {
         // SAFETY: By the caller's promise `work` points into a `Call`, which is in a `Self`.
         unsafe { container_of!(Call::of_work(work), Self, call) }
@@ -129,6 +131,7 @@ impl PeriodTimer {
     /// runs.
     ///
     /// Any context but an NMI.
+    #[inline]
     pub(crate) fn expire_now(&self) {
         self.call.request();
     }
@@ -158,6 +161,7 @@ impl PeriodTimer {
     /// # Safety
     ///
     /// To be called by the callback of the hrtimer only, which returns right after it.
+    #[inline]
     pub(crate) unsafe fn run_callback(&self, call: impl FnOnce()) -> bool {
         self.runs.store(true, Relaxed);
         call();

@@ -67,12 +67,14 @@ impl Call {
     /// # Safety
     ///
     /// `work` must be the work of a `Call`.
+    #[inline]
     pub(super) unsafe fn of_work(work: *mut RawWork) -> *mut Self {
         // SAFETY: By the caller's promise `work` points into an `IrqWork`, which is in a `Self`.
         unsafe { container_of!(IrqWork::of_raw(work), Self, work) }
     }
 
     /// Requests the call: as soon as this processor has interrupts on. Any context.
+    #[inline]
     pub(super) fn request(&self) {
         self.work.queue();
     }
