@@ -381,7 +381,6 @@ impl<'a> Expired<'a> {
     /// Tells the core that a period has elapsed. No lock may be held.
     ///
     /// C: `snd_pcm_period_elapsed()`.
-    #[inline]
     pub(crate) fn period_elapsed(&self) {
         // SAFETY: The substream has a runtime, by its invariant.
         unsafe { bindings::snd_pcm_period_elapsed(self.as_raw()) };
