@@ -74,6 +74,19 @@ impl Slot for Charp {
 }
 
 /// A string that the kernel has stored, or none.
+///
+/// # Examples
+///
+/// ```
+/// alsa::module_param_array! {
+///     /// The identifier of each card.
+///     static id: [charp; 8], "ID string."
+/// }
+///
+/// fn name(slot: usize) -> &'static CStr {
+///     id.get(slot).unwrap_or(c"Mine")
+/// }
+/// ```
 #[derive(Clone, Copy)]
 #[repr(transparent)]
 pub struct Charp(*mut c_char);
