@@ -49,4 +49,20 @@ proptest! {
             prop_assert!(next - position < size);
         }
     }
+
+    /// Frames and times as the driver writes them.
+    #[test]
+    fn constants(n in wild(), few in any::<u32>()) {
+        let n128 = u128::from(n);
+        let most = u128::from(u64::MAX);
+        prop_assert_eq!(u128::from(Delta::from_micros(n).0), (n128 * 1_000).min(most));
+        prop_assert_eq!(u128::from(Delta::from_millis(n).0), (n128 * 1_000_000).min(most));
+        prop_assert_eq!(Instant::START + Delta::ZERO, Instant(0));
+        prop_assert_eq!(Frames::from(few), Frames(few.into()));
+        prop_assert_eq!(Frames(n).is_zero(), Frames(n) == Frames::ZERO);
+        prop_assert!(Frames(n) <= Frames::MAX);
+        let mut sum = Frames(n);
+        sum += Frames(n);
+        prop_assert_eq!(sum, Frames(n) * 2);
+    }
 }
