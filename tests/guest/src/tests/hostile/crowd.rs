@@ -2,6 +2,9 @@
 
 //! Many streams, and many who watch them.
 
+use std::time::Duration;
+
+use support::cable::wait_for_position;
 use support::cable::Cable;
 use support::check;
 use support::check_eq;
@@ -23,6 +26,8 @@ use super::beside::leave;
 use super::beside::Watched;
 use super::drained::LATE;
 use super::HASTY;
+use crate::tests::source::system_config;
+use crate::tests::source::Source;
 
 pub(super) fn watched(ctx: &Context, streams: u32, most: fn(i64) -> i64) -> Outcome {
     let streams = (0..streams)
@@ -180,6 +185,58 @@ pub(super) fn well_behaved(ctx: &Context) -> Outcome {
             "after {frames} frames, a wake-up after {got}, where a period has 16"
         );
         frames += got as u64;
+    }
+    Ok(())
+}
+
+/// A cable that runs by ticks waits for its turn as all others, when streams owe much of the processor's time;
+/// but when that has come, no tick lets its timer expire.
+pub(super) fn by_ticks(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let end = |subdevice, dir| {
+        let cable = Cable {
+            device: 0,
+            subdevice,
+        };
+        cable.end(ctx, dir)
+    };
+    // Each takes a quarter, by itself: together they want twice as much as all streams may have.
+    let debtors = (1..5)
+        .map(|subdevice| Watched::new(Pcm::open(end(subdevice, Dir::Capture))?))
+        .collect::<Result<Vec<_>, Fail>>()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let mut rec = Pcm::open(end(0, Dir::Capture))?;
+    // Its DRAIN waits.
+    let mut play = Pcm::open_with(end(0, Dir::Playback), 0)?;
+    rec.configure(&cfg)?;
+    play.configure(&cfg)?;
+    for debtor in &debtors {
+        debtor.pcm.start()?;
+    }
+    wait_for_position(
+        &debtors[0].pcm,
+        u64::from(HASTY.rate) / 10,
+        Duration::from_secs(10),
+    )?;
+    rec.start()?;
+    let mut heard = cfg.nothing();
+    while heard.len() < 50 * cfg.period as usize {
+        check!(
+            rec.poll(1000).is_some(),
+            "after {} frames no wake-up for a second",
+            heard.len()
+        );
+        rec.read(&mut heard, cfg.buffer())?;
+    }
+    for _ in 0..5 {
+        play.prepare()?;
+        play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        play.start()?;
+        play.drain()?;
+    }
+    for debtor in &debtors {
+        let state = state_name(debtor.pcm.state()?);
+        check_eq!("state", state, state_name(RUNNING));
     }
     Ok(())
 }

@@ -16,6 +16,7 @@ use support::signal;
 
 use alone::leave_alone;
 use alone::rings;
+use crowd::by_ticks;
 use crowd::crowd;
 use crowd::half;
 use crowd::watched;
@@ -52,6 +53,10 @@ pub fn tests() -> Vec<Test> {
             "3.6 periods of 16 frames come on time, on as many cables as half of the processor can \
              serve",
             well_behaved,
+        ),
+        test(
+            "3.6 7.8 by the ticks of a timer, streams are told and drains end, however much others owe",
+            by_ticks,
         ),
         Test::new(
             "crowd",
