@@ -193,16 +193,16 @@ pub(super) fn well_behaved(ctx: &Context) -> Outcome {
 /// but when that has come, no tick lets its timer expire.
 pub(super) fn by_ticks(ctx: &Context) -> Outcome {
     let cfg = system_config()?;
-    let end = |subdevice, dir| {
+    let end = |number: u32, dir| {
         let cable = Cable {
-            device: 0,
-            subdevice,
+            device: number / 8,
+            subdevice: number % 8,
         };
         cable.end(ctx, dir)
     };
-    // Each takes a quarter, by itself: together they want twice as much as all streams may have.
-    let debtors = (1..5)
-        .map(|subdevice| Watched::new(Pcm::open(end(subdevice, Dir::Capture))?))
+    // Each takes a quarter, by itself: together they want six times as much as all streams may have.
+    let debtors = (1..13)
+        .map(|number| Watched::new(Pcm::open(end(number, Dir::Capture))?))
         .collect::<Result<Vec<_>, Fail>>()?;
     let _source = Source::set(ctx, "-1.0.0")?;
     let mut rec = Pcm::open(end(0, Dir::Capture))?;
