@@ -115,23 +115,6 @@ nobody_listens() {
 }
 example nobody_listens "without a recorder, aplay plays at the speed of sound all the same"
 
-# A third of a millisecond a period, and a buffer that lasts 1.3 ms, on one processor.
-small_periods() {
-	local run
-	for run in 1 2 3; do
-		arecord -D hw:Loopback,1,7 -f S16_LE -c 2 -r 48000 --period-size=16 --buffer-size=64 \
-			recorded.wav 2>recorder &
-		capturing 1 7
-		[[ $(param c 1 7 period_size) == 16 && $(param c 1 7 buffer_size) == 64 ]]
-		aplay -D hw:Loopback,0,7 --period-size=16 --buffer-size=64 audio.wav 2>player
-		stop_recorder $! 1 7
-		exact audio.wav recorded.wav
-		not grep -iE 'underrun|overrun|xrun' player recorder
-		echo "measured: run $run"
-	done
-}
-example small_periods "aplay and arecord with periods of 16 frames, and buffers of 64"
-
 # The player of a radio, or of announcements: opened for each transmission, and closed after it.
 transmissions() {
 	local piece said=()
