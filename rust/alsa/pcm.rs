@@ -31,6 +31,7 @@ mod glue;
 mod hub;
 mod hw;
 mod ops;
+mod params;
 mod runtime;
 mod substream;
 mod timer;
@@ -56,8 +57,7 @@ pub use self::{
         Hardware,
         Info,
         InfoFlags,
-        Limits,
-        Params, //
+        Limits, //
     },
     ops::{
         Action,
@@ -66,6 +66,7 @@ pub use self::{
         Ops,
         Trigger, //
     },
+    params::Params,
     runtime::{
         Pointers,
         State, //

@@ -5,7 +5,7 @@
 //! C header: [`include/sound/pcm.h`](srctree/include/sound/pcm.h)
 
 use super::{
-    hw::{
+    params::{
         is_interleaved,
         is_mapped, //
     },
