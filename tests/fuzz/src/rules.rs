@@ -24,6 +24,10 @@ use std::thread::available_parallelism;
 use std::thread::sleep;
 use std::time::Duration;
 
+use support::elements::ACTIVE;
+use support::elements::FORMAT;
+use support::elements::NOTIFY;
+use support::elements::SHIFT;
 use support::kernel as k;
 
 use crate::calls::ioctl;
@@ -76,21 +80,6 @@ pub fn soon(mut holds: impl FnMut() -> bool) -> bool {
     }
     holds()
 }
-
-/// The controls of a cable, in the order of their numbers.
-const NAMES: [&str; 7] = [
-    "PCM Rate Shift 100000",
-    "PCM Notify",
-    "PCM Slave Active",
-    "PCM Slave Format",
-    "PCM Slave Rate",
-    "PCM Slave Channels",
-    "PCM Slave Access Mode",
-];
-const SHIFT: usize = 0;
-const NOTIFY: usize = 1;
-const ACTIVE: usize = 2;
-const FORMAT: usize = 3;
 
 impl World<'_> {
     fn state_of(&self, slot: usize) -> i32 {

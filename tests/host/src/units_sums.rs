@@ -57,10 +57,11 @@ proptest! {
         let most = u128::from(u64::MAX);
         prop_assert_eq!(u128::from(Delta::from_micros(n).0), (n128 * 1_000).min(most));
         prop_assert_eq!(u128::from(Delta::from_millis(n).0), (n128 * 1_000_000).min(most));
-        prop_assert_eq!(Instant::START + Delta::ZERO, Instant(0));
+        prop_assert_eq!(Instant(n) - Instant::START, Delta(n));
+        prop_assert_eq!(Instant(n) + Delta::ZERO, Instant(n));
         prop_assert_eq!(Frames::from(few), Frames(few.into()));
         prop_assert_eq!(Frames(n).is_zero(), Frames(n) == Frames::ZERO);
-        prop_assert!(Frames(n) <= Frames::MAX);
+        prop_assert_eq!(Frames::MAX - Frames(n), Frames(!n));
         let mut sum = Frames(n);
         sum += Frames(n);
         prop_assert_eq!(sum, Frames(n) * 2);

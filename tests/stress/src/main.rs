@@ -46,7 +46,6 @@ use std::time::Instant;
 
 use support::cable::cable_works;
 use support::cable::Cable;
-use support::cable::NO_WAKEUP;
 use support::config::Dir;
 use support::elements::Controls as CableControls;
 use support::elements::NOTIFY;
@@ -284,14 +283,16 @@ fn works(world: &World, cable: Cable) -> Result<(), String> {
         let began = now_ns();
         attempts += 1;
         match cable_works(&world.ctx, cable) {
-            Ok(()) => return Ok(()),
-            Err(Fail::Wrong(text)) if text.contains(NO_WAKEUP) && attempts < 5 => {
-                if world.stood_still(began) < STOOD_STILL_NS {
-                    return Err(text);
-                }
-            }
-            Err(Fail::Wrong(text) | Fail::Stalled(text) | Fail::Skip(text)) => return Err(text),
+            Err(Fail::Late(_)) if attempts < 5 && world.stood_still(began) >= STOOD_STILL_NS => {}
+            result => return result.map_err(text_of),
         }
+    }
+}
+
+/// What is wrong.
+fn text_of(fail: Fail) -> String {
+    match fail {
+        Fail::Wrong(text) | Fail::Stalled(text) | Fail::Late(text) | Fail::Skip(text) => text,
     }
 }
 
@@ -380,12 +381,9 @@ fn stress(options: &Options) -> Result<bool, String> {
             "there are threads that did not come back".into(),
         )),
     };
-    let text = |e| match e {
-        Fail::Wrong(text) | Fail::Stalled(text) | Fail::Skip(text) => text,
-    };
-    report.line("all cables are in order afterwards", still.map_err(text));
+    report.line("all cables are in order afterwards", still.map_err(text_of));
     if options.unload {
-        report.line("the module can be unloaded", reload(ctx).map_err(text));
+        report.line("the module can be unloaded", reload(ctx).map_err(text_of));
     }
     // Last: what stands before a result is about it.
     print_counts(&sum, seconds);

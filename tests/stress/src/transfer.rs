@@ -4,6 +4,7 @@
 
 use std::sync::atomic::Ordering;
 
+use support::config::Config;
 use support::config::Dir;
 use support::signal::Audio;
 
@@ -49,6 +50,12 @@ impl Stream {
             }
     }
 
+    /// The parameters, if frames can be moved.
+    fn transferable(&self) -> Option<Config> {
+        let cfg = self.pcm.as_ref()?.cfg?;
+        self.may_transfer().then_some(cfg)
+    }
+
     /// How long so many frames may take, in milliseconds.
     pub fn limit_of(&self, frames: u64) -> u64 {
         let cfg = self.pcm.as_ref().and_then(|pcm| pcm.cfg);
@@ -59,12 +66,7 @@ impl Stream {
     }
 
     pub fn write(&mut self) {
-        let Some(cfg) = self
-            .pcm
-            .as_ref()
-            .and_then(|pcm| pcm.cfg)
-            .filter(|_| self.may_transfer())
-        else {
+        let Some(cfg) = self.transferable() else {
             return;
         };
         let buffer = cfg.buffer() as u64;
@@ -115,12 +117,7 @@ impl Stream {
     }
 
     pub fn read(&mut self) {
-        let Some(cfg) = self
-            .pcm
-            .as_ref()
-            .and_then(|pcm| pcm.cfg)
-            .filter(|_| self.may_transfer())
-        else {
+        let Some(cfg) = self.transferable() else {
             return;
         };
         let count = 1 + self.random().below(cfg.buffer() as u64);

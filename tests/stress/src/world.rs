@@ -135,6 +135,9 @@ pub struct World {
     pub gone: AtomicU64,
     /// Odd during a suspend.
     pub suspends: AtomicU64,
+    /// Held by who prepares a stream that may be linked: the core lets two such calls wait for each other
+    /// for ever, since each takes the buffer mutex of its own stream first (snd_pcm_action_group()).
+    pub preparing: Mutex<()>,
     /// Odd while cables that are opened may run by another clock.
     pub odd_source: AtomicU64,
     desks: Vec<Desk>,
@@ -226,6 +229,7 @@ impl World {
             stop: AtomicBool::new(false),
             gone: AtomicU64::new(0),
             suspends: AtomicU64::new(0),
+            preparing: Mutex::default(),
             odd_source: AtomicU64::new(0),
             desks: names.into_iter().map(desk).collect(),
             pulses: (0..cpus).map(|_| Pulse::new()).collect(),

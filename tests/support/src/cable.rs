@@ -324,8 +324,8 @@ pub fn serve_all(sessions: &mut [Session]) -> Result<(), Fail> {
         if !poll(&mut fds, patience) {
             let waited = (now_ns() - begun) / 1_000_000;
             if waited < i64::from(patience) * 3 / 2 {
-                return Err(Fail::Wrong(format!(
-                    "{NO_WAKEUP} for {waited} ms, two periods and more"
+                return Err(Fail::Late(format!(
+                    "no wake-up for {waited} ms, two periods and more"
                 )));
             }
         }
@@ -412,9 +412,6 @@ pub fn wait_for_position(pcm: &Pcm, frame: u64, limit: Duration) -> Result<(), F
         poll(&mut [], 1);
     }
 }
-
-/// How the failure begins that a stream was not woken in time.
-pub const NO_WAKEUP: &str = "no wake-up";
 
 /// A cable is in order: a short stream goes through it whole.
 pub fn cable_works(ctx: &Context, cable: Cable) -> Outcome {

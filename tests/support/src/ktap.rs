@@ -31,6 +31,9 @@ pub enum Fail {
     Skip(String),
     /// The guest stood still for longer than a ring lasts: nothing can be said about the driver.
     Stalled(String),
+    /// Nobody was woken in time. That is as wrong, unless a processor of the guest stood still, which only
+    /// some tests can tell.
+    Late(String),
 }
 
 impl From<Errno> for Fail {

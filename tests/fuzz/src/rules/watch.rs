@@ -2,9 +2,10 @@
 
 //! What the controls of the cables said last, and what has been told of them.
 
+use support::elements::NAMES;
+
 use super::soon;
 use super::CABLES;
-use super::NAMES;
 use crate::calls::Fd;
 use crate::control;
 use crate::control::Card;

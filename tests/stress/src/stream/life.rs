@@ -149,6 +149,8 @@ impl Stream {
     }
 
     pub fn prepare(&mut self) {
+        let world = Arc::clone(&self.actor.world);
+        let _turn = self.is_linked().then(|| locked(&world.preparing));
         let before = self.before();
         let Some(cfg) = self.pcm.as_ref().and_then(|pcm| pcm.cfg) else {
             let _ = self.simple(Kind::Prepare, |pcm| pcm.prepare());

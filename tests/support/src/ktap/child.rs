@@ -45,8 +45,7 @@ fn child(ctx: &Context, test: &Test, mut report: File) -> ! {
     let outcome = panic::catch_unwind(panic::AssertUnwindSafe(|| (test.run)(ctx)));
     let (code, message) = match outcome {
         Ok(Ok(())) => (EXIT_PASS, String::new()),
-        Ok(Err(Fail::Wrong(text))) => (EXIT_FAIL, text),
-        Ok(Err(Fail::Stalled(text))) => (EXIT_FAIL, text),
+        Ok(Err(Fail::Wrong(text) | Fail::Stalled(text) | Fail::Late(text))) => (EXIT_FAIL, text),
         Ok(Err(Fail::Skip(text))) => (EXIT_SKIP, text),
         Err(panic) => {
             let text = panic

@@ -151,6 +151,7 @@ fn at(n: u32, fail: Fail) -> Fail {
     match fail {
         Fail::Wrong(text) => Fail::Wrong(name(text)),
         Fail::Stalled(text) => Fail::Stalled(name(text)),
+        Fail::Late(text) => Fail::Late(name(text)),
         skip => skip,
     }
 }
