@@ -194,6 +194,23 @@ void rust_helper_snd_pcm_wake_drain(struct snd_pcm_substream *substream)
 }
 
 /*
+ * Two linked streams that are prepared wait for each other for ever
+ * ------------------------------------------------------------------
+ * PREPARE and RESET take the `buffer_mutex` of their own stream (snd_pcm_action_nonatomic()), then
+ * those of the streams that are linked with it (snd_pcm_action_group()). Two threads that do so for
+ * two linked streams at the same time hold one each, and wait for the other's; no signal ends that.
+ *
+ * Here: nothing. No callback of a driver comes before.
+ *
+ * Tests: the fuzzer met it, and makes no two such calls at the same time; nor does the stress test
+ * of streams that may be linked.
+ *
+ * In the core: of a group, no stream's mutex comes first for all. snd_pcm_action_nonatomic() would
+ * mark its own stream only (`buffer_accessing`), and snd_pcm_action_group() take the mutexes of all
+ * of them, its own as well, in the order of the group's list, which is the same for each.
+ */
+
+/*
  * A buffer is freed while its stream runs
  * ---------------------------------------
  * HW_PARAMS, HW_FREE and PREPARE look at the state under the stream lock, let go of it, and free
