@@ -133,11 +133,30 @@ impl Geometry {
         ((pos % frames).wrapping_add(skip % frames) % frames) as u32
     }
 
-    /// Returns whether a frame has the same bytes in the same order in both rings.
+    /// Returns whether a frame has the same samples in both rings.
     fn same_frames(&self, other: &Self) -> bool {
-        self.channels == other.channels
-            && self.sample_bytes == other.sample_bytes
-            && self.interleaved == other.interleaved
+        self.channels == other.channels && self.sample_bytes == other.sample_bytes
+    }
+
+    /// Returns whether samples that lie side by side in one ring do so in the other, which has the
+    /// same frames.
+    fn lies_alike(&self, other: &Self) -> bool {
+        // There is one way only for one channel.
+        self.interleaved() == other.interleaved() || self.channels == 1
+    }
+
+    /// Returns where the samples of the frame in `slot` and those that follow lie. `slot` is below
+    /// `frames`.
+    const fn samples(&self, slot: u32) -> Samples {
+        Samples {
+            offset: self.offset(0, slot),
+            frame_step: self.step() as usize,
+            channel_step: if self.interleaved {
+                self.sample_bytes as usize
+            } else {
+                self.plane_bytes()
+            },
+        }
     }
 }
 
@@ -165,15 +184,47 @@ pub(crate) struct CopySpan {
     pub(crate) len: usize,
 }
 
+/// Where the samples of some frames lie in a ring buffer, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Samples {
+    /// The first sample of the first frame, counted from the start of the ring.
+    pub(crate) offset: usize,
+    /// From a sample to that of the same channel in the next frame.
+    pub(crate) frame_step: usize,
+    /// From a sample to that of the next channel in the same frame.
+    pub(crate) channel_step: usize,
+}
+
+/// What to copy at once from one ring buffer to another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Copy {
+    /// A stretch of bytes.
+    Bytes(CopySpan),
+    /// Samples of whole frames that lie interleaved in one of the rings and by channels in the
+    /// other.
+    Samples {
+        /// Where they lie in the source ring.
+        from: Samples,
+        /// Where they come to lie in the destination ring.
+        to: Samples,
+        /// The number of frames, at least 1.
+        frames: u32,
+    },
+}
+
 /// Returns the bytes in `ring` of the `frames` frames from the position `pos` on.
 ///
 /// Each byte is given once. If there are more frames than the ring holds, these are the bytes of
 /// the last ringful, which is all of them.
 pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Item = Span> {
     // The places to write to are the same wherever the bytes come from.
-    copy_spans(ring, pos, ring, pos, frames).map(|span| Span {
-        offset: span.to,
-        len: span.len,
+    copies(ring, pos, ring, pos, frames).filter_map(|copy| match copy {
+        Copy::Bytes(span) => Some(Span {
+            offset: span.to,
+            len: span.len,
+        }),
+        // A ring lies as itself.
+        Copy::Samples { .. } => None,
     })
 }
 
@@ -184,20 +235,19 @@ pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Ite
 /// overwritten anyway. So each byte of `to` is written at most once, and the work is bounded even
 /// after the longest stall. A ring `from` that holds fewer frames than are copied is played over
 /// and over, as by a device that plays past its data: what it gives again is copied from where it
-/// was copied to, twice as much each time, for a ring can be as short as a frame. The spans are to
-/// be copied in their order. With planes, the number of spans is that of one plane times the
-/// channels; a plane takes at most 3 for the first time and 3 for each time that what has been
-/// copied doubles.
+/// was copied to, twice as much each time, for a ring can be as short as a frame. So there are at
+/// most 3 stretches of frames for the first time and 3 for each time that what has been copied
+/// doubles. They are to be copied in their order. One of planes is a span for each channel, but a
+/// single [`Copy::Samples`] where the other ring is interleaved.
 ///
-/// Returns nothing if the two differ in channels, sample width or interleaving: such frames can't
-/// be copied byte by byte.
-pub(crate) fn copy_spans(
+/// Returns nothing if the two differ in channels or sample width.
+pub(crate) fn copies(
     from: &Geometry,
     from_pos: u64,
     to: &Geometry,
     to_pos: u64,
     frames: u64,
-) -> impl Iterator<Item = CopySpan> {
+) -> impl Iterator<Item = Copy> {
     let skip = frames.saturating_sub(u64::from(to.frames()));
     let count = if from.same_frames(to) {
         // At most `to.frames()`, by the choice of `skip`.
@@ -206,7 +256,7 @@ pub(crate) fn copy_spans(
         0
     };
 
-    CopySpans {
+    Copies {
         from: *from,
         from_slot: from.slot(from_pos, skip),
         to: *to,
@@ -217,7 +267,7 @@ pub(crate) fn copy_spans(
     }
 }
 
-/// Returns what [`copy_spans`] gives if that is a single stretch, as it is most of the time: frames
+/// Returns what [`copies`] gives if that is a single span, as it is most of the time: frames
 /// that are interleaved, at whose end neither ring has to be begun anew. [`None`] if it may be
 /// more, or nothing.
 pub(crate) fn copy_span(
@@ -227,7 +277,7 @@ pub(crate) fn copy_span(
     to_pos: u64,
     frames: u64,
 ) -> Option<CopySpan> {
-    if frames == 0 || !from.interleaved || !from.same_frames(to) {
+    if frames == 0 || !from.interleaved() || !to.interleaved() || !from.same_frames(to) {
         return None;
     }
     let (from_slot, to_slot) = (from.slot(from_pos, 0), to.slot(to_pos, 0));
@@ -244,15 +294,16 @@ pub(crate) fn copy_span(
     })
 }
 
-/// The iterator behind [`copy_spans`]: plane by plane, and within a plane from one wrap of either
-/// ring, or of what there is to copy from, to the next.
+/// The iterator behind [`copies`]: from one wrap of either ring, or of what there is to copy from,
+/// to the next, and within such a stretch plane by plane.
 ///
 /// # Invariants
 ///
 /// - `from` and `to` have equal frames, unless `count` is 0.
 /// - `from_slot` is below the frames of `from`, `to_slot` below those of `to`.
 /// - `count` is at most the frames of `to`, and `done` at most `count`.
-struct CopySpans {
+/// - `plane` is below the planes of `to`.
+struct Copies {
     from: Geometry,
     /// The slot of the first frame in `from`.
     from_slot: u32,
@@ -261,22 +312,17 @@ struct CopySpans {
     to_slot: u32,
     /// The number of frames to copy.
     count: u32,
-    /// The plane at work.
-    plane: u32,
-    /// How many of the frames have been given for this plane.
+    /// How many of the frames have been given, in all planes.
     done: u32,
+    /// The plane of the stretch at work.
+    plane: u32,
 }
 
-impl Iterator for CopySpans {
-    type Item = CopySpan;
+impl Iterator for Copies {
+    type Item = Copy;
 
-    fn next(&mut self) -> Option<CopySpan> {
+    fn next(&mut self) -> Option<Copy> {
         if self.done == self.count {
-            // INVARIANT: 0 is at most `count`.
-            self.done = 0;
-            self.plane = self.plane.saturating_add(1);
-        }
-        if self.count == 0 || self.plane >= self.to.planes() {
             return None;
         }
 
@@ -300,15 +346,31 @@ impl Iterator for CopySpans {
             .min(source.frames().wrapping_sub(from_slot))
             .min(self.to.frames().wrapping_sub(to_slot));
 
-        // INVARIANT: `run` is at most `count - done`.
-        self.done = self.done.wrapping_add(run);
-        Some(CopySpan {
-            again: times.is_some(),
-            from: source.offset(self.plane, from_slot),
-            to: self.to.offset(self.plane, to_slot),
-            // At most a plane, which fits into 32 bits.
-            len: run.wrapping_mul(self.to.step()) as usize,
-        })
+        let (copy, planes) = if source.lies_alike(&self.to) {
+            let span = CopySpan {
+                again: times.is_some(),
+                from: source.offset(self.plane, from_slot),
+                to: self.to.offset(self.plane, to_slot),
+                // At most a plane, which fits into 32 bits.
+                len: run.wrapping_mul(self.to.step()) as usize,
+            };
+            (Copy::Bytes(span), self.to.planes())
+        } else {
+            let samples = Copy::Samples {
+                from: source.samples(from_slot),
+                to: self.to.samples(to_slot),
+                frames: run,
+            };
+            (samples, 1)
+        };
+        // INVARIANT: `run` is at most `count - done`; the plane is the first if it isn't below
+        // their number.
+        self.plane = self.plane.wrapping_add(1);
+        if self.plane >= planes {
+            self.plane = 0;
+            self.done = self.done.wrapping_add(run);
+        }
+        Some(copy)
     }
 }
 

@@ -37,7 +37,10 @@ mod substream;
 mod timer;
 
 pub use self::{
-    buffer::Buffer,
+    buffer::{
+        Buffer,
+        Samples, //
+    },
     context::{
         Expired,
         Opening,

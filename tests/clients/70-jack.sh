@@ -49,12 +49,13 @@ recorder_end() {
 	record_from two 6 recorded.wav system:capture_1 system:capture_2 &
 	recorder=$!
 	wait_until says jackrec jack_lsp -s two
-	play_apart hw:Loopback,0,1 FLOAT_LE -e floating-point -b 32
+	sox -D audio.wav -e floating-point -b 32 float.wav
+	aplay -q -D hw:Loopback,0,1 float.wav
 	wait $recorder
 	no_xrun two.jackd
 	alike --correlation 0.9999 --gain 0.999:1.001 audio.wav recorded.wav
 }
-example recorder_end "jackd -d alsa -C hw:Loopback,1,1: what aplay -I plays, JACK records"
+example recorder_end "jackd -d alsa -C hw:Loopback,1,1: what aplay plays, JACK records"
 
 both_ends() {
 	server one -R -d alsa -P hw:Loopback,0,2 -o 2 -r 48000 -p 128 -n 2

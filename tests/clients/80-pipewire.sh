@@ -80,13 +80,14 @@ played_by() {
 	heard_from_sink "$@"
 }
 heard_from_sink() {
-	arecord -q -I -D hw:Loopback,1,0 -f S32_LE -c 2 -r 48000 -t raw recorded &
+	arecord -q -D hw:Loopback,1,0 -f S32_LE -c 2 -r 48000 wide.wav &
 	recorder=$!
 	capturing 1 0
 	"$@"
 	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr) + 48000))
 	end_of $recorder
-	joined recorded 32
+	mend wide.wav
+	sox -D wide.wav -b 16 recorded.wav
 	exact audio.wav recorded.wav
 }
 pw_play() { played_by pw-play audio.wav; }

@@ -207,8 +207,8 @@ mend() {
 	mv mended.wav "$1"
 }
 not() { ! ("$@") || fail "succeeded, but should not: $*"; }
-# Some programs (PipeWire, JACK) run a device without interleaving, and the other end of the cable
-# has to do the same. aplay and arecord have -I for it, with a file for each channel.
+# Some programs (PipeWire, JACK) run a device without interleaving. The other end of the cable may do
+# the same: aplay and arecord have -I for it, with a file for each channel.
 # joined NAME BITS: NAME.0 and NAME.1 of arecord -I -t raw, 48 kHz, become recorded.wav
 joined() {
 	sox -D -M -r 48000 -c 1 -b "$2" -e signed-integer -t raw "$1.0" \

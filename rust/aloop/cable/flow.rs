@@ -9,9 +9,11 @@ use super::{
 };
 use crate::{
     ring::{
+        self,
+        copies,
         copy_span,
-        copy_spans,
-        spans, //
+        spans,
+        Copy, //
     },
     units::{
         Delta,
@@ -19,7 +21,10 @@ use crate::{
         Instant, //
     },
 };
-use alsa::pcm::Direction;
+use alsa::pcm::{
+    Direction,
+    Samples, //
+};
 use core::cmp::min;
 
 impl Locked<'_> {
@@ -108,15 +113,23 @@ impl Locked<'_> {
                 .buffer()
                 .copy_from(span.to, &play.buffer(), span.from, span.len);
         } else {
-            for span in copy_spans(from, position.0, to, target.0, sound.0) {
-                let source = if span.again {
-                    capt.buffer()
-                } else {
-                    play.buffer()
+            for copy in copies(from, position.0, to, target.0, sound.0) {
+                let _ = match copy {
+                    Copy::Bytes(span) => {
+                        let source = match span.again {
+                            true => capt.buffer(),
+                            false => play.buffer(),
+                        };
+                        capt.buffer()
+                            .copy_from(span.to, &source, span.from, span.len)
+                    }
+                    Copy::Samples { from, to, frames } => capt.buffer().copy_samples(
+                        &samples(&to),
+                        &play.buffer(),
+                        &samples(&from),
+                        (frames, playback.setup.params.channels),
+                    ),
                 };
-                let _ = capt
-                    .buffer()
-                    .copy_from(span.to, &source, span.from, span.len);
             }
         }
         self.state.silence.data((target + sound).0);
@@ -146,5 +159,14 @@ impl Locked<'_> {
             // As in `copy()`: there is no error.
             let _ = capt.buffer().silence(span.offset, span.len);
         }
+    }
+}
+
+/// Says to the buffers where samples lie.
+fn samples(samples: &ring::Samples) -> Samples {
+    Samples {
+        offset: samples.offset,
+        frame_step: samples.frame_step,
+        channel_step: samples.channel_step,
     }
 }

@@ -101,13 +101,11 @@ impl Setup {
             .saturating_mul(self.params.period_size.into())
     }
 
-    /// Returns whether both sides agree on format, rate, channels and layout, so that frames can go
-    /// from one to the other.
+    /// Returns whether both sides agree on format, rate and channels, so that frames can go from one
+    /// to the other. How their samples lie in the buffer is a matter of each.
     pub(super) fn matches(&self, other: &Self) -> bool {
-        let (a, b) = (&self.geometry, &other.geometry);
         self.params.format == other.params.format
             && self.params.rate == other.params.rate
-            && a.channels() == b.channels()
-            && a.interleaved() == b.interleaved()
+            && self.params.channels == other.params.channels
     }
 }

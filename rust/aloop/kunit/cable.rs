@@ -174,10 +174,6 @@ mod tests {
             },
             Params { rate: 44100, ..CD },
             Params { channels: 1, ..CD },
-            Params {
-                interleaved: false,
-                ..CD
-            },
         ];
         for params in unlike {
             with_cable(|cable| {
@@ -187,9 +183,10 @@ mod tests {
                 Ok(())
             })?;
         }
-        // Rings and periods may differ.
+        // Buffers, periods and the places of samples may differ.
         with_cable(|cable| {
             let params = Params {
+                interleaved: false,
                 period_size: 100,
                 buffer_size: 300,
                 ..CD

@@ -7,10 +7,12 @@ use kernel::prelude::*;
 #[kunit_tests(aloop_ring)]
 mod tests {
     use crate::ring::{
-        copy_spans,
+        copies,
         spans,
         written_ahead,
+        Copy,
         Geometry,
+        Samples,
         SilenceMark, //
     };
     use kernel::prelude::*;
@@ -55,7 +57,10 @@ mod tests {
     fn copied() -> Result {
         let (from, to) = (ring(7, 1, true)?, ring(5, 1, true)?);
         let mut target = [u64::MAX; 5];
-        for span in copy_spans(&from, 100, &to, 200, 4) {
+        for copy in copies(&from, 100, &to, 200, 4) {
+            let Copy::Bytes(span) = copy else {
+                return Err(EINVAL);
+            };
             for i in 0..span.len / 2 {
                 target[span.to / 2 + i] = (span.from / 2 + i) as u64;
             }
@@ -65,17 +70,47 @@ mod tests {
         Ok(())
     }
 
+    /// Between a ring of frames and one of planes: sample by sample, up to where either wraps.
+    #[test]
+    fn turned() -> Result {
+        let (from, to) = (ring(7, 2, true)?, ring(5, 2, false)?);
+        let mut copies = copies(&from, 5, &to, 1, 3);
+        let sample = |offset, frame_step, channel_step| Samples {
+            offset,
+            frame_step,
+            channel_step,
+        };
+        // Frames 5 and 6 of the source; the third is its frame 0.
+        assert!(
+            copies.next()
+                == Some(Copy::Samples {
+                    from: sample(20, 4, 2),
+                    to: sample(2, 2, 10),
+                    frames: 2,
+                })
+        );
+        assert!(
+            copies.next()
+                == Some(Copy::Samples {
+                    from: sample(0, 4, 2),
+                    to: sample(6, 2, 10),
+                    frames: 1,
+                })
+        );
+        assert!(copies.next().is_none());
+        Ok(())
+    }
+
     #[test]
     fn never_copied() -> Result {
         let mono = ring(8, 1, true)?;
         for other in [
             ring(8, 2, true)?,
-            ring(8, 1, false)?,
             Geometry::new(8, 1, 4, true).ok_or(EINVAL)?,
         ] {
-            assert_eq!(copy_spans(&mono, 0, &other, 0, 8).count(), 0);
+            assert_eq!(copies(&mono, 0, &other, 0, 8).count(), 0);
         }
-        assert_eq!(copy_spans(&mono, 0, &mono, 0, 0).count(), 0);
+        assert_eq!(copies(&mono, 0, &mono, 0, 0).count(), 0);
         Ok(())
     }
 

@@ -2,6 +2,10 @@
 
 //! The memory that holds the sound of a stream.
 
+mod samples;
+
+pub use self::samples::Samples;
+
 use super::Format;
 use crate::bindings;
 use core::{
@@ -159,15 +163,21 @@ impl<'a> Buffer<'a> {
 mod tests {
     use super::*;
 
+    impl RawBuffer {
+        /// Notes where the bytes of a vector are.
+        pub(super) fn on(memory: &mut KVec<u8>, format: Format) -> Result<Self> {
+            Ok(Self {
+                area: NonNull::new(memory.as_mut_ptr()).ok_or(EINVAL)?,
+                bytes: memory.len(),
+                format,
+            })
+        }
+    }
+
     /// A buffer on the bytes of a vector.
     fn buffer<'a>(memory: &'a mut KVec<u8>, format: Format) -> Result<Buffer<'a>> {
-        let raw = RawBuffer {
-            area: NonNull::new(memory.as_mut_ptr()).ok_or(EINVAL)?,
-            bytes: memory.len(),
-            format,
-        };
         // SAFETY: The vector is borrowed for as long as the buffer.
-        Ok(unsafe { Buffer::new(raw) })
+        Ok(unsafe { Buffer::new(RawBuffer::on(memory, format)?) })
     }
 
     /// Nothing is written outside of what was asked for.

@@ -117,7 +117,7 @@ impl World<'_> {
         let (Some(a), Some(b)) = (self.config_of(play), self.config_of(record)) else {
             return;
         };
-        let alike = |c: &Config| (c.format, c.rate, c.channels, c.interleaved);
+        let alike = |c: &Config| (c.format, c.rate, c.channels);
         if alike(&a) == alike(&b) {
             return;
         }

@@ -2,16 +2,20 @@
 
 //! Spans to silence and to copy, against a naive ring buffer.
 
+use crate::ring::copies;
 use crate::ring::copy_span;
-use crate::ring::copy_spans;
 use crate::ring::spans;
+use crate::ring::Copy;
+use crate::ring::CopySpan;
 use crate::ring::Geometry;
+use crate::ring::Samples;
 use crate::ring_model::each_byte;
 use crate::ring_model::geometry;
 use crate::ring_model::index;
 use crate::ring_model::layout;
 use crate::ring_model::pattern;
 use crate::ring_model::position;
+use crate::ring_model::Layout;
 use crate::times::wild;
 use proptest::prelude::*;
 
@@ -23,6 +27,30 @@ fn frames() -> impl Strategy<Value = u64> {
 /// The first of the last ringful of `frames` frames.
 fn first_kept(ring: &Geometry, frames: u64) -> u64 {
     frames.saturating_sub(ring.frames().into())
+}
+
+/// What stretches of bytes and samples come to, byte by byte: `(again, from, to)` of each.
+fn bytes_of(copy: &Copy, ring: &Geometry) -> Vec<(bool, usize, usize)> {
+    let width = ring.sample_bytes() as usize;
+    match *copy {
+        Copy::Bytes(CopySpan {
+            again,
+            from,
+            to,
+            len,
+        }) => (0..len).map(|i| (again, from + i, to + i)).collect(),
+        Copy::Samples { from, to, frames } => {
+            let mut bytes = Vec::new();
+            for frame in 0..frames as usize {
+                for channel in 0..ring.channels() as usize {
+                    let at =
+                        |s: &Samples| s.offset + frame * s.frame_step + channel * s.channel_step;
+                    bytes.extend((0..width).map(|i| (false, at(&from) + i, at(&to) + i)));
+                }
+            }
+            bytes
+        }
+    }
 }
 
 /// A ring as large as 32 bits allow, 32 channels at the most.
@@ -82,14 +110,17 @@ proptest! {
         prop_assert_eq!(covered, expected);
     }
 
-    /// Copying by spans leaves what copying all frames one after the other leaves.
+    /// What is copied leaves what copying all frames one after the other leaves, however the
+    /// samples lie in either ring.
     #[test]
-    fn copy_spans_copy_each_frame(
-        layout in layout(), sizes in (1_u32..=64, 1_u32..=64, any::<bool>()),
+    fn copies_copy_each_frame(
+        layout in layout(), turned in any::<bool>(),
+        sizes in (1_u32..=64, 1_u32..=64, any::<bool>()),
         from_pos in position(), to_pos in position(), frames in frames(), salt in any::<u64>(),
     ) {
         let from = layout.ring(sizes.0);
-        let to = layout.ring(if sizes.2 { sizes.0 } else { sizes.1 });
+        let to = Layout { interleaved: layout.interleaved ^ turned, ..layout }
+            .ring(if sizes.2 { sizes.0 } else { sizes.1 });
         let source = pattern(from.bytes(), salt);
         let before = pattern(to.bytes(), !salt);
 
@@ -105,19 +136,21 @@ proptest! {
 
         let mut copied = before;
         let mut writes = vec![0_u32; to.bytes()];
-        for span in copy_spans(&from, from_pos, &to, to_pos, frames) {
-            prop_assert!(span.len > 0);
-            // Slicing panics if the span leaves either ring.
-            let bytes = if span.again {
-                prop_assert!(span.from.abs_diff(span.to) >= span.len);
-                copied[span.from..][..span.len].to_vec()
-            } else {
-                source[span.from..][..span.len].to_vec()
-            };
-            copied[span.to..][..span.len].copy_from_slice(&bytes);
-            for count in &mut writes[span.to..][..span.len] {
-                *count += 1;
-                prop_assert_eq!(*count, 1);
+        for copy in copies(&from, from_pos, &to, to_pos, frames) {
+            let bytes = bytes_of(&copy, &to);
+            prop_assert!(!bytes.is_empty());
+            if let Copy::Bytes(span) = copy {
+                prop_assert!(!span.again || span.from.abs_diff(span.to) >= span.len);
+            }
+            // Indexing panics if a byte is in neither ring.
+            let read: Vec<_> = bytes
+                .iter()
+                .map(|&(again, from, _)| if again { copied[from] } else { source[from] })
+                .collect();
+            for (&(_, _, at), byte) in bytes.iter().zip(read) {
+                copied[at] = byte;
+                writes[at] += 1;
+                prop_assert_eq!(writes[at], 1);
             }
         }
         prop_assert_eq!(copied, expected);
@@ -134,17 +167,23 @@ proptest! {
     ) {
         let from = layouts.0.ring(sizes.0);
         let to = if layouts.2 { layouts.1 } else { layouts.0 }.ring(sizes.1);
-        let all: Vec<_> = copy_spans(&from, from_pos, &to, to_pos, frames).collect();
-        let one = copy_span(&from, from_pos, &to, to_pos, frames);
+        let all: Vec<_> = copies(&from, from_pos, &to, to_pos, frames).collect();
+        let one: Vec<_> = copy_span(&from, from_pos, &to, to_pos, frames)
+            .map(Copy::Bytes)
+            .into_iter()
+            .collect();
         // Of what is overwritten at once, and of planes, it says nothing.
-        let simple = all.len() == 1 && to.interleaved() && frames <= to.frames().into();
-        prop_assert_eq!(one.as_slice(), if simple { &all[..] } else { &[] });
+        let simple = all.len() == 1
+            && from.interleaved()
+            && to.interleaved()
+            && frames <= to.frames().into();
+        prop_assert_eq!(&one[..], if simple { &all[..] } else { &[] });
     }
 
-    /// Rings that differ in anything but size have nothing to copy.
+    /// Rings that differ in channels or sample width have nothing to copy.
     #[test]
     fn different_frames_are_not_copied(
-        a in layout(), b in layout(), sizes in (1_u32..=64, 1_u32..=64), which in 0..4,
+        a in layout(), b in layout(), sizes in (1_u32..=64, 1_u32..=64), which in 0..3,
         from_pos in position(), to_pos in position(), frames in frames(),
     ) {
         // One difference at a time, then any.
@@ -152,26 +191,26 @@ proptest! {
         match which {
             0 => other.channels = a.channels % 5 + 1,
             1 => other.sample_bytes = a.sample_bytes % 8 + 1,
-            2 => other.interleaved = !a.interleaved,
             _ => other = b,
         }
         let (from, to) = (a.ring(sizes.0), other.ring(sizes.1));
-        let equal = (a.channels, a.sample_bytes, a.interleaved)
-            == (other.channels, other.sample_bytes, other.interleaved);
-        let span = copy_spans(&from, from_pos, &to, to_pos, frames).next();
-        prop_assert_eq!(span.is_none(), !equal || frames == 0);
+        let equal = (a.channels, a.sample_bytes) == (other.channels, other.sample_bytes);
+        let copy = copies(&from, from_pos, &to, to_pos, frames).next();
+        prop_assert_eq!(copy.is_none(), !equal || frames == 0);
     }
 
-    /// The largest rings: each span stays in one plane of its ring, and they add up.
+    /// The largest rings: each span stays in one plane of its ring, samples in the ring, and they
+    /// add up.
     #[test]
     fn large_rings_do_not_overflow(
-        to in large(), part in 1_u32..=u32::MAX, from_pos in wild(), to_pos in wild(),
+        to in large(), turned in any::<bool>(), part in 1_u32..=u32::MAX, from_pos in wild(), to_pos in wild(),
         frames in wild(),
     ) {
         // Also one that is played over and over.
         let size = if part % 2 == 0 { part % 16 + 1 } else { part % to.frames() + 1 };
         let size = size.min(to.frames());
-        let from = Geometry::new(size, to.channels(), to.sample_bytes(), to.interleaved()).unwrap();
+        let (channels, width) = (to.channels(), to.sample_bytes());
+        let from = Geometry::new(size, channels, width, to.interleaved() ^ turned).unwrap();
         let planes = if to.interleaved() { 1 } else { to.channels() as usize };
         let count = frames.min(to.frames().into());
 
@@ -179,12 +218,30 @@ proptest! {
         let times = (count / u64::from(size)).checked_ilog2().map_or(0, |n| n + 1);
         let most = 3 * (1 + u64::from(times)) * planes as u64;
         let mut bytes = 0;
-        for (number, span) in (1..).zip(copy_spans(&from, from_pos, &to, to_pos, frames)) {
+        let mut before = false;
+        for (number, copy) in (1..).zip(copies(&from, from_pos, &to, to_pos, frames)) {
             prop_assert!(number <= most);
+            let span = match copy {
+                Copy::Bytes(span) => span,
+                Copy::Samples { from: a, to: b, frames } => {
+                    prop_assert!(turned && channels > 1 && !before && frames > 0);
+                    let last = |s: &Samples| {
+                        s.offset
+                            + (frames as usize - 1) * s.frame_step
+                            + (channels as usize - 1) * s.channel_step
+                            + width as usize
+                    };
+                    prop_assert!(last(&a) <= from.bytes() && last(&b) <= to.bytes());
+                    bytes += u64::from(frames) * u64::from(channels * width);
+                    continue;
+                }
+            };
+            // From there on what lies in the destination is copied.
+            before |= span.again;
             bytes += span.len as u64;
             let source = if span.again { &to } else { &from };
             for (ring, first) in [(source, span.from), (&to, span.to)] {
-                let plane = ring.bytes() / planes;
+                let plane = ring.bytes() / if ring.interleaved() { 1 } else { channels as usize };
                 let last = first + span.len - 1;
                 prop_assert!(last < ring.bytes());
                 prop_assert_eq!(first / plane, last / plane);
@@ -197,10 +254,12 @@ proptest! {
     /// whole: each frame once and in order.
     #[test]
     fn a_stream_arrives_whole(
-        layout in layout(), sizes in (1_u32..=40, 1_u32..=40), start in position(),
+        layout in layout(), turned in any::<bool>(), sizes in (1_u32..=40, 1_u32..=40),
+        start in position(),
         steps in proptest::collection::vec(1_u64..40, 1..60),
     ) {
-        let (play, capture) = (layout.ring(sizes.0), layout.ring(sizes.1));
+        let other = Layout { interleaved: layout.interleaved ^ turned, ..layout };
+        let (play, capture) = (layout.ring(sizes.0), other.ring(sizes.1));
         let (mut play_ring, mut capture_ring) = (vec![0; play.bytes()], vec![0; capture.bytes()]);
         let start = start.min(u64::MAX - 10_000);
         let (mut sent, mut received) = (Vec::new(), Vec::new());
@@ -216,11 +275,12 @@ proptest! {
                     play_ring[index(&play, 0, i, channel, byte)] = value;
                 });
             }
-            for span in copy_spans(&play, pos, &capture, start + pos, step) {
-                // No step is longer than the player's ring.
-                prop_assert!(!span.again);
-                capture_ring[span.to..][..span.len]
-                    .copy_from_slice(&play_ring[span.from..][..span.len]);
+            for copy in copies(&play, pos, &capture, start + pos, step) {
+                for (again, from, to) in bytes_of(&copy, &play) {
+                    // No step is longer than the player's ring.
+                    prop_assert!(!again);
+                    capture_ring[to] = play_ring[from];
+                }
             }
             for i in pos..pos + step {
                 each_byte(&capture, |channel, byte| {

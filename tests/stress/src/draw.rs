@@ -18,7 +18,7 @@ impl Stream {
         let other = *locked(&self.other_end().cfg);
         let mut drawn = draw_format(self.random());
         let follow = !self.random().once_in(8);
-        let swap = self.random().once_in(2);
+        let (swap, turn) = (self.random().once_in(2), self.random().once_in(4));
         if let Some(other) = other.filter(|_| follow) {
             drawn = other;
         }
@@ -28,6 +28,14 @@ impl Stream {
                 Access::MmapNoninterleaved => Access::RwNoninterleaved,
                 Access::RwInterleaved => Access::MmapInterleaved,
                 Access::RwNoninterleaved => Access::MmapNoninterleaved,
+            };
+        }
+        if turn {
+            drawn.access = match drawn.access {
+                Access::MmapInterleaved => Access::MmapNoninterleaved,
+                Access::MmapNoninterleaved => Access::MmapInterleaved,
+                Access::RwInterleaved => Access::RwNoninterleaved,
+                Access::RwNoninterleaved => Access::RwInterleaved,
             };
         }
         draw_sizes(self.random(), drawn)

@@ -113,7 +113,6 @@ impl Generation {
         self.cfg.format == cfg.format
             && self.cfg.channels == cfg.channels
             && self.cfg.rate == cfg.rate
-            && self.cfg.access.is_planar() == cfg.access.is_planar()
     }
 }
 

@@ -221,9 +221,7 @@ impl Stream {
         for (number, line) in world.lines.iter().enumerate() {
             for generation in line.programme.since(0) {
                 let same = cfg.is_some_and(|cfg| {
-                    cfg.format == generation.cfg.format
-                        && cfg.channels == generation.cfg.channels
-                        && cfg.access.is_planar() == generation.cfg.access.is_planar()
+                    cfg.format == generation.cfg.format && cfg.channels == generation.cfg.channels
                 });
                 if !same {
                     continue;

@@ -62,6 +62,16 @@ pub fn tests() -> Vec<Test> {
             tests.push(test.one_of_many());
         }
     }
+    for channels in [1, 2, 3, 6, 32] {
+        let name = format!(
+            "6.3 interleaved to not interleaved and back, {channels} channels, exact in all formats"
+        );
+        tests.push(Test::new("data", name, move |ctx| {
+            FORMATS
+                .into_iter()
+                .try_for_each(|format| across(ctx, format, channels))
+        }));
+    }
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("data", name, run);
     tests.extend([
         test("2.6 device 0 to device 1, each substream", |ctx| {
@@ -147,6 +157,39 @@ fn at_once(ctx: &Context, format: Format, rate: u32, channels: usize) -> Outcome
         cable::run(&mut sessions)?;
         for (session, access) in sessions.iter().zip(Access::ALL) {
             within(access, session.verify(Expect::Whole))?;
+        }
+        Ok(())
+    })
+}
+
+/// Ends whose samples lie differently, in buffers of different lengths.
+fn across(ctx: &Context, format: Format, channels: usize) -> Outcome {
+    use Access::*;
+    let pairs = [
+        (RwInterleaved, RwNoninterleaved),
+        (RwNoninterleaved, RwInterleaved),
+        (MmapInterleaved, MmapNoninterleaved),
+        (MmapNoninterleaved, MmapInterleaved),
+    ];
+    unless_stalled(|| {
+        let mut sessions = Vec::new();
+        for (number, (play, rec)) in (0..).zip(pairs) {
+            let cable = Cable {
+                device: number % 2,
+                subdevice: number + 2,
+            };
+            let play = shape(play, format, 48000, channels, 120);
+            let rec = Config {
+                period: play.period + 7,
+                ..shape(rec, format, 48000, channels, 150)
+            };
+            let (p, r) = cable.open(ctx, &play, &rec)?;
+            let source = play.signal(play.buffer() * 5 / 2, 0x64 + u64::from(number));
+            sessions.push(Session::new(p, r, source));
+        }
+        cable::run(&mut sessions)?;
+        for (session, (play, _)) in sessions.iter().zip(pairs) {
+            within(play, session.verify(Expect::Whole))?;
         }
         Ok(())
     })

@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Copying between buffers in which the samples of a frame lie differently.
+
+use super::Buffer;
+use core::{
+    cmp::min,
+    ptr::NonNull, //
+};
+use kernel::prelude::*;
+
+/// Where the samples of some frames lie in a buffer, in bytes.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::pcm::Samples;
+///
+/// /// Stereo of 16 bits from the start of a buffer on, side by side.
+/// const INTERLEAVED: Samples = Samples {
+///     offset: 0,
+///     frame_step: 4,
+///     channel_step: 2,
+/// };
+///
+/// /// The same with one channel after the other, in a buffer of 480 frames.
+/// const NONINTERLEAVED: Samples = Samples {
+///     offset: 0,
+///     frame_step: 2,
+///     channel_step: 960,
+/// };
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Samples {
+    /// The first sample of the first frame.
+    pub offset: usize,
+    /// From a sample to that of the same channel in the next frame.
+    pub frame_step: usize,
+    /// From a sample to that of the next channel in the same frame.
+    pub channel_step: usize,
+}
+
+/// How many frames of all channels are copied before the next ones: so many that those of a channel
+/// are a line of the cache, and so few that all that is interleaved stays in the nearest cache.
+const BLOCK: usize = 32;
+
+/// A sample in memory, of which only the size matters.
+trait Sample: Copy {
+    /// Copies a sample.
+    ///
+    /// User space may write either at the same time, hence volatile accesses: what is read is
+    /// whatever lay there, bit for bit, and is passed on.
+    ///
+    /// # Safety
+    ///
+    /// Both must be valid for such a sample, and aligned for it.
+    #[inline(always)]
+    unsafe fn copy(to: *mut Self, from: *const Self) {
+        // SAFETY: By the caller's promise.
+        unsafe { to.write_volatile(from.read_volatile()) }
+    }
+}
+
+impl Sample for u8 {}
+impl Sample for u16 {}
+impl Sample for u32 {}
+impl Sample for u64 {}
+/// A sample of three bytes, wherever it lies.
+impl Sample for [u8; 3] {}
+
+/// Samples in memory: one of their places in each of two buffers.
+#[derive(Clone, Copy)]
+struct Grid {
+    base: NonNull<u8>,
+    frame_step: usize,
+    channel_step: usize,
+}
+
+impl Grid {
+    /// Returns where the samples are, if all of them are inside of the buffer and aligned for their
+    /// size.
+    fn new(
+        buffer: &Buffer<'_>,
+        samples: &Samples,
+        (frames, channels): (usize, usize),
+        sample_bytes: usize,
+    ) -> Option<Self> {
+        let &Samples {
+            offset,
+            frame_step,
+            channel_step,
+        } = samples;
+        let last_frame = frames.checked_sub(1)?.checked_mul(frame_step)?;
+        let last_channel = channels.checked_sub(1)?.checked_mul(channel_step)?;
+        let len = last_frame
+            .checked_add(last_channel)?
+            .checked_add(sample_bytes)?;
+        let base = buffer.span(offset, len)?;
+        let places = base.as_ptr().addr() | frame_step | channel_step;
+        // A sample of three bytes has none.
+        let aligned = !sample_bytes.is_power_of_two() || places & (sample_bytes - 1) == 0;
+        aligned.then_some(Self {
+            base,
+            frame_step,
+            channel_step,
+        })
+    }
+
+    /// Returns the address of a sample.
+    ///
+    /// # Safety
+    ///
+    /// The numbers must be below those with which the grid was made.
+    #[inline(always)]
+    unsafe fn at(&self, frame: usize, channel: usize) -> *mut u8 {
+        // Not more than what `new()` has computed: nothing wraps.
+        let at = frame
+            .wrapping_mul(self.frame_step)
+            .wrapping_add(channel.wrapping_mul(self.channel_step));
+        // SAFETY: By the caller's promise that is inside of the buffer.
+        unsafe { self.base.as_ptr().add(at) }
+    }
+}
+
+impl Buffer<'_> {
+    /// Copies the samples of some frames, of so many channels each, which lie in the buffer
+    /// `source` as `from` says, to where `to` says in this one. The samples are of the size that
+    /// this buffer's format has.
+    ///
+    /// Any context. Takes a few instructions a sample.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if there are no samples, if one of them is not inside of its buffer, or not at a
+    /// multiple of its size (of 1, 2, 4 or 8 bytes), if the two buffers are the same, or if their
+    /// samples have not the same size; nothing is copied then.
+    pub fn copy_samples(
+        &self,
+        to: &Samples,
+        source: &Buffer<'_>,
+        from: &Samples,
+        (frames, channels): (u32, u32),
+    ) -> Result {
+        let sample_bytes = self.raw.format.sample_bytes();
+        if self.raw.area == source.raw.area || source.raw.format.sample_bytes() != sample_bytes {
+            return Err(EINVAL);
+        }
+        let count = (frames as usize, channels as usize);
+        let to = Grid::new(self, to, count, sample_bytes as usize).ok_or(EINVAL)?;
+        let from = Grid::new(source, from, count, sample_bytes as usize).ok_or(EINVAL)?;
+        // SAFETY: The samples, of this size, are inside of their buffers and aligned for it. The
+        // buffers stay allocated by the invariant of `Buffer`, and are two allocations.
+        unsafe {
+            match sample_bytes {
+                1 => copy_blocks::<u8>(to, from, count),
+                2 => copy_blocks::<u16>(to, from, count),
+                3 => copy_blocks::<[u8; 3]>(to, from, count),
+                4 => copy_blocks::<u32>(to, from, count),
+                8 => copy_blocks::<u64>(to, from, count),
+                _ => return Err(EINVAL),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Copies samples block by block.
+///
+/// # Safety
+///
+/// Both grids must have so many frames and channels of samples of this type, and nothing in common.
+unsafe fn copy_blocks<T: Sample>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
+    let mut frame = 0;
+    while frame < frames {
+        let count = min(BLOCK, frames - frame);
+        for channel in 0..channels {
+            // SAFETY: `frame` and `channel` are below the numbers that the caller promises.
+            let (mut to_sample, mut from_sample) =
+                unsafe { (to.at(frame, channel), from.at(frame, channel)) };
+            for _ in 0..count {
+                // CAST: The samples are of this type.
+                // SAFETY: `count` more frames are there, and their samples valid.
+                unsafe { T::copy(to_sample.cast(), from_sample.cast()) };
+                to_sample = to_sample.wrapping_add(to.frame_step);
+                from_sample = from_sample.wrapping_add(from.frame_step);
+            }
+        }
+        frame += count;
+    }
+}
+
+#[kunit_tests(alsa_pcm_samples)]
+mod tests {
+    use super::{
+        super::RawBuffer,
+        *, //
+    };
+    use crate::pcm::Format;
+
+    /// A buffer on the bytes of a vector.
+    fn buffer<'a>(memory: &'a mut KVec<u8>, format: Format) -> Result<Buffer<'a>> {
+        // SAFETY: The vector is borrowed for as long as the buffer.
+        Ok(unsafe { Buffer::new(RawBuffer::on(memory, format)?) })
+    }
+
+    /// Interleaved at the start of a buffer, or one channel after the other, with a sample free
+    /// before and after each.
+    fn layout(sample: usize, (frames, channels): (usize, usize), interleaved: bool) -> Samples {
+        match interleaved {
+            true => Samples {
+                offset: 0,
+                frame_step: channels * sample,
+                channel_step: sample,
+            },
+            false => Samples {
+                offset: sample,
+                frame_step: sample,
+                channel_step: (frames + 1) * sample,
+            },
+        }
+    }
+
+    fn at(samples: &Samples, frame: usize, channel: usize) -> usize {
+        samples.offset + frame * samples.frame_step + channel * samples.channel_step
+    }
+
+    /// Each sample comes to its place, in either direction, in every size, and nothing else is
+    /// written: with fewer frames than are copied in a row, with as many, and with more.
+    #[test]
+    fn turns() -> Result {
+        for format in [
+            Format::U8,
+            Format::S16_LE,
+            Format::S24_3LE,
+            Format::FLOAT_LE,
+        ] {
+            let sample = format.sample_bytes() as usize;
+            for (frames, channels) in [(1, 1), (1, 7), (31, 2), (32, 3), (33, 2), (100, 5)] {
+                for to_interleaved in [false, true] {
+                    let count = (frames, channels);
+                    let to = layout(sample, count, to_interleaved);
+                    let from = layout(sample, count, !to_interleaved);
+                    let bytes = (frames + 1) * (channels + 1) * sample;
+                    let mut source = KVec::from_elem(0u8, bytes, GFP_KERNEL)?;
+                    for (number, byte) in source.iter_mut().enumerate() {
+                        *byte = (number * 7 % 251) as u8;
+                    }
+                    let mut target = KVec::from_elem(255u8, bytes, GFP_KERNEL)?;
+                    let mut wanted = KVec::from_elem(255u8, bytes, GFP_KERNEL)?;
+                    for frame in 0..frames {
+                        for channel in 0..channels {
+                            for byte in 0..sample {
+                                wanted[at(&to, frame, channel) + byte] =
+                                    source[at(&from, frame, channel) + byte];
+                            }
+                        }
+                    }
+                    let source = buffer(&mut source, format)?;
+                    buffer(&mut target, format)?.copy_samples(
+                        &to,
+                        &source,
+                        &from,
+                        (frames as u32, channels as u32),
+                    )?;
+                    assert!(target[..] == wanted[..]);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// What leaves a buffer, is not aligned, or within one buffer, is refused.
+    #[test]
+    fn refuses() -> Result {
+        let mut source = KVec::from_elem(7u8, 64, GFP_KERNEL)?;
+        let mut target = KVec::from_elem(1u8, 64, GFP_KERNEL)?;
+        let from = buffer(&mut source, Format::S16_LE)?;
+        let to = buffer(&mut target, Format::S16_LE)?;
+        let samples = |offset, frame_step, channel_step| Samples {
+            offset,
+            frame_step,
+            channel_step,
+        };
+        let good = samples(0, 4, 2);
+        for (wrong, count) in [
+            (good, (0, 2)),
+            (good, (2, 0)),
+            (good, (17, 2)),
+            (good, (16, 3)),
+            (samples(2, 4, 2), (16, 2)),
+            (samples(1, 4, 2), (1, 1)),
+            (samples(0, 3, 2), (2, 2)),
+            (samples(0, 4, 1), (2, 2)),
+            (samples(usize::MAX - 1, 4, 2), (2, 2)),
+            (samples(0, usize::MAX - 1, 2), (3, 2)),
+            (samples(0, 4, usize::MAX - 1), (2, 3)),
+            (good, (u32::MAX, u32::MAX)),
+        ] {
+            assert!(to.copy_samples(&wrong, &from, &good, count) == Err(EINVAL));
+            assert!(to.copy_samples(&good, &from, &wrong, count) == Err(EINVAL));
+        }
+        assert!(to.copy_samples(&good, &to, &samples(32, 4, 2), (2, 2)) == Err(EINVAL));
+        let mut wide = KVec::from_elem(7u8, 64, GFP_KERNEL)?;
+        let wide = buffer(&mut wide, Format::S32_LE)?;
+        assert!(to.copy_samples(&good, &wide, &good, (2, 2)) == Err(EINVAL));
+        assert!(target.iter().all(|byte| *byte == 1));
+        Ok(())
+    }
+}
