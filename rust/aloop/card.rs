@@ -8,7 +8,12 @@ use crate::{
         Habits,
         State, //
     },
-    controls, params, proc,
+    controls::{
+        self,
+        Ids,
+        SlaveIds, //
+    },
+    params, proc,
     stream::{
         self,
         Line, //
@@ -97,8 +102,11 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
     ];
     let [from_0, from_1] = &cables;
     // In the order of the devices that capture, which is that of the controls' numbers.
-    let to_0 = add_controls(&mut card, from_1, &source, 0)?;
-    let to_1 = add_controls(&mut card, from_0, &source, 1)?;
+    let slaves_to_0 = add_controls(&mut card, from_1, 0)?;
+    let slaves_to_1 = add_controls(&mut card, from_0, 1)?;
+    // Behind all that C has.
+    let to_1 = add_lines(&mut card, from_0, slaves_to_1, &source, 0)?;
+    let to_0 = add_lines(&mut card, from_1, slaves_to_0, &source, 1)?;
 
     let devices = [
         stream::Device {
@@ -152,15 +160,33 @@ fn new_cables(substreams: u32, notify: bool, habits: Habits) -> Result<KVec<Arc<
 fn add_controls(
     card: &mut UnregisteredCard,
     cables: &[Arc<Cable>],
+    device: u32,
+) -> Result<KVec<SlaveIds>> {
+    let mut ids = KVec::with_capacity(cables.len(), GFP_KERNEL)?;
+    for (substream, cable) in (0..).zip(cables) {
+        ids.push(controls::add(card, cable, device, substream)?, GFP_KERNEL)?;
+    }
+    Ok(ids)
+}
+
+/// Adds the controls of the cables that lead from the playbacks of `device`, and makes all that a
+/// stream needs of them.
+fn add_lines(
+    card: &mut UnregisteredCard,
+    cables: &[Arc<Cable>],
+    slaves: KVec<SlaveIds>,
     source: &Arc<TimerSource>,
     device: u32,
 ) -> Result<KVec<Line>> {
     let mut lines = KVec::with_capacity(cables.len(), GFP_KERNEL)?;
-    for (substream, cable) in (0..).zip(cables) {
+    for ((substream, cable), slave) in (0..).zip(cables).zip(slaves) {
         let line = Line {
             cable: cable.clone(),
             timer: Arc::pin_init(CableTimer::new(source.clone()), GFP_KERNEL)?,
-            ids: controls::add(card, cable, device, substream)?,
+            ids: Ids {
+                slave,
+                capture_active: controls::add_capture_active(card, cable, device, substream)?,
+            },
         };
         lines.push(line, GFP_KERNEL)?;
     }

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The seven controls of each cable.
+//! The controls of each cable.
 //!
 //! The device and subdevice of a control name the *capture* end of the cable that it is about: the
-//! program that records finds it by the substream that it records from.
+//! program that records finds it by the substream that it records from. There are seven of these,
+//! which are those of the C driver. An eighth, behind them all, is for the program that plays: it
+//! names the playback end.
 
 use crate::{
     cable::{
@@ -38,6 +40,15 @@ use kernel::{
     sync::Arc, //
 };
 
+/// The identities of the controls that tell about the streams of a cable.
+#[derive(Clone)]
+pub(crate) struct Ids {
+    /// Those that tell about the playback.
+    pub(crate) slave: SlaveIds,
+    /// The one that tells about the capture.
+    pub(crate) capture_active: ElementId,
+}
+
 /// The identities of the controls that tell about the playback of a cable.
 #[derive(Clone)]
 pub(crate) struct SlaveIds {
@@ -48,6 +59,30 @@ pub(crate) struct SlaveIds {
     pub(crate) access: ElementId,
 }
 
+/// Returns the name of a control that stands beside a substream.
+fn name_beside(name: &'static CStr, device: u32, subdevice: u32) -> Name<'static> {
+    Name {
+        iface: Iface::Pcm,
+        name,
+        device,
+        subdevice,
+    }
+}
+
+/// Adds the control of `cable` that tells the program which plays whether it is recorded. The
+/// playback is substream `subdevice` of PCM device `device`.
+pub(crate) fn add_capture_active(
+    card: &mut UnregisteredCard,
+    cable: &Arc<Cable>,
+    device: u32,
+    subdevice: u32,
+) -> Result<ElementId> {
+    card.add_control(
+        &name_beside(c"PCM Capture Active", device, subdevice),
+        CaptureActive(cable.clone()),
+    )
+}
+
 /// Adds the controls of `cable`, whose capture is substream `subdevice` of PCM device `device`.
 pub(crate) fn add(
     card: &mut UnregisteredCard,
@@ -55,12 +90,7 @@ pub(crate) fn add(
     device: u32,
     subdevice: u32,
 ) -> Result<SlaveIds> {
-    let name = |name| Name {
-        iface: Iface::Pcm,
-        name,
-        device,
-        subdevice,
-    };
+    let name = |name| name_beside(name, device, subdevice);
     // The order is that of the elements' numbers, by which some programs know them.
     card.add_control(&name(c"PCM Rate Shift 100000"), RateShift(cable.clone()))?;
     card.add_control(&name(c"PCM Notify"), Notify(cable.clone()))?;
@@ -150,6 +180,20 @@ impl Element for SlaveActive {
 
     fn get(&self) -> Result<bool> {
         Ok(self.0.lock().is_playback_active())
+    }
+}
+
+/// `PCM Capture Active`: a capture is running.
+struct CaptureActive(Arc<Cable>);
+
+#[vtable]
+impl Element for CaptureActive {
+    type Value = bool;
+
+    fn range(&self) {}
+
+    fn get(&self) -> Result<bool> {
+        Ok(self.0.lock().is_capture_active())
     }
 }
 

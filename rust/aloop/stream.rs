@@ -11,7 +11,7 @@ use crate::{
         Setup,
         TickSource, //
     },
-    controls::SlaveIds,
+    controls::Ids,
     ticks::{
         CableTimer,
         Timer, //
@@ -45,12 +45,12 @@ use kernel::{
     sync::Arc, //
 };
 
-/// A cable, with its timer and the controls that tell about its playback.
+/// A cable, with its timer and the controls that tell about its streams.
 #[derive(Clone)]
 pub(crate) struct Line {
     pub(crate) cable: Arc<Cable>,
     pub(crate) timer: Arc<CableTimer>,
-    pub(crate) ids: SlaveIds,
+    pub(crate) ids: Ids,
 }
 
 /// What belongs to a PCM device: the cables that its substreams are sides of.
@@ -71,13 +71,14 @@ pub(crate) struct Stream {
 impl Stream {
     /// Tells those who listen what has changed. The values have been stored before.
     fn notify(&self, substream: &Triggering<'_>, changes: Changes) {
-        let ids = &self.line.ids;
+        let ids = &self.line.ids.slave;
         for (changed, id) in [
             (changes.format, &ids.format),
             (changes.rate, &ids.rate),
             (changes.channels, &ids.channels),
             (changes.access, &ids.access),
             (changes.active, &ids.active),
+            (changes.capture_active, &self.line.ids.capture_active),
         ] {
             if changed {
                 substream.notify(id);
@@ -197,7 +198,7 @@ impl pcm::Ops for Stream {
     fn trigger(stream: &Self, substream: &Triggering<'_>, command: Trigger) -> Result {
         let now = substream.time();
         let mut guard = stream.line.cable.lock();
-        let was_active = guard.is_playback_active();
+        let was_active = (guard.is_playback_active(), guard.is_capture_active());
         let mut cable = Locked::new(&mut guard, now);
         let direction = stream.direction;
         let ticks = stream
@@ -213,15 +214,15 @@ impl pcm::Ops for Stream {
             Trigger::Drain => cable.drain(direction),
             Trigger::Suspend => cable.suspend(direction, ticks),
         }
-        if direction == Direction::Playback {
-            let mut changes = Changes::default();
-            if command == Trigger::Start {
-                changes = guard.note_playback();
-            }
-            changes.active = guard.is_playback_active() != was_active;
-            drop(guard);
-            stream.notify(substream, changes);
+        let mut changes = Changes::default();
+        if direction == Direction::Playback && command == Trigger::Start {
+            changes = guard.note_playback();
         }
+        changes.active = guard.is_playback_active() != was_active.0;
+        // A playback that starts may evict a capture.
+        changes.capture_active = guard.is_capture_active() != was_active.1;
+        drop(guard);
+        stream.notify(substream, changes);
         Ok(())
     }
 

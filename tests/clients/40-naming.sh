@@ -153,7 +153,7 @@ store_and_restore() {
 example store_and_restore "alsactl store, and restore after a reload"
 
 amixer_lists() {
-	(($(amixer -c Loopback controls | wc -l) == 112))
+	(($(amixer -c Loopback controls | wc -l) == 128))
 	for name in 'PCM Rate Shift 100000' 'PCM Notify' 'PCM Slave Active' 'PCM Slave Format' \
 		'PCM Slave Rate' 'PCM Slave Channels' 'PCM Slave Access Mode'; do
 		(($(amixer -c Loopback controls | grep -c "iface=PCM,name='$name'") == 16))

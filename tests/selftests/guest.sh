@@ -7,7 +7,6 @@
 
 # One test for each of pcm-test's, and one for each control: mixer-test's seven on it together.
 PCM_TESTS=28
-CONTROLS=14
 # Two controls are written booleans whose name doesn't end in "Switch". The name is the C driver's,
 # and what programs look for: the complaint has to be there.
 MISNAMED='PCM Notify'
@@ -15,6 +14,11 @@ MISNAMED_TEXT="$MISNAMED is a writeable boolean but not a Switch"
 
 MODULE=${1:-snd-aloop-rs}
 HERE=$(cd "$(dirname "$0")" && pwd)
+# Those of two cables: seven each, and one more that the C driver has not.
+case $MODULE in
+snd-aloop) CONTROLS=14 ;;
+*) CONTROLS=16 ;;
+esac
 
 stop() {
 	echo "Bail out! $*"

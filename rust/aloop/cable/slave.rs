@@ -42,17 +42,20 @@ impl Slave {
             rate: self.rate != old.rate,
             channels: self.channels != old.channels,
             access: self.interleaved != old.interleaved,
-            active: false,
+            ..Changes::default()
         }
     }
 }
 
-/// Which values of the controls `PCM Slave …` a trigger has changed.
+/// Which values of the controls a trigger has changed.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Changes {
     pub(crate) format: bool,
     pub(crate) rate: bool,
     pub(crate) channels: bool,
     pub(crate) access: bool,
+    /// `PCM Slave Active`.
     pub(crate) active: bool,
+    /// `PCM Capture Active`.
+    pub(crate) capture_active: bool,
 }

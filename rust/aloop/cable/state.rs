@@ -239,6 +239,12 @@ impl State {
         // One that is out of step is so until it is stopped: then comes the event.
         self.playback.takes_part() || self.playback.activity() == Activity::OutOfStep
     }
+
+    /// Returns whether a capture is running: `PCM Capture Active`.
+    pub(crate) fn is_capture_active(&self) -> bool {
+        // One that is evicted is not: the playback that evicts it sends the event.
+        self.capture.takes_part() || self.capture.activity() == Activity::OutOfStep
+    }
 }
 
 /// A cable while its lock is held, at one moment.

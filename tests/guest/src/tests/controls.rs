@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The seven controls of each cable: section 9.
+//! The controls of each cable: section 9.
 
 use std::process::Command;
 use std::time::Duration;
@@ -87,8 +87,13 @@ pub const CABLE: Cable = Cable {
 fn layout(ctx: &Context) -> Outcome {
     let control = Control::open(ctx.index)?;
     let ids = control.list()?;
-    check_eq!("number ids", ids, (1..=112).collect::<Vec<u32>>());
-    for numid in ids {
+    // What comes behind these is the subject of 9.16.
+    check_eq!(
+        "number ids",
+        ids.get(..112),
+        Some(&(1..=112).collect::<Vec<u32>>()[..])
+    );
+    for numid in 1..=112 {
         let e = control.element(numid)?;
         let place = (numid - 1) / 7;
         let got = (

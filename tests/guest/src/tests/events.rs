@@ -5,19 +5,23 @@
 use std::time::Duration;
 use std::time::Instant;
 
+use support::cable::state_by_peer;
 use support::cable::wait_for_state;
 use support::check;
 use support::check_eq;
 use support::config::Access;
 use support::config::Config;
+use support::config::DRAINING;
 use support::config::LONG;
 use support::config::SETUP;
 use support::config::USUAL;
 use support::config::XRUN;
 use support::control::Control;
+use support::control::Kind;
 use support::elements::Controls;
 use support::elements::ACCESS;
 use support::elements::ACTIVE;
+use support::elements::CAPTURE_ACTIVE;
 use support::elements::CHANNELS;
 use support::elements::FORMAT;
 use support::elements::NAMES;
@@ -64,6 +68,18 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("9.13"),
         test("9.14 no events from a stream that does not run", no_events),
+        test(
+            "9.16 a control beside each player, behind all others",
+            capture_active_place,
+        ),
+        test(
+            "9.16 a player hears that it is recorded, an event for each change",
+            capture_active_events,
+        ),
+        test(
+            "9.16 a recorder that a player stops is told with that player's START",
+            capture_active_evicted,
+        ),
         // Between the two, another processor has to look.
         Test::new(
             "races",
@@ -256,6 +272,110 @@ fn no_real_change(ctx: &Context) -> Outcome {
     })();
     write(ctx, "timer_source", "\n")?;
     result
+}
+
+fn capture_active_place(ctx: &Context) -> Outcome {
+    let control = Control::open(ctx.index)?;
+    let ids = control.list()?;
+    check_eq!("number ids", ids, (1..=128).collect::<Vec<u32>>());
+    for numid in 113..=128 {
+        let e = control.element(numid)?;
+        let place = numid - 113;
+        check_eq!(
+            format!("control {numid}: device, subdevice, name, type, access"),
+            (e.device, e.subdevice, e.name.as_str(), e.kind, e.access),
+            (
+                place / 8,
+                place % 8,
+                CAPTURE_ACTIVE,
+                Kind::Boolean,
+                "r-".to_string()
+            )
+        );
+        check_eq!(format!("value of control {numid}"), control.read(numid)?, 0);
+        expect_error("a write", control.write(numid, 1), libc::EPERM)?;
+    }
+    Ok(())
+}
+
+fn capture_active_events(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    let mut rec = CABLE.recorder(ctx)?;
+    c.control.subscribe()?;
+    rec.configure(&LONG)?;
+    let none: [&str; 0] = [];
+    check_eq!("events of PREPARE", c.all_events()?, none);
+    let steps: [(&str, Call, i64); 4] = [
+        ("START", Pcm::start, 1),
+        ("PAUSE", |p| p.pause(true), 0),
+        ("release", |p| p.pause(false), 1),
+        ("DROP", Pcm::stop, 0),
+    ];
+    for (what, step, value) in steps {
+        step(&rec)?;
+        check_eq!(
+            format!("events of {what}"),
+            c.all_events()?,
+            [CAPTURE_ACTIVE]
+        );
+        check_eq!(format!("value after {what}"), c.capture_active()?, value);
+    }
+    rec.prepare()?;
+    check_eq!("events while it does not run", c.all_events()?, none);
+    rec.start()?;
+    check_eq!("events of START", c.all_events()?, [CAPTURE_ACTIVE]);
+    // The player's own are not mixed up with it.
+    let play = playing(ctx, &LONG)?;
+    play.start()?;
+    check!(
+        !c.all_events()?.contains(&CAPTURE_ACTIVE),
+        "the START of a player is an event of the recorder's"
+    );
+    play.stop()?;
+    check!(
+        !c.all_events()?.contains(&CAPTURE_ACTIVE),
+        "the stop of a player is an event of the recorder's"
+    );
+    drop(rec);
+    check_eq!("events of the close", c.all_events()?, [CAPTURE_ACTIVE]);
+    check_eq!("value after the close", c.capture_active()?, 0);
+    // One that nobody reads from overruns.
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&USUAL)?;
+    rec.start()?;
+    check_eq!("value while it runs", c.capture_active()?, 1);
+    c.all_events()?;
+    wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
+    check_eq!("events of the overrun", c.all_events()?, [CAPTURE_ACTIVE]);
+    check_eq!("value after the overrun", c.capture_active()?, 0);
+    Ok(())
+}
+
+fn capture_active_evicted(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    played(ctx, &LONG)?;
+    let mut rec = CABLE.recorder(ctx)?;
+    let mut play = CABLE.player(ctx)?;
+    let other = Config {
+        rate: 44100,
+        ..LONG
+    };
+    play.setup(&other)?;
+    rec.configure(&LONG)?;
+    rec.start()?;
+    play.prepare()?;
+    play.write(&other.signal(480, 1), 0, 480)?;
+    c.control.subscribe()?;
+    c.all_events()?;
+    play.start()?;
+    check_eq!("value", c.capture_active()?, 0);
+    state_by_peer(&rec, DRAINING)?;
+    check_eq!(
+        "events",
+        c.all_events()?,
+        [NAMES[RATE], NAMES[ACTIVE], CAPTURE_ACTIVE]
+    );
+    Ok(())
 }
 
 /// Whoever reads at once after an event gets the new value. One thread plays, the other reads.
