@@ -60,6 +60,7 @@ pub(crate) use self::{
     setup::Setup,
     side::{
         Activity,
+        Incidents,
         Side, //
     },
     slave::Changes,

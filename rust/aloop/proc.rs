@@ -6,6 +6,7 @@ use crate::{
     cable::{
         Activity,
         Cable,
+        Incidents,
         Side,
         State,
         TimerInfo, //
@@ -13,7 +14,12 @@ use crate::{
     params::MAX_SUBSTREAMS,
 };
 use alsa::{
-    pcm::Direction,
+    kext::task::Program,
+    pcm::{
+        Direction,
+        Format,
+        Limits, //
+    },
     proc::Text, //
 };
 use kernel::{
@@ -44,16 +50,49 @@ struct SideView {
     sample_align: u64,
     rate_shift: u32,
     timer: Option<TimerInfo>,
+    program: Option<Arc<Program>>,
+    pins: Option<Pins>,
+    incidents: Incidents,
+}
+
+/// What one side forbids the other to choose otherwise.
+struct Pins {
+    format: Format,
+    rate: u32,
+    channels: u32,
+    period_bytes: Option<u32>,
+}
+
+impl Pins {
+    /// Returns what the side of a direction forbids, if anything.
+    fn new(state: &State, direction: Direction) -> Option<Self> {
+        let limits = state.limits(direction.opposite());
+        if limits == Limits::NONE {
+            return None;
+        }
+        let params = &state.side(direction).setup()?.params;
+        let (shortest, longest) = limits.period_bytes;
+        Some(Self {
+            format: params.format,
+            rate: params.rate,
+            channels: params.channels,
+            period_bytes: (shortest == longest).then_some(shortest),
+        })
+    }
 }
 
 impl SideView {
-    fn new(state: &State, side: &Side, silent_size: u64) -> Option<Self> {
+    fn new(state: &State, direction: Direction, silent_size: u64) -> Option<Self> {
+        let side = state.side(direction);
         if !side.is_open() {
             return None;
         }
         let view = Self {
             rate_shift: side.shift(),
             timer: state.timer(),
+            program: side.program().cloned(),
+            pins: Pins::new(state, direction),
+            incidents: side.incidents(),
             ..Self::default()
         };
         let Some(setup) = side.setup() else {
@@ -100,6 +139,30 @@ impl SideView {
             );
             seq_print!(file, "    timer open:\t\t{}\n", opened_by);
         }
+        // What follows is not in C.
+        if let Some(program) = &view.program {
+            let (name, pid) = (program.name(), program.pid());
+            seq_print!(file, "    program:\t\t{} ({})\n", name, pid);
+        }
+        match &view.pins {
+            None => seq_print!(file, "    pins:\t\tnothing\n"),
+            Some(pins) => {
+                let format = pins.format.name();
+                seq_print!(
+                    file,
+                    "    pins:\t\tformat {}, rate {}, channels {}",
+                    format,
+                    pins.rate,
+                    pins.channels
+                );
+                if let Some(bytes) = pins.period_bytes {
+                    seq_print!(file, ", period_bytes {}", bytes);
+                }
+                seq_print!(file, "\n");
+            }
+        }
+        seq_print!(file, "    xruns:\t\t{}\n", view.incidents.xruns);
+        seq_print!(file, "    evictions:\t\t{}\n", view.incidents.evictions);
     }
 }
 
@@ -119,9 +182,8 @@ impl Text for Cables {
                 continue;
             };
             let state = cable.lock();
-            let playback = SideView::new(&state, state.side(Direction::Playback), 0);
-            let capture =
-                SideView::new(&state, state.side(Direction::Capture), state.silent_bytes());
+            let playback = SideView::new(&state, Direction::Playback, 0);
+            let capture = SideView::new(&state, Direction::Capture, state.silent_bytes());
             let valid = bits(&state, |side| side.setup().is_some());
             // A stream that pauses is said to run and to pause.
             let running = bits(&state, |side| side.activity() != Activity::Stopped);

@@ -424,6 +424,23 @@ pub(crate) fn left_to_read(
     sub_modulo(hw_ptr, appl_ptr, boundary).saturating_add(sub_modulo(pos, hw_ptr, buffer.into()))
 }
 
+/// Returns how many frames the application of a stream has to read or may write, as the core counts
+/// them when it looks for an xrun: the buffer for a playback that has played all that was written,
+/// and more for one that has played on.
+///
+/// The arguments are those of [`written_ahead`], and may have any values. `space` is the buffer's
+/// size for a playback, 0 for a capture. The result is below `boundary`, or 0.
+///
+/// C: `snd_pcm_playback_avail()`, `snd_pcm_capture_avail()`.
+pub(crate) fn available(hw_ptr: u64, appl_ptr: u64, boundary: u64, space: u32) -> u64 {
+    let Some(boundary) = NonZeroU64::new(boundary) else {
+        return 0;
+    };
+    // The sum may be a boundary or more, but does not wrap: one is the remainder by the other.
+    let hw_ptr = (hw_ptr % boundary).saturating_add(space.into());
+    sub_modulo(hw_ptr, appl_ptr, boundary)
+}
+
 /// Returns `a - b` modulo `n`, in `0..n`.
 fn sub_modulo(a: u64, b: u64, n: NonZeroU64) -> u64 {
     // Mostly they are below `n`: a division takes longer than all the rest.

@@ -18,6 +18,7 @@ use crate::{
     },
 };
 use alsa::{
+    kext::task::Program,
     pcm::{
         self,
         Action,
@@ -66,6 +67,9 @@ pub(crate) struct Stream {
     line: Line,
     direction: Direction,
     timer: Option<Arc<Timer>>,
+    /// The program that has opened it: this reference is the one that is given back last, for which
+    /// the lock of the cable is not held.
+    _program: Arc<Program>,
 }
 
 impl Stream {
@@ -150,6 +154,7 @@ impl pcm::Ops for Stream {
         let line = lines.get(substream.number()).ok_or(ENODEV)?.clone();
         substream.constrain_periods_to_integer()?;
         substream.attach(line.cable.clone(), port(direction))?;
+        let program = Arc::new(Program::current(), GFP_KERNEL)?;
         let timer = line.timer.open(&line.cable, direction)?;
         if timer.is_some() {
             // Whoever waits for a source that does not tick is told so after a while.
@@ -159,12 +164,13 @@ impl pcm::Ops for Stream {
         if cable.habits().wait_for_peer {
             substream.wait_for_ever();
         }
-        cable.open(direction);
+        cable.open(direction, program.clone());
         drop(cable);
         Ok(Self {
             line,
             direction,
             timer,
+            _program: program,
         })
     }
 

@@ -13,6 +13,7 @@
 //! - [`param`]: arrays of module parameters (`rust/kernel/module_param.rs`).
 //! - [`platform`]: platform devices that a module makes (`rust/kernel/platform.rs`).
 //! - [`print`]: messages, no more than some in a time (`rust/kernel/print.rs`).
+//! - [`task`]: which program has called (`rust/kernel/task.rs`).
 //! - [`compat`]: what differs between kernels (nowhere).
 
 pub mod compat;
@@ -24,4 +25,5 @@ pub mod lock;
 pub mod param;
 pub mod platform;
 pub mod print;
+pub mod task;
 pub mod time;

@@ -12,6 +12,7 @@ use super::{
 use crate::{
     ring::{
         self,
+        available,
         written_ahead, //
     },
     units::Frames,
@@ -69,6 +70,18 @@ pub(super) fn audible(own: &Port<'_>, setup: &Setup, told: &Told, position: Fram
         return Frames::MAX;
     }
     written(own, setup, told, position)
+}
+
+/// Returns whether the core is about to stop the stream, or has found that it must, because its
+/// application is late.
+pub(super) fn is_late(direction: Direction, own: &Port<'_>, setup: &Setup) -> bool {
+    let pointers = own.pointers();
+    let space = match direction {
+        Direction::Playback => setup.params.buffer_size,
+        Direction::Capture => 0,
+    };
+    let available = available(pointers.hw_ptr, pointers.appl_ptr, pointers.boundary, space);
+    own.state() == State::Running && available >= own.stop_threshold()
 }
 
 /// Returns how many frames before `position` the application of a capture has yet to read.

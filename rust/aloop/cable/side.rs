@@ -19,6 +19,8 @@ use crate::{
         Instant, //
     },
 };
+use alsa::kext::task::Program;
+use kernel::sync::Arc;
 
 /// Whether a stream moves frames.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,10 +70,24 @@ pub(crate) enum Side {
 pub(crate) struct Open {
     /// Its period timer.
     pub(super) expiry: Expiry,
+    /// The program that has opened it.
+    program: Arc<Program>,
+    /// What has happened to it.
+    pub(super) incidents: Incidents,
     /// The rate shift with which it last ran, by the system's clock.
     shift: u32,
     /// What PREPARE has made anew; `None` before, and when the parameters have been freed.
     prepared: Option<Prepared>,
+}
+
+/// What has happened to a substream since it was opened.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Incidents {
+    /// How often the core has stopped it because its application was late.
+    pub(crate) xruns: u32,
+    /// How often a playback that did not match it has stopped it; of a playback, how often it has
+    /// stopped a capture.
+    pub(crate) evictions: u32,
 }
 
 /// What is known of a stream since PREPARE.
@@ -87,10 +103,12 @@ pub(super) struct Prepared {
 }
 
 impl Side {
-    /// The substream has been opened.
-    pub(super) fn open(&mut self) {
+    /// The substream has been opened by a program.
+    pub(super) fn open(&mut self, program: Arc<Program>) {
         *self = Self::Open(Open {
             expiry: Expiry::new(),
+            program,
+            incidents: Incidents::default(),
             shift: 0,
             prepared: None,
         });
@@ -125,6 +143,22 @@ impl Side {
     /// Returns whether somebody has opened the substream.
     pub(crate) fn is_open(&self) -> bool {
         matches!(self, Self::Open(_))
+    }
+
+    /// Returns the program that has opened the substream.
+    pub(crate) fn program(&self) -> Option<&Arc<Program>> {
+        match self {
+            Self::Closed => None,
+            Self::Open(open) => Some(&open.program),
+        }
+    }
+
+    /// Returns what has happened to the substream since it was opened.
+    pub(crate) fn incidents(&self) -> Incidents {
+        match self {
+            Self::Closed => Incidents::default(),
+            Self::Open(open) => open.incidents,
+        }
     }
 
     /// Returns what is known of the substream while it is open.

@@ -33,6 +33,7 @@ use crate::{
     },
 };
 use alsa::{
+    kext::task::Program,
     pcm::{
         Direction,
         Hub,
@@ -44,6 +45,7 @@ use alsa::{
     },
     time::Ktime, //
 };
+use kernel::sync::Arc;
 
 /// A cable, with the lock that protects it.
 pub(crate) type Cable = Hub<State, 2>;
@@ -115,9 +117,9 @@ impl State {
         }
     }
 
-    /// The substream has been opened.
-    pub(crate) fn open(&mut self, direction: Direction) {
-        self.side_mut(direction).open();
+    /// The substream has been opened by a program.
+    pub(crate) fn open(&mut self, direction: Direction, program: Arc<Program>) {
+        self.side_mut(direction).open(program);
     }
 
     /// The stream is being set to new parameters: the core fills its buffer with zeroes.

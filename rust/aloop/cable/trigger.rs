@@ -3,6 +3,7 @@
 //! What starts and stops the sides of a cable.
 
 use super::{
+    application::is_late,
     ending::Ending,
     setup::Setup,
     side::{
@@ -93,6 +94,11 @@ impl Locked<'_> {
     /// stop it.
     fn evict(&mut self) {
         self.state.capture.set_activity(Activity::Evicted);
+        for side in [&mut self.state.capture, &mut self.state.playback] {
+            if let Some(open) = side.opened_mut() {
+                open.incidents.evictions = open.incidents.evictions.saturating_add(1);
+            }
+        }
         if let Some(capture) = self.stream(Direction::Capture) {
             capture.expire_timer_now();
         }
@@ -163,8 +169,23 @@ impl Locked<'_> {
 
     /// Stops a stream.
     pub(crate) fn stop(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        self.note_xrun(direction);
         self.update();
         self.come_to_rest(direction, Activity::Stopped, ticks);
+    }
+
+    /// If it is the core that stops a stream, since its application is late, counts that.
+    ///
+    /// The core does not say why it stops a stream. It has just looked for an xrun.
+    fn note_xrun(&mut self, direction: Direction) {
+        let own = self.stream(direction);
+        let side = self.state.side_mut(direction);
+        let late = own
+            .zip(side.setup())
+            .is_some_and(|(own, setup)| is_late(direction, &own, setup));
+        if let (true, Some(open)) = (late, side.opened_mut()) {
+            open.incidents.xruns = open.incidents.xruns.saturating_add(1);
+        }
     }
 
     /// Lets a stream rest, and with it time, if the other side does too.

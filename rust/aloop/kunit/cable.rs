@@ -16,6 +16,7 @@ mod tests {
         TimerInfo, //
     };
     use alsa::{
+        kext::task::Program,
         pcm::{
             Action,
             AudioClock,
@@ -78,10 +79,17 @@ mod tests {
             self.0.side(direction).activity()
         }
 
+        /// Opens a side.
+        fn open(&mut self, direction: Direction) -> Result {
+            let program = Arc::new(Program::current(), GFP_ATOMIC)?;
+            self.state().open(direction, program);
+            Ok(())
+        }
+
         /// Opens both sides, and prepares them for `play` and `capt`.
         fn prepare(&mut self, play: Params, capt: Params) -> Result {
             for (direction, params) in [(Playback, play), (Capture, capt)] {
-                self.state().open(direction);
+                self.open(direction)?;
                 self.state().prepare(direction, Setup::new(params)?);
             }
             Ok(())
@@ -103,8 +111,8 @@ mod tests {
     #[test]
     fn limits_are_the_other_ends() -> Result {
         with_cable(|cable| {
-            cable.state().open(Playback);
-            cable.state().open(Capture);
+            cable.open(Playback)?;
+            cable.open(Capture)?;
             assert!(cable.state().limits(Playback) == Limits::NONE);
             assert!(cable.state().limits(Capture) == Limits::NONE);
 
@@ -157,7 +165,7 @@ mod tests {
     fn unprepared_does_not_start() -> Result {
         with_cable(|cable| {
             for direction in [Playback, Capture] {
-                cable.state().open(direction);
+                cable.open(direction)?;
                 assert!(cable.at(1).start(direction, None) == Err(EIO));
                 assert!(cable.activity(direction) == Activity::Stopped);
             }

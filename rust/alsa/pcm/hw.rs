@@ -95,6 +95,14 @@ impl Format {
         self.0
     }
 
+    /// Returns the name of the format, such as `S16_LE`.
+    ///
+    /// C: `snd_pcm_format_name()`.
+    pub fn name(self) -> &'static CStr {
+        // SAFETY: The function takes any number, and returns a string that never changes.
+        unsafe { CStr::from_char_ptr(bindings::snd_pcm_format_name(self.0)) }
+    }
+
     /// Returns the bytes that a sample takes in memory, 1 to 4.
     ///
     /// C: `snd_pcm_format_physical_width()`.
@@ -406,8 +414,15 @@ mod tests {
         ] {
             assert_eq!(format.number(), number);
             assert_eq!(format.sample_bytes(), bytes);
+            assert!(!format.name().to_bytes().is_empty());
             assert!(i64::from(number) <= Format::MAX);
         }
+    }
+
+    #[test]
+    fn names() {
+        assert!(Format::S24_3LE.name() == c"S24_3LE");
+        assert!(Format::DSD_U32_BE.name() == c"DSD_U32_BE");
     }
 
     #[test]

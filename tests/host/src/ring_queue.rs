@@ -2,6 +2,7 @@
 
 //! How much the application has written, from ALSA's wrapping pointers.
 
+use crate::ring::available;
 use crate::ring::left_to_read;
 use crate::ring::written_ahead;
 use crate::times::wild;
@@ -84,6 +85,29 @@ proptest! {
         buffer in prop_oneof![any::<u32>(), 0_u32..10], pos in wild(),
     ) {
         prop_assert!(written_ahead(hw, appl, boundary, buffer, pos) <= buffer.into());
+        prop_assert!(available(hw, appl, boundary, buffer) < boundary.max(1));
+    }
+
+    /// What the core compares with the threshold at which it stops a stream, from pointers that do
+    /// not wrap: of a player that is behind, more than the buffer.
+    #[test]
+    fn available_agrees_with_pointers_that_do_not_wrap(
+        (buffer, boundary) in buffer_and_boundary(), hw in wild(), ahead in any::<u32>(),
+        behind in any::<u64>(), late in any::<bool>(),
+    ) {
+        let most = boundary - u64::from(buffer) - 1;
+        let (hw, ahead) = (u128::from(hw) + u128::from(boundary), ahead % (buffer + 1));
+        let behind = behind % (most + 1);
+        let modulo = |n: u128| (n % u128::from(boundary)) as u64;
+        // A player: what is not queued is free.
+        let (appl, free) = match late {
+            true => (hw - u128::from(behind), u64::from(buffer) + behind),
+            false => (hw + u128::from(ahead), u64::from(buffer - ahead)),
+        };
+        prop_assert_eq!(available(modulo(hw), modulo(appl), boundary, buffer), free);
+        // A recorder: what has come in since.
+        let read = hw - u128::from(behind);
+        prop_assert_eq!(available(modulo(hw), modulo(read), boundary, 0), behind);
     }
 
     /// What a recorder has still to read, from pointers that do not wrap.

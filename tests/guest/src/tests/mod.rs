@@ -43,6 +43,7 @@ mod timing;
 mod triggers;
 mod unwoken;
 mod wakeups;
+mod who;
 
 use support::cable::Cable;
 use support::ktap::Outcome;
@@ -67,6 +68,7 @@ pub fn all() -> Vec<Test> {
         events::tests(),
         notify::tests(),
         proc::tests(),
+        who::tests(),
         source::tests(),
         ticks::tests(),
         client::tests(),

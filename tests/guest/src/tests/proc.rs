@@ -61,22 +61,33 @@ pub fn write(ctx: &Context, name: &str, text: &str) -> Result<(), Fail> {
     )?)
 }
 
-/// The lines about a cable, without its head, and without those that tell of jiffies.
+/// The lines about a cable, without its head, and without those that only one driver has: the C
+/// driver's tell of jiffies, ours are those of 10.7.
 pub fn cable(ctx: &Context, cable: Cable) -> Result<Vec<String>, Fail> {
-    const JIFFIES: [&str; 5] = [
+    const NOT_BOTH: [&str; 9] = [
         "update_pending:",
         "irq_pos:",
         "period_frac:",
         "last_jiffies:",
         "timer_expires:",
+        "program:",
+        "pins:",
+        "xruns:",
+        "evictions:",
     ];
+    let mut lines = all_lines(ctx, cable)?;
+    lines.retain(|l| !NOT_BOTH.iter().any(|name| l.trim().starts_with(name)));
+    Ok(lines)
+}
+
+/// The lines about a cable, without its head.
+pub fn all_lines(ctx: &Context, cable: Cable) -> Result<Vec<String>, Fail> {
     let text = read(ctx, &format!("cable#{}", cable.device))?;
     let head = format!("Cable {} substream {}:", cable.device, cable.subdevice);
     let mut lines = text.lines().skip_while(|l| *l != head);
     check!(lines.next().is_some(), "no line {head:?} in:\n{text}");
     Ok(lines
         .take_while(|l| !l.starts_with("Cable "))
-        .filter(|l| !JIFFIES.iter().any(|name| l.trim().starts_with(name)))
         .map(str::to_string)
         .collect())
 }

@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What `cable#C` says of who has an end, and of what has happened to it: 10.7.
+
+use std::fs;
+use std::time::Duration;
+
+use support::cable::state_by_peer;
+use support::cable::wait_for_state;
+use support::cable::Cable;
+use support::check;
+use support::check_eq;
+use support::config::Config;
+use support::config::Dir;
+use support::config::DRAINING;
+use support::config::LONG;
+use support::config::SETUP;
+use support::config::USUAL;
+use support::config::XRUN;
+use support::elements::Controls;
+use support::elements::NOTIFY;
+use support::ktap::expect_error;
+use support::ktap::Context;
+use support::ktap::Fail;
+use support::ktap::Outcome;
+use support::ktap::Test;
+use support::signal;
+
+use crate::tests::proc::all_lines;
+
+pub fn tests() -> Vec<Test> {
+    let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("proc", name, run);
+    vec![
+        test("10.7 an end names its program", program),
+        test("10.7 a program's name stays in its line", strange_name),
+        test("10.7 an end says what it forbids the other", pins),
+        test("10.7 xruns are counted, and nothing else", xruns),
+        test("10.7 evictions are counted at both ends", evictions),
+    ]
+}
+
+const CABLE: Cable = Cable {
+    device: 0,
+    subdevice: 6,
+};
+
+/// What stands behind a label in the block of one end.
+fn said(ctx: &Context, dir: Dir, label: &str) -> Result<String, Fail> {
+    let lines = all_lines(ctx, CABLE)?;
+    let block = lines.iter().skip_while(|l| l.trim() != format!("{dir:?}"));
+    let mut found = block
+        .skip(1)
+        .take_while(|l| l.starts_with("    "))
+        .filter_map(|l| l.trim().strip_prefix(label));
+    let value = found
+        .next()
+        .ok_or_else(|| format!("no {label} of the {dir:?} in {lines:?}"))?;
+    check!(found.next().is_none(), "{label} twice in {lines:?}");
+    Ok(value.trim().to_string())
+}
+
+fn program(ctx: &Context) -> Outcome {
+    let name = fs::read_to_string("/proc/self/comm")?;
+    let want = format!("{} ({})", name.trim_end(), std::process::id());
+    let _play = CABLE.player(ctx)?;
+    check_eq!("the player", said(ctx, Dir::Playback, "program:")?, want);
+    check!(
+        said(ctx, Dir::Capture, "program:").is_err(),
+        "an end that nobody has opened has a program"
+    );
+    // It is the program, not the thread that opens.
+    let rec = std::thread::scope(|scope| scope.spawn(|| CABLE.recorder(ctx)).join())
+        .map_err(|_| "the thread panicked".to_string())??;
+    check_eq!("the recorder", said(ctx, Dir::Capture, "program:")?, want);
+    drop(rec);
+    check!(
+        said(ctx, Dir::Capture, "program:").is_err(),
+        "an end that is closed has a program"
+    );
+    Ok(())
+}
+
+/// A program may call itself what it likes. What it says there is no other line of the file.
+fn strange_name(ctx: &Context) -> Outcome {
+    let before = fs::read_to_string("/proc/self/comm")?;
+    fs::write("/proc/self/comm", "a\n    xruns: 9")?;
+    let opened = CABLE.player(ctx);
+    fs::write("/proc/self/comm", before.trim_end())?;
+    let _play = opened?;
+    let said = said(ctx, Dir::Playback, "program:")?;
+    let want = format!("a\\n    xruns: 9 ({})", std::process::id());
+    check_eq!("program", said, want);
+    Ok(())
+}
+
+fn pins(ctx: &Context) -> Outcome {
+    let controls = Controls::of(ctx, CABLE)?;
+    let cfg = Config {
+        format: signal::S24_3LE,
+        rate: 44100,
+        channels: 6,
+        ..LONG
+    };
+    for dir in Dir::BOTH {
+        let mut pcm = match dir {
+            Dir::Playback => CABLE.player(ctx)?,
+            Dir::Capture => CABLE.recorder(ctx)?,
+        };
+        let pinned = "format S24_3LE, rate 44100, channels 6";
+        check_eq!("when it is open", said(ctx, dir, "pins:")?, "nothing");
+        pcm.setup(&cfg)?;
+        check_eq!("after HW_PARAMS", said(ctx, dir, "pins:")?, "nothing");
+        pcm.prepare()?;
+        check_eq!("after PREPARE", said(ctx, dir, "pins:")?, pinned);
+        controls.set(NOTIFY, 1)?;
+        let with_notify = said(ctx, dir, "pins:");
+        controls.set(NOTIFY, 0)?;
+        // A capture does not limit the playback then.
+        let want = match dir {
+            Dir::Playback => pinned,
+            Dir::Capture => "nothing",
+        };
+        check_eq!(format!("of the {dir:?} with Notify on"), with_notify?, want);
+        pcm.hw_free()?;
+        check_eq!("after HW_FREE", said(ctx, dir, "pins:")?, "nothing");
+    }
+    Ok(())
+}
+
+fn xruns(ctx: &Context) -> Outcome {
+    let is = |what: &str, dir: Dir, want: &str| -> Outcome {
+        check_eq!(what, said(ctx, dir, "xruns:")?, want);
+        Ok(())
+    };
+    let mut rec = CABLE.recorder(ctx)?;
+    rec.configure(&USUAL)?;
+    for want in ["1", "2"] {
+        rec.start()?;
+        wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
+        is("after an overrun", Dir::Capture, want)?;
+        rec.prepare()?;
+    }
+    rec.start()?;
+    rec.stop()?;
+    is("after a DROP", Dir::Capture, "2")?;
+    drop(rec);
+
+    let mut play = CABLE.player(ctx)?;
+    play.configure(&USUAL)?;
+    play.write(&USUAL.signal(960, 1), 0, 960)?;
+    play.start()?;
+    wait_for_state(&play, XRUN, Duration::from_secs(2))?;
+    is("after an underrun", Dir::Playback, "1")?;
+    play.prepare()?;
+    play.write(&USUAL.signal(960, 1), 0, 960)?;
+    expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+    wait_for_state(&play, SETUP, Duration::from_secs(2))?;
+    is("after a drain", Dir::Playback, "1")?;
+    drop(play);
+    let _play = CABLE.player(ctx)?;
+    is("of one that is opened anew", Dir::Playback, "0")
+}
+
+fn evictions(ctx: &Context) -> Outcome {
+    let mut rec = CABLE.recorder(ctx)?;
+    let mut play = CABLE.player(ctx)?;
+    let other = Config {
+        rate: 44100,
+        ..LONG
+    };
+    play.setup(&other)?;
+    rec.configure(&LONG)?;
+    rec.start()?;
+    play.prepare()?;
+    play.write(&other.signal(480, 1), 0, 480)?;
+    for dir in Dir::BOTH {
+        check_eq!("before", said(ctx, dir, "evictions:")?, "0");
+    }
+    play.start()?;
+    state_by_peer(&rec, DRAINING)?;
+    for dir in Dir::BOTH {
+        check_eq!("after", said(ctx, dir, "evictions:")?, "1");
+        check_eq!("xruns", said(ctx, dir, "xruns:")?, "0");
+    }
+    Ok(())
+}
