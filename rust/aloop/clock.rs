@@ -23,8 +23,8 @@
 //! is a period or a year. [`Clock::time_of`] solves the same equation for the time and rounds up,
 //! which makes it the exact inverse: one nanosecond earlier the frame isn't complete yet.
 //!
-//! The only rounding is in [`Clock::set_shift`], which states `rem` in units of the new `den`: each
-//! change of shift drops less than one such unit, so less than 1.25e-9 frame.
+//! The only rounding is in [`Clock::set_pace`], which states `rem` in units of the new `den`: each
+//! change of pace drops less than one such unit, so less than 1.25e-9 frame.
 //!
 //! # Why it can't overflow
 //!
@@ -49,6 +49,37 @@ pub(crate) const NSEC_PER_SEC: u64 = 1_000_000_000;
 /// Nanoseconds in a second, over [`SHIFT_NOMINAL`].
 const DEN_PER_SHIFT: u64 = NSEC_PER_SEC / SHIFT_NOMINAL as u64;
 
+/// How fast a clock goes: the nanoseconds in which as many frames go by as the rate says.
+///
+/// # Invariants
+///
+/// It is within [`SHIFT_MIN`]`..=`[`SHIFT_MAX`] times [`DEN_PER_SHIFT`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pace(NonZeroU64);
+
+impl Pace {
+    /// The nominal rate.
+    pub(crate) const NOMINAL: Self = Self::of_shift(SHIFT_NOMINAL);
+
+    /// That of a rate shift, which is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`].
+    pub(crate) const fn of_shift(shift: u32) -> Self {
+        // INVARIANT: `den_of()` gives such a number.
+        Self(den_of(shift))
+    }
+
+    /// That of a clock which is faster than the nominal rate by so many parts of 10^9 (slower if
+    /// negative), to one such part; clamped to what rate shifts can do.
+    pub(crate) fn of_speed(speed: i64) -> Self {
+        let speed = NSEC_PER_SEC.saturating_add_signed(speed);
+        let den = (NSEC_PER_SEC * NSEC_PER_SEC) / non_zero(speed);
+        // INVARIANT: Just clamped.
+        Self(non_zero(den.clamp(
+            SHIFT_MIN as u64 * DEN_PER_SHIFT,
+            SHIFT_MAX as u64 * DEN_PER_SHIFT,
+        )))
+    }
+}
+
 /// The clock of one cable.
 ///
 /// It counts from the time it was made at. The sum of what [`Clock::advance`] returned is the
@@ -57,7 +88,7 @@ const DEN_PER_SHIFT: u64 = NSEC_PER_SEC / SHIFT_NOMINAL as u64;
 /// # Invariants
 ///
 /// - `1 <= rate < 2^32`.
-/// - `den` is a shift within [`SHIFT_MIN`]`..=`[`SHIFT_MAX`] times [`DEN_PER_SHIFT`].
+/// - `den` is that of a [`Pace`].
 /// - `rem < den`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clock {
@@ -77,17 +108,22 @@ impl Clock {
     /// `rate` is in Hz; 0 counts as 1. `shift` is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`]. `now`
     /// is in ns.
     pub(crate) const fn new(rate: u32, shift: u32, now: u64) -> Self {
-        // INVARIANT: A `u32` that isn't 0 is in range; `den_of` gives a valid `den`; 0 is below it.
+        Self::with_pace(rate, Pace::of_shift(shift), now)
+    }
+
+    /// As [`Clock::new`], with a pace that need not be that of a rate shift.
+    pub(crate) const fn with_pace(rate: u32, pace: Pace, now: u64) -> Self {
+        // INVARIANT: A `u32` that isn't 0 is in range; 0 is below `den`.
         Self {
             rate: non_zero(rate as u64),
-            den: den_of(shift),
+            den: pace.0,
             rem: 0,
             last: now,
         }
     }
 
     /// The same clock with `phase` of its first frame gone by, rounded down to a multiple of
-    /// 1/`den` of a frame as in [`Clock::set_shift`].
+    /// 1/`den` of a frame as in [`Clock::set_pace`].
     pub(crate) const fn in_phase(mut self, phase: Phase) -> Self {
         // INVARIANT: `phase` is below 1. Neither factor is above 1.2e9: the product doesn't wrap.
         self.rem = phase.rem.wrapping_mul(self.den.get()) / phase.den.get();
@@ -118,17 +154,16 @@ impl Clock {
         whole.saturating_add(num / self.den)
     }
 
-    /// Changes the rate shift, from the time of the last [`Clock::advance`] on.
+    /// Changes the pace, from the time of the last [`Clock::advance`] on.
     ///
-    /// So a caller advances to the present first. `shift` is clamped to
-    /// [`SHIFT_MIN`]`..=`[`SHIFT_MAX`].
+    /// So a caller advances to the present first.
     ///
     /// The phase (the part of the begun frame that has gone by) is kept, rounded down to a
     /// multiple of 1/`den` of a frame. A change thus delays the clock by less than 1.25e-9 frame
-    /// (one 800 000 000th) and never puts it ahead; the same shift again changes nothing. What was
+    /// (one 800 000 000th) and never puts it ahead; the same pace again changes nothing. What was
     /// handed out stays so, and a phase isn't negative: the clock doesn't go backwards either.
-    pub(crate) fn set_shift(&mut self, shift: u32) {
-        let den = den_of(shift);
+    pub(crate) fn set_pace(&mut self, pace: Pace) {
+        let den = pace.0;
 
         // INVARIANT: `rem / old den` is below 1, so the new `rem` is below the new `den`. Both
         // factors are at most 1.2e9, so the product doesn't wrap.
@@ -252,10 +287,10 @@ impl Absolute {
         self.since.last
     }
 
-    /// Changes the rate shift from the time `now` on, as [`Clock::set_shift`].
-    pub(crate) fn set_shift(&mut self, shift: u32, now: u64) {
+    /// Changes the pace from the time `now` on, as [`Clock::set_pace`].
+    pub(crate) fn set_pace(&mut self, pace: Pace, now: u64) {
         self.nanos = self.nanos.saturating_add(self.since.advance(now));
-        self.since.set_shift(shift);
+        self.since.set_pace(pace);
     }
 }
 

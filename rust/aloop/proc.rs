@@ -11,6 +11,7 @@ use crate::{
         State,
         TimerInfo, //
     },
+    follow::Follow,
     params::MAX_SUBSTREAMS,
 };
 use alsa::{
@@ -50,6 +51,7 @@ struct SideView {
     sample_align: u64,
     rate_shift: u32,
     timer: Option<TimerInfo>,
+    follow: Option<Follow>,
     program: Option<Arc<Program>>,
     pins: Option<Pins>,
     incidents: Incidents,
@@ -90,6 +92,7 @@ impl SideView {
         let view = Self {
             rate_shift: side.shift(),
             timer: state.timer(),
+            follow: state.follow().copied(),
             program: side.program().cloned(),
             pins: Pins::new(state, direction),
             incidents: side.incidents(),
@@ -125,7 +128,7 @@ impl SideView {
         seq_print!(file, "    bytes_per_sec:\t{}\n", view.bytes_per_sec);
         seq_print!(file, "    sample_align:\t{}\n", view.sample_align);
         seq_print!(file, "    rate_shift:\t\t{}\n", view.rate_shift);
-        if let Some(TimerInfo { id, opened_by }) = &view.timer {
+        if let Some(TimerInfo { id, opened_by, .. }) = &view.timer {
             let opened_by = match opened_by {
                 Direction::Playback => "Playback",
                 Direction::Capture => "Capture",
@@ -139,7 +142,26 @@ impl SideView {
             );
             seq_print!(file, "    timer open:\t\t{}\n", opened_by);
         }
-        // What follows is not in C.
+        // What comes now is not in C.
+        if let Some(follow) = &view.follow {
+            let (sign, speed) = match follow.speed() {
+                speed @ 0.. => ('+', speed.unsigned_abs()),
+                speed => ('-', speed.unsigned_abs()),
+            };
+            let how = match (follow.is_measured(), follow.is_in_phase()) {
+                (false, _) => "silent",
+                (true, false) => "measured",
+                (true, true) => "in phase",
+            };
+            seq_print!(
+                file,
+                "    follows:\t\t{}{}.{:03} ppm, {}\n",
+                sign,
+                speed / 1000,
+                speed % 1000,
+                how
+            );
+        }
         if let Some(program) = &view.program {
             let (name, pid) = (program.name(), program.pid());
             seq_print!(file, "    program:\t\t{} ({})\n", name, pid);

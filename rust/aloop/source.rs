@@ -20,6 +20,8 @@ pub(crate) enum Source {
         device: i32,
         /// The subdevice.
         subdevice: i32,
+        /// Whether the cables follow its speed only, by the clock of the system.
+        follows: bool,
     },
 }
 
@@ -30,12 +32,15 @@ pub(crate) enum Error {
     Invalid,
     /// A number is too large.
     Range,
+    /// There is no such card, whose speed could be followed.
+    Absent,
 }
 
 impl Source {
     /// Reads `[PREFIX:]CARD[{.|,}DEVICE[{.|,}SUBDEVICE]]`, where CARD is a number or an identifier.
     ///
-    /// No text at all, and the word `hrtimer`, stand for the clock of the system.
+    /// No text at all, and the word `hrtimer`, stand for the clock of the system. The prefix
+    /// `follow` says that only the timer's speed is followed; any other has no meaning.
     ///
     /// Numbers are read as the kernel's `kstrtoint()` does: `0x` leads hexadecimal ones, `0` octal
     /// ones, a sign may stand before. `find_card` gives the number of the card with an identifier;
@@ -48,21 +53,29 @@ impl Source {
         if text.is_empty() || text == b"hrtimer" {
             return Ok(Self::System);
         }
-        let text = match text.iter().position(|&byte| byte == b':') {
-            Some(colon) => text.get(colon.saturating_add(1)..).unwrap_or(b""),
-            None => text,
+        let (prefix, text) = match text.iter().position(|&byte| byte == b':') {
+            Some(colon) => (
+                text.get(..colon).unwrap_or(b""),
+                text.get(colon.saturating_add(1)..).unwrap_or(b""),
+            ),
+            None => (&b""[..], text),
         };
+        let follows = prefix == b"follow";
         // A third separator and what follows it belong to the subdevice, and make it no number.
         let mut parts = text.splitn(3, |&byte| byte == b'.' || byte == b',');
         let card = parts.next().unwrap_or(b"");
         let card = match number(card) {
-            Err(Error::Invalid) => find_card(card).ok_or(Error::Invalid)?,
+            Err(Error::Invalid) => find_card(card).ok_or(match follows {
+                true => Error::Absent,
+                false => Error::Invalid,
+            })?,
             number => number?,
         };
         Ok(Self::Timer {
             card,
             device: parts.next().map_or(Ok(0), number)?,
             subdevice: parts.next().map_or(Ok(0), number)?,
+            follows,
         })
     }
 }

@@ -156,11 +156,11 @@ impl pcm::Ops for Stream {
         substream.attach(line.cable.clone(), port(direction))?;
         let program = Arc::new(Program::current(), GFP_KERNEL)?;
         let timer = line.timer.open(&line.cable, direction)?;
-        if timer.is_some() {
+        let mut cable = line.cable.lock();
+        if cable.timer().is_some_and(|timer| !timer.follows) {
             // Whoever waits for a source that does not tick is told so after a while.
             substream.withhold(Info::NoPeriodWakeup);
         }
-        let mut cable = line.cable.lock();
         if cable.habits().wait_for_peer {
             substream.wait_for_ever();
         }

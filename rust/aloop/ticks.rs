@@ -3,7 +3,7 @@
 //! Cables that run by a sound timer in place of the system's clock: `timer_source`.
 //!
 //! The timer is opened with the first side of a cable and closed with the last. A tick is a period
-//! for both sides, and positions move by periods only.
+//! for both sides, and positions move by periods only; or the cable only follows its speed.
 //!
 //! The order of locks is that of [`cable`](crate::cable): the timer is started and stopped under
 //! the cable's lock; when it calls, it holds no lock.
@@ -156,8 +156,9 @@ impl TimerSource {
         })
     }
 
-    /// Finds the timer that the text names; `None` stands for the system's clock.
-    fn find(&self) -> Result<Option<timer::Id>> {
+    /// Finds the timer that the text names, and whether its speed only is followed; `None` stands
+    /// for the system's clock.
+    fn find(&self) -> Result<Option<(timer::Id, bool)>> {
         let text = *self.text.lock();
         let text = text.as_bytes();
         let result = match Source::parse(text, |id| Some(Card::by_id(id)?.number())) {
@@ -166,11 +167,22 @@ impl TimerSource {
                 card,
                 device,
                 subdevice,
-            }) => Ok(timer::Id {
-                card,
-                device,
-                subdevice,
-            }),
+                follows,
+            }) => {
+                let id = timer::Id {
+                    card,
+                    device,
+                    subdevice,
+                };
+                Ok((id, follows))
+            }
+            Err(source::Error::Absent) => {
+                pr_err_ratelimited!(
+                    "There is no card for the timer source '{}': not followed\n",
+                    BStr::from_bytes(text)
+                );
+                return Ok(None);
+            }
             Err(source::Error::Invalid) => Err(EINVAL),
             Err(source::Error::Range) => Err(ERANGE),
         };
@@ -237,7 +249,7 @@ impl CableTimer {
     ) -> Result<Option<Arc<Timer>>> {
         let mut sides = self.open.lock();
         if sides.count == 0 {
-            let Some(id) = self.source.find()? else {
+            let Some((id, follows)) = self.source.find()? else {
                 cable.lock().set_timer(None);
                 sides.count = 1;
                 return Ok(None);
@@ -256,12 +268,19 @@ impl CableTimer {
                         id.subdevice,
                         err.to_errno()
                     );
-                })?;
+                });
+            if follows && timer.is_err() {
+                // It runs without.
+                cable.lock().set_timer(None);
+                sides.count = 1;
+                return Ok(None);
+            }
+            sides.timer = Some(timer?);
             cable.lock().set_timer(Some(TimerInfo {
                 id,
                 opened_by: direction,
+                follows,
             }));
-            sides.timer = Some(timer);
         }
         sides.count += 1;
         Ok(sides.timer.clone())

@@ -30,8 +30,16 @@ use core::cmp::min;
 impl Locked<'_> {
     /// Moves the cable to the present. One that runs by ticks stays where it is.
     pub(crate) fn update(&mut self) {
+        if self.state.follow.is_some() {
+            self.miss_source();
+        }
+        self.update_to(self.now);
+    }
+
+    /// Moves the cable to a time, which is not after the present.
+    pub(super) fn update_to(&mut self, time: Instant) {
         if let Time::Clock(clock) = &mut self.state.time {
-            let frames = clock.advance(self.now.0);
+            let frames = clock.advance(time.0);
             self.advance(Frames(frames));
         }
     }

@@ -24,8 +24,10 @@ use super::{
 use crate::{
     clock::{
         Absolute,
+        Pace,
         SHIFT_NOMINAL, //
     },
+    follow::Follow,
     ring::SilenceMark,
     units::{
         Frames,
@@ -73,6 +75,8 @@ pub(crate) struct State {
     pub(super) ending: Ending,
     /// How far the buffer of the capture may hold sound.
     pub(super) silence: SilenceMark,
+    /// The source whose speed the cable follows, if it does.
+    pub(super) follow: Option<Follow>,
     /// The clock that no start sets back.
     pub(super) absolute: Absolute,
     /// `PCM Rate Shift 100000`.
@@ -91,6 +95,7 @@ impl State {
             capture: Side::Closed,
             time: Time::Idle,
             timer: None,
+            follow: None,
             habits,
             ending: Ending::NONE,
             silence: SilenceMark::silent(),
@@ -180,7 +185,7 @@ impl State {
         };
         let params = &other.params;
         let mut limits = Limits::exactly(params.format, params.rate, params.channels);
-        if self.timer.is_some() {
+        if self.timer.is_some_and(|timer| !timer.follows) {
             // A tick is a period for both.
             let bytes = u32::try_from(other.period_bytes()).unwrap_or(u32::MAX);
             limits.period_bytes = (bytes, bytes);
@@ -200,7 +205,27 @@ impl State {
 
     /// Sets the sound timer that the cable runs by; `None` for the system's clock.
     pub(crate) fn set_timer(&mut self, timer: Option<TimerInfo>) {
+        let follow = match (timer, self.timer) {
+            (Some(new), _) if !new.follows => None,
+            // It may still be as fast as it was.
+            (Some(new), Some(old)) if new.id == old.id => self.follow,
+            (new, _) => new.map(|_| Follow::new()),
+        };
+        self.follow = follow;
         self.timer = timer;
+    }
+
+    /// Returns how fast the cable runs by the system's clock.
+    pub(super) fn pace(&self) -> Pace {
+        match &self.follow {
+            Some(follow) => follow.pace(),
+            None => Pace::of_shift(self.shift),
+        }
+    }
+
+    /// Returns the source whose speed the cable follows.
+    pub(crate) fn follow(&self) -> Option<&Follow> {
+        self.follow.as_ref()
     }
 
     /// Returns `PCM Rate Shift 100000`.

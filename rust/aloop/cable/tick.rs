@@ -32,6 +32,10 @@ impl Locked<'_> {
     ///
     /// If a tick is not a period long. Both sides are stopped then.
     pub(crate) fn tick(&mut self, ticks: u64, resolution: u64) -> Result<(), Mismatch> {
+        if self.state.follow.is_some() {
+            self.follow_source(ticks, resolution);
+            return Ok(());
+        }
         if !matches!(self.state.time, Time::Ticks) {
             // It ticked while the last stream was being stopped.
             return Ok(());
@@ -66,6 +70,10 @@ impl Locked<'_> {
     /// A playback that drains would wait for ever: all that is left is played at once. Others wait,
     /// since the timer may be back soon.
     pub(crate) fn timer_stopped(&mut self) {
+        if self.state.follow.is_some() {
+            self.lose_source();
+            return;
+        }
         if !matches!(self.state.time, Time::Ticks) {
             return;
         }

@@ -39,6 +39,8 @@ pub(crate) struct TimerInfo {
     pub(crate) id: timer::Id,
     /// The side that was opened first, and opened the timer.
     pub(crate) opened_by: Direction,
+    /// Whether the cable only follows its speed, and runs by the system's clock.
+    pub(crate) follows: bool,
 }
 
 /// What advances the positions of a cable.

@@ -19,6 +19,7 @@ use super::{
 use crate::{
     clock::{
         Clock,
+        Pace,
         Phase, //
     },
     units::{
@@ -116,13 +117,16 @@ impl Locked<'_> {
         if !matches!(self.state.time, Time::Idle) {
             return Ok(());
         }
+        if self.state.follow.is_some() {
+            self.look_for_source(ticks);
+        }
         self.state.time = match ticks {
-            Some(ticks) => {
+            Some(ticks) if self.state.follow.is_none() => {
                 ticks.start()?;
                 Time::Ticks
             }
-            None => {
-                let clock = Clock::new(setup.params.rate, self.state.shift, self.now.0);
+            _ => {
+                let clock = Clock::with_pace(setup.params.rate, self.state.pace(), self.now.0);
                 // After a pause, the begun frame goes on as well.
                 let phase = match self.state.side(direction).activity() {
                     Activity::Paused(phase) => phase,
@@ -233,22 +237,28 @@ impl Locked<'_> {
         }
         self.update();
         self.state.shift = shift;
-        self.state.absolute.set_shift(shift, self.now.0);
-        if let Time::Clock(clock) = &mut self.state.time {
-            clock.set_shift(shift);
-        }
-        self.note_shift();
-        if matches!(self.state.time, Time::Clock(_)) {
-            // The periods now end at another time.
-            self.arm(Direction::Playback);
-            self.arm(Direction::Capture);
+        // One that follows a sound timer stays with that.
+        if self.state.follow.is_none() {
+            self.set_pace(Pace::of_shift(shift));
+            self.note_shift();
         }
         true
     }
 
+    /// Sets how fast the cable runs from now on.
+    pub(super) fn set_pace(&mut self, pace: Pace) {
+        self.state.absolute.set_pace(pace, self.now.0);
+        if let Time::Clock(clock) = &mut self.state.time {
+            clock.set_pace(pace);
+            // The periods now end at another time.
+            self.arm(Direction::Playback);
+            self.arm(Direction::Capture);
+        }
+    }
+
     /// Remembers with which shift the streams run.
     fn note_shift(&mut self) {
-        if matches!(self.state.time, Time::Clock(_)) {
+        if matches!(self.state.time, Time::Clock(_)) && self.state.follow.is_none() {
             let shift = self.state.shift;
             self.state.playback.note_shift(shift);
             self.state.capture.note_shift(shift);

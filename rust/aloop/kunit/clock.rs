@@ -10,6 +10,7 @@ mod tests {
         nanos,
         Absolute,
         Clock,
+        Pace,
         Phase,
         SHIFT_MAX,
         SHIFT_MIN,
@@ -59,7 +60,7 @@ mod tests {
         let before = clock;
         assert_eq!(clock.advance(SECOND), 0);
         assert_eq!(clock.advance(0), 0);
-        clock.set_shift(SHIFT_NOMINAL);
+        clock.set_pace(Pace::of_shift(SHIFT_NOMINAL));
         assert!(clock == before);
     }
 
@@ -73,7 +74,7 @@ mod tests {
             (u32::MAX, 40000),
         ] {
             let mut clock = Clock::new(48000, SHIFT_NOMINAL, 0);
-            clock.set_shift(shift);
+            clock.set_pace(Pace::of_shift(shift));
             assert_eq!(clock.advance(SECOND), frames);
         }
     }
@@ -97,9 +98,9 @@ mod tests {
     fn absolute() {
         let mut clock = Absolute::new();
         assert!(clock.at(7 * SECOND) == Some(7 * SECOND));
-        clock.set_shift(SHIFT_MIN, 8 * SECOND);
+        clock.set_pace(Pace::of_shift(SHIFT_MIN), 8 * SECOND);
         assert!(clock.at(12 * SECOND) == Some(13 * SECOND));
-        clock.set_shift(SHIFT_NOMINAL, 12 * SECOND);
+        clock.set_pace(Pace::of_shift(SHIFT_NOMINAL), 12 * SECOND);
         assert!(clock.at(20 * SECOND) == Some(21 * SECOND));
     }
 

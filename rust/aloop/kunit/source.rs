@@ -21,6 +21,7 @@ mod tests {
             card,
             device,
             subdevice,
+            follows: false,
         })
     }
 
@@ -28,6 +29,21 @@ mod tests {
     fn system_clock() {
         assert!(parse(b"") == Ok(Source::System));
         assert!(parse(b"hrtimer") == Ok(Source::System));
+    }
+
+    /// The prefix that is not passed over.
+    #[test]
+    fn followed() {
+        let followed = Ok(Source::Timer {
+            card: 3,
+            device: 0,
+            subdevice: 1,
+            follows: true,
+        });
+        assert!(parse(b"follow:PCH.0.1") == followed);
+        assert!(parse(b"Follow:PCH.0.1") == timer(3, 0, 1));
+        assert!(parse(b"follow:none") == Err(Error::Absent));
+        assert!(parse(b"follow:1.x") == Err(Error::Invalid));
     }
 
     #[test]

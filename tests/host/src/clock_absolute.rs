@@ -3,6 +3,7 @@
 //! The clock that no start sets back.
 
 use crate::clock::Absolute;
+use crate::clock::Pace;
 use crate::clock::SHIFT_NOMINAL;
 use crate::times::den;
 use crate::times::shift;
@@ -26,7 +27,7 @@ proptest! {
         changes.sort_unstable();
         for change in changes {
             // No change of speed: no trace.
-            clock.set_shift(SHIFT_NOMINAL, change);
+            clock.set_pace(Pace::of_shift(SHIFT_NOMINAL), change);
             prop_assert_eq!(clock.at(change), Some(change));
             for &time in times.iter().filter(|&&time| time >= change) {
                 prop_assert_eq!(clock.at(time), Some(time));
@@ -44,7 +45,7 @@ proptest! {
     ) {
         let mut clock = Absolute::new();
         for &change in &changes {
-            clock.set_shift(shift, change);
+            clock.set_pace(Pace::of_shift(shift), change);
         }
         let last = changes.into_iter().max().unwrap_or(0);
         prop_assert_eq!(clock.changed_at(), last);
@@ -55,7 +56,7 @@ proptest! {
     #[test]
     fn one_change_is_exact(shift in shift(), at in wild(), after in step()) {
         let mut clock = Absolute::new();
-        clock.set_shift(shift, at);
+        clock.set_pace(Pace::of_shift(shift), at);
         let stretched = u128::from(after) * 1_000_000_000 / den(shift);
         if let Some(now) = at.checked_add(after) {
             let want = u64::try_from(u128::from(at) + stretched).unwrap_or(u64::MAX);
@@ -85,7 +86,7 @@ proptest! {
                 prop_assert!(exact.fixed < fixed + FRAME + changes * LOSS, "{} behind", shown);
             }
             let before = clock.at(now);
-            clock.set_shift(next, now);
+            clock.set_pace(Pace::of_shift(next), now);
             prop_assert_eq!(clock.at(now), before);
             changes += u128::from(next != shift);
             shift = next;
@@ -99,7 +100,7 @@ proptest! {
         let mut clock = Absolute::new();
         let (mut changed, mut shown) = (0, 0);
         for (now, ask, shift) in calls {
-            clock.set_shift(shift, now);
+            clock.set_pace(Pace::of_shift(shift), now);
             changed = changed.max(now);
             let at_change = clock.at(changed).unwrap();
             prop_assert!(at_change >= shown, "{} after {}", at_change, shown);

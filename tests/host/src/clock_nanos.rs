@@ -4,6 +4,7 @@
 
 use crate::clock::nanos;
 use crate::clock::Clock;
+use crate::clock::Pace;
 use crate::clock::Phase;
 use crate::clock::SHIFT_MAX;
 use crate::clock::SHIFT_MIN;
@@ -190,7 +191,7 @@ proptest! {
             let end = (u128::from(position) + 1) * u128::from(SECOND);
             prop_assert!(u128::from(audio) * u128::from(rate) < end);
             prop_assert!(audio >= last, "{} after {}", audio, last);
-            clock.set_shift(next);
+            clock.set_pace(Pace::of_shift(next));
             // A change moves neither by a nanosecond more than the rounding that it may do.
             let changed = nanos(position, clock.phase(), rate);
             prop_assert!(changed <= audio && audio - changed <= 1);

@@ -3,6 +3,7 @@
 //! A change of the rate shift keeps the phase.
 
 use crate::clock::Clock;
+use crate::clock::Pace;
 use crate::clock::SHIFT_MAX;
 use crate::clock::SHIFT_MIN;
 use crate::times::den;
@@ -25,7 +26,7 @@ proptest! {
     ) {
         let mut clock = Clock::new(rate, from, 0);
         clock.advance(ns);
-        clock.set_shift(to);
+        clock.set_pace(Pace::of_shift(to));
 
         let rate = u128::from(rate);
         let left = den(from) - u128::from(ns) * rate % den(from);
@@ -65,7 +66,7 @@ proptest! {
                 prop_assert!(exact.fixed < (total + 1) * FRAME + changes * LOSS);
             }
 
-            clock.set_shift(next);
+            clock.set_pace(Pace::of_shift(next));
             changes += u128::from(next != shift);
             shift = next;
             prop_assert_eq!(clock.time_of(0), now);
@@ -88,7 +89,7 @@ proptest! {
         for (i, pair) in (1..).zip(shifts.windows(2)) {
             total += u128::from(clock.advance(i * step));
             exact.add(step, rate, pair[0]);
-            clock.set_shift(pair[1]);
+            clock.set_pace(Pace::of_shift(pair[1]));
         }
         prop_assert!(total * FRAME <= exact.fixed + exact.pieces);
         prop_assert!(exact.fixed < (total + 1) * FRAME + 1000 * LOSS);

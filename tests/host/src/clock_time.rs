@@ -3,6 +3,7 @@
 //! Frames from time and time from frames, at one rate shift.
 
 use crate::clock::Clock;
+use crate::clock::Pace;
 use crate::clock::SHIFT_MAX;
 use crate::clock::SHIFT_MIN;
 use crate::clock::SHIFT_NOMINAL;
@@ -51,7 +52,7 @@ fn arguments_out_of_range_are_clamped() {
         let clamped = Clock::new(48_000, used, 0);
         assert_eq!(Clock::new(48_000, given, 0), clamped);
         let mut clock = Clock::new(48_000, SHIFT_NOMINAL, 0);
-        clock.set_shift(given);
+        clock.set_pace(Pace::of_shift(given));
         assert_eq!(clock, clamped);
         // 100 nominal seconds are so many frames, whatever the clock's fields say of it.
         let frames = 48_000 * 100 * u64::from(SHIFT_NOMINAL) / u64::from(used);
@@ -186,7 +187,7 @@ proptest! {
             }
             prop_assert_eq!(clock.advance(now), cut_off(frames));
 
-            clock.set_shift(shift);
+            clock.set_pace(Pace::of_shift(shift));
             let new = den(shift.clamp(SHIFT_MIN, SHIFT_MAX));
             rem = rem * new / full;
             full = new;

@@ -2,7 +2,7 @@
 
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
-//! The modules [`clock`], [`duty`], [`ring`], [`source`] and [`units`] are the driver's own files, compiled
+//! The modules [`clock`], [`duty`], [`follow`], [`ring`], [`source`] and [`units`] are the driver's own files, compiled
 //! here with overflow checks as in the kernel. Each property is checked against an oracle that is
 //! written another way: 128-bit arithmetic from the start of time instead of carried remainders,
 //! real buffers filled byte by byte instead of spans.
@@ -18,6 +18,8 @@
 mod clock;
 #[path = "../../../rust/aloop/duty.rs"]
 mod duty;
+#[path = "../../../rust/aloop/follow.rs"]
+mod follow;
 #[path = "../../../rust/aloop/ring.rs"]
 mod ring;
 #[path = "../../../rust/aloop/source.rs"]
@@ -31,6 +33,7 @@ mod clock_nanos;
 mod clock_shift;
 mod clock_time;
 mod duty_share;
+mod follow_phase;
 mod ring_model;
 mod ring_queue;
 mod ring_silence;

@@ -10,6 +10,17 @@ fn timer(card: i32, device: i32, subdevice: i32) -> Result<Source, Error> {
         card,
         device,
         subdevice,
+        follows: false,
+    })
+}
+
+/// The same, of which only the speed is followed.
+fn followed(card: i32, device: i32, subdevice: i32) -> Result<Source, Error> {
+    Ok(Source::Timer {
+        card,
+        device,
+        subdevice,
+        follows: true,
     })
 }
 
@@ -63,6 +74,7 @@ fn by_the_manual(text: &[u8]) -> Result<Source, Error> {
     let first = pieces.next().unwrap();
     // All behind the first colon, with the others in it.
     let rest: Vec<&[u8]> = pieces.collect();
+    let follows = !rest.is_empty() && first == b"follow";
     let rest = if rest.is_empty() {
         first.to_vec()
     } else {
@@ -77,6 +89,7 @@ fn by_the_manual(text: &[u8]) -> Result<Source, Error> {
         }
     }
     let card = match kstrtoint(&words[0]) {
+        Err(Error::Invalid) if follows => find(&words[0]).ok_or(Error::Absent)?,
         Err(Error::Invalid) => find(&words[0]).ok_or(Error::Invalid)?,
         card => card?,
     };
@@ -84,7 +97,10 @@ fn by_the_manual(text: &[u8]) -> Result<Source, Error> {
     for (other, word) in others.iter_mut().zip(&words[1..]) {
         *other = kstrtoint(word)?;
     }
-    timer(card, others[0], others[1])
+    match follows {
+        true => followed(card, others[0], others[1]),
+        false => timer(card, others[0], others[1]),
+    }
 }
 
 /// Texts of what is between words and in them.
@@ -96,6 +112,7 @@ fn texts() -> impl Strategy<Value = Vec<u8>> {
         Just(&b"Intel"[..]),
         Just(&b"hrtimer"[..]),
         Just(&b"hw"[..]),
+        Just(&b"follow"[..]),
         Just(&b"0x"[..]),
         Just(&b"0"[..]),
         Just(&b"-1"[..]),
@@ -129,6 +146,12 @@ fn texts_of_the_manual() {
         ("-1.4.7", timer(-1, 4, 7)),
         ("Intel.2", timer(INTEL, 2, 0)),
         ("hw:Intel", timer(INTEL, 0, 0)),
+        ("follow:Intel", followed(INTEL, 0, 0)),
+        ("follow:1.0.1", followed(1, 0, 1)),
+        ("follow:USB", Err(Error::Absent)),
+        ("follow:1.x", Err(Error::Invalid)),
+        ("follow", Err(Error::Invalid)),
+        ("follow1", Err(Error::Invalid)),
         ("1st", Err(Error::Invalid)),
         (".1", Err(Error::Invalid)),
         ("a:b:c.1", Err(Error::Invalid)),
@@ -198,11 +221,11 @@ proptest! {
         let [card, device, subdevice] = texts.each_ref().map(|text| kstrtoint(text.as_bytes()));
         let want = match card {
             Err(Error::Range) => Err(Error::Range),
-            Err(Error::Invalid) => Ok(INTEL),
+            Err(_) => Ok(INTEL),
             Ok(number) => Ok(number),
         };
         let want = want.and_then(|card| {
-            Ok(Source::Timer { card, device: device?, subdevice: subdevice? })
+            Ok(Source::Timer { card, device: device?, subdevice: subdevice?, follows: false })
         });
         let find = |id: &[u8]| (id == texts[0].as_bytes()).then_some(INTEL);
         prop_assert_eq!(Source::parse(whole.as_bytes(), find), want);

@@ -13,6 +13,7 @@ mod errors;
 mod events;
 mod faults;
 mod flow;
+mod followed;
 mod follower;
 mod format;
 mod geometry;
@@ -81,6 +82,7 @@ pub fn all() -> Vec<Test> {
         timing::tests(),
         blocking::tests(),
         motion::tests(),
+        followed::tests(),
         follower::tests(),
         stalls::tests(),
         errors::tests(),

@@ -54,7 +54,7 @@ pub const SECOND: Cable = Cable {
     device: 1,
     subdevice: 1,
 };
-const MASTER: Cable = Cable {
+pub const MASTER: Cable = Cable {
     device: 0,
     subdevice: 3,
 };

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Following the speed of a sound timer, so that a cable keeps in phase with another card.
+//!
+//! The timer ticks when a period of its card has gone by: so much sound, at a time that is late by
+//! some *jitter*. Two things are made of that, as in any phase-locked loop whose output must not
+//! jump:
+//!
+//! - an *estimate* of where the source is and how fast it goes: the line that fits the ticks best.
+//!   The gains are those of a least-squares fit to all ticks since the first, until that is
+//!   [`MEMORY`] ago; from then on they stay as they are, and older ticks are forgotten. A tick that
+//!   is off moves the estimate by less and less;
+//! - a *pace* for the cable: the speed that was estimated, and so much more or less that what the
+//!   cable is behind or ahead is gone after a second. The cable's position is never set, only its
+//!   pace.
+//!
+//! The source's phase means nothing before the loop has measured for a while ([`MEASURE`]): where
+//! the cable is then is where it is to stay. A source that falls silent leaves the cable at the
+//! speed that it was last known to have, and is measured anew when it ticks again.
+//!
+//! Times are in ns and speeds in parts of 10^9 (which are ns a second), both in 1/256. Nothing here
+//! is of the kernel; `tests/host` compiles this file as well.
+
+use crate::clock::{
+    Clock,
+    Pace,
+    NSEC_PER_SEC, //
+};
+use core::num::NonZeroU64;
+
+/// 1 ns, or 1 part of 10^9.
+const ONE: i64 = 256;
+
+/// How far back the estimate looks, in ns: what is older has lost its weight.
+const MEMORY: u64 = 4 * NSEC_PER_SEC;
+
+/// How long the source is measured before the cable is steered by it, in ns.
+const MEASURE: u64 = NSEC_PER_SEC;
+
+/// After how many ticks the cable is steered at the earliest.
+const FEWEST: u64 = 4;
+
+/// The fastest and the slowest source, less 1: what the clock can be set to.
+const FASTEST: i64 = 250_000_000 * ONE;
+const SLOWEST: i64 = -166_000_000 * ONE;
+
+/// How much faster or slower than the source the cable goes at most to catch up.
+const CORRECTION: i64 = 5_000_000 * ONE;
+
+/// How far a tick may be from where it is expected, at least (half a tick is always allowed), in
+/// ns. What is further away is another beginning.
+const JUMP: u64 = 10_000_000;
+
+/// How far the cable may be off and still be called in phase.
+const IN_PHASE: i64 = 1_000_000 * ONE;
+
+/// The longest tick that is reckoned with, in ns.
+const LONGEST: u64 = 10 * NSEC_PER_SEC;
+
+/// Rates of which the length of a tick may be a whole number of frames.
+const RATES: [u32; 17] = [
+    48_000, 44_100, 96_000, 88_200, 192_000, 176_400, 384_000, 352_800, 768_000, 705_600, 32_000,
+    64_000, 22_050, 24_000, 16_000, 11_025, 8_000,
+];
+
+/// How long a tick lasts: a fraction, since the timer core knows whole nanoseconds only, and the
+/// third of one that a tick of 1024 frames at 48 kHz is longer makes 2 frames an hour.
+///
+/// # Invariants
+///
+/// `nanos / rate` is at most [`LONGEST`], and at least 1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Length {
+    /// What the timer core says, in ns.
+    resolution: u64,
+    /// A multiple of what it lasts, in ns.
+    nanos: u64,
+    /// By how much that is multiplied.
+    rate: NonZeroU64,
+}
+
+impl Length {
+    /// Finds out what a length in whole nanoseconds stands for: for whole frames at some usual
+    /// rate, or at `own`, that of the cable, if there is such a number; otherwise for itself.
+    fn new(resolution: u64, own: u32) -> Self {
+        let resolution = resolution.clamp(1, LONGEST);
+        let whole = |rate: u32| {
+            let rate = NonZeroU64::new(rate.into())?;
+            // At most 10^10 * 2^32.
+            let frames = resolution
+                .checked_mul(rate.get())?
+                .checked_add(NSEC_PER_SEC / 2)?
+                / NSEC_PER_SEC;
+            let nanos = frames.checked_mul(NSEC_PER_SEC)?;
+            (nanos / rate == resolution).then_some((nanos, rate))
+        };
+        let mut candidates = [own].into_iter().chain(RATES);
+        let (nanos, rate) = candidates
+            .find_map(whole)
+            .unwrap_or((resolution, NonZeroU64::MIN));
+        Self {
+            resolution,
+            nanos,
+            rate,
+        }
+    }
+}
+
+/// What is known of the source since it ticks.
+#[derive(Clone, Copy, Debug)]
+struct Track {
+    /// When it began.
+    begun: u64,
+    /// When it last ticked.
+    last: u64,
+    /// What is left over of the ticks' lengths, in 1/256 ns over `rate` of [`Length`].
+    rem: u64,
+    /// The clock of the cable: of a "rate" of a frame for each nanosecond.
+    audio: Clock,
+    /// Where the source is by the estimate, after where the last tick says that it is.
+    source: i64,
+    /// Where the cable is, after where the last tick says that the source is.
+    cable: i64,
+    /// How fast the source is by the estimate, less 1.
+    speed: i64,
+    /// How often it has ticked since it began.
+    count: u64,
+    /// How many ticks the estimate rests on.
+    ticks: u64,
+    /// Whether the cable is steered by it.
+    steers: bool,
+}
+
+/// What a cable follows, and the pace that this gives it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Follow {
+    /// At which the cable goes.
+    pace: Pace,
+    /// How fast the source last was, less 1.
+    speed: i64,
+    length: Length,
+    track: Option<Track>,
+}
+
+impl Follow {
+    /// A source of which nothing is known.
+    pub(crate) fn new() -> Self {
+        Self {
+            pace: Pace::NOMINAL,
+            speed: 0,
+            length: Length::new(1, 1),
+            track: None,
+        }
+    }
+
+    /// Returns the pace of the cable.
+    pub(crate) fn pace(&self) -> Pace {
+        self.pace
+    }
+
+    /// Returns how much faster the source is than the system's clock, as far as that is known, in
+    /// parts of 10^9.
+    pub(crate) fn speed(&self) -> i64 {
+        self.speed / ONE
+    }
+
+    /// Returns whether the source ticks.
+    pub(crate) fn is_measured(&self) -> bool {
+        self.track.is_some()
+    }
+
+    /// Returns whether the cable goes with the source.
+    pub(crate) fn is_in_phase(&self) -> bool {
+        self.track.is_some_and(|track| {
+            track.steers && track.source.abs_diff(track.cable) < IN_PHASE.unsigned_abs()
+        })
+    }
+
+    /// Returns the time until which the next tick has to come, in ns; after that the cable is to
+    /// [rest](Self::rest).
+    pub(crate) fn patience(&self) -> Option<u64> {
+        let track = self.track.as_ref()?;
+        let length = self.length.resolution.saturating_mul(2);
+        Some(track.last.saturating_add(length).saturating_add(JUMP))
+    }
+
+    /// Lets the cable go at the speed that the source last had: it has fallen silent. It will be
+    /// measured anew.
+    pub(crate) fn rest(&mut self) {
+        self.track = None;
+        self.pace = Pace::of_speed(self.speed / ONE);
+    }
+
+    /// The source has ticked `ticks` times since the last time, and it is `now`, in ns. A tick lasts
+    /// `resolution` ns, and the rate of the cable is `rate`.
+    pub(crate) fn tick(&mut self, now: u64, ticks: u64, resolution: u64, rate: u32) {
+        if resolution.clamp(1, LONGEST) != self.length.resolution {
+            self.length = Length::new(resolution, rate);
+            self.track = None;
+        }
+        let is_patient = self.patience().is_some_and(|until| now <= until);
+        let track = self.track.as_mut().filter(|_| is_patient || ticks > 1);
+        let went_on = track.is_some_and(|track| track.go_on(now, ticks, &self.length));
+        match &mut self.track {
+            Some(track) if went_on => {
+                if track.steers {
+                    self.speed = track.speed;
+                    self.pace = track.pace(&self.length);
+                    track.audio.set_pace(self.pace);
+                }
+            }
+            track => *track = Some(Track::new(now, self.pace, self.speed)),
+        }
+    }
+}
+
+impl Track {
+    /// A source that ticks for the first time.
+    fn new(now: u64, pace: Pace, speed: i64) -> Self {
+        Self {
+            begun: now,
+            last: now,
+            rem: 0,
+            audio: Clock::with_pace(1_000_000_000, pace, now),
+            source: 0,
+            cable: 0,
+            speed,
+            count: 0,
+            ticks: 1,
+            steers: false,
+        }
+    }
+
+    /// Adds ticks to the estimate. Returns whether they are near enough to where they are expected;
+    /// if not, the track is of no use any more.
+    fn go_on(&mut self, now: u64, ticks: u64, length: &Length) -> bool {
+        let (Some(passed), Some(sound)) = (now.checked_sub(self.last), self.sound(ticks, length))
+        else {
+            return false;
+        };
+        let Some(passed) = i64::try_from(passed)
+            .ok()
+            .filter(|passed| passed.unsigned_abs() <= LONGEST.saturating_mul(16))
+        else {
+            return false;
+        };
+        self.last = now;
+        self.count = self.count.saturating_add(ticks);
+        // At most 1.6e11 * 256 and 1.6e8 * 6.4e10.
+        let expected = passed
+            .saturating_mul(ONE)
+            .saturating_add((passed / 1000).saturating_mul(self.speed) / 1_000_000);
+        let audio = i64::try_from(self.audio.advance(now)).unwrap_or(i64::MAX);
+        let moved = |place: i64, by: i64| place.saturating_add(by).saturating_sub(sound);
+        self.source = moved(self.source, expected);
+        self.cable = moved(self.cable, audio.saturating_mul(ONE));
+
+        // Where the last tick says that the source is, after where the estimate does.
+        let off = self.source.saturating_neg();
+        let jump = i64::try_from(JUMP.max(length.resolution / 2)).unwrap_or(i64::MAX);
+        if off.unsigned_abs() > jump.saturating_mul(ONE).unsigned_abs() {
+            return false;
+        }
+        let most = MEMORY.checked_div(length.resolution).unwrap_or(0);
+        let most = most.clamp(2 * FEWEST, 40_000);
+        self.ticks = self.ticks.saturating_add(1).min(most);
+        // The gains of the fit to n points; below 2^31, and `off` below 2^41.
+        let n = i64::try_from(self.ticks).unwrap_or(2);
+        let points = n.saturating_mul(n.saturating_add(1)).max(1);
+        let gain = n.saturating_mul(4).saturating_sub(2);
+        let part = off.saturating_mul(gain).checked_div(points).unwrap_or(0);
+        self.source = self.source.saturating_add(part);
+        // From tick to tick by the system's clock; of a source that is far off, that is another
+        // time than a tick's.
+        let interval = now.saturating_sub(self.begun).checked_div(self.count);
+        let micros = i64::try_from(interval.unwrap_or(0) / 1000)
+            .unwrap_or(1)
+            .max(1);
+        self.speed = off
+            .clamp(-(1 << 38), 1 << 38)
+            .saturating_mul(6_000_000)
+            .checked_div(points.saturating_mul(micros))
+            .unwrap_or(0)
+            .saturating_add(self.speed)
+            .clamp(SLOWEST, FASTEST);
+
+        let is_known = now.saturating_sub(self.begun) >= MEASURE && self.ticks >= FEWEST;
+        if is_known && !self.steers {
+            self.steers = true;
+            // Here it is to stay.
+            self.cable = self.source;
+        }
+        true
+    }
+
+    /// Returns how much sound so many ticks are, in 1/256 ns; [`None`] if absurdly much.
+    fn sound(&mut self, ticks: u64, length: &Length) -> Option<i64> {
+        let nanos = length
+            .nanos
+            .checked_mul(ticks)?
+            .checked_mul(ONE.unsigned_abs())?
+            .checked_add(self.rem)?;
+        self.rem = nanos % length.rate;
+        i64::try_from(nanos / length.rate).ok()
+    }
+
+    /// Returns the pace that keeps the cable with the source.
+    fn pace(&self, length: &Length) -> Pace {
+        let behind = self.source.saturating_sub(self.cable);
+        // Within a second; but not before the next tick is there.
+        let micros = i64::try_from(length.resolution / 500).unwrap_or(i64::MAX);
+        let correction = behind
+            .clamp(-CORRECTION, CORRECTION)
+            .saturating_mul(1_000_000)
+            .checked_div(micros.max(1_000_000))
+            .unwrap_or(0);
+        Pace::of_speed(self.speed.saturating_add(correction) / ONE)
+    }
+}
