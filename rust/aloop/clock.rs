@@ -74,8 +74,8 @@ impl Pace {
         let den = (NSEC_PER_SEC * NSEC_PER_SEC) / non_zero(speed);
         // INVARIANT: Just clamped.
         Self(non_zero(den.clamp(
-            SHIFT_MIN as u64 * DEN_PER_SHIFT,
-            SHIFT_MAX as u64 * DEN_PER_SHIFT,
+            u64::from(SHIFT_MIN) * DEN_PER_SHIFT,
+            u64::from(SHIFT_MAX) * DEN_PER_SHIFT,
         )))
     }
 }

@@ -108,6 +108,19 @@ mod tests {
         test(&mut bench)
     }
 
+    /// The system timer, by which a cable runs, or whose speed it follows.
+    fn system_timer(follows: bool) -> TimerInfo {
+        TimerInfo {
+            id: timer::Id {
+                card: -1,
+                device: 0,
+                subdevice: 0,
+            },
+            opened_by: Playback,
+            follows,
+        }
+    }
+
     #[test]
     fn limits_are_the_other_ends() -> Result {
         with_cable(|cable| {
@@ -148,15 +161,40 @@ mod tests {
     fn timer_fixes_the_period() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
-            cable.state().set_timer(Some(TimerInfo {
-                id: timer::Id {
-                    card: -1,
-                    device: 0,
-                    subdevice: 0,
-                },
-                opened_by: Playback,
-            }));
+            cable.state().set_timer(Some(system_timer(false)));
             assert!(cable.state().limits(Capture).period_bytes == (1920, 1920));
+            Ok(())
+        })
+    }
+
+    /// A cable that follows a source has any period, runs before that ticks, and goes with it
+    /// without a jump. What it misses it goes on without.
+    #[test]
+    fn follows_a_source() -> Result {
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.state().set_timer(Some(system_timer(true)));
+            assert!(cable.state().limits(Capture).period_bytes == Limits::NONE.period_bytes);
+            cable.at(0).start(Capture, None)?;
+            cable.at(1000).update();
+            assert!(cable.position(Capture) == 48000);
+            // A tick of 10 ms of sound each 9.9 ms, for 5 seconds.
+            for tick in 0..500 {
+                let now = 1_000_000_000 + tick * 9_900_000;
+                let before = cable.position(Capture);
+                assert!(cable.at_ns(now).tick(1, 10_000_000).is_ok());
+                assert!((before..before + 500).contains(&cable.position(Capture)) || tick == 0);
+            }
+            let before = cable.position(Capture);
+            // 99 s by the system's clock are 100 s of the source.
+            cable.at(1000 + 499 * 99 / 10 + 99_000).update();
+            let moved = cable.position(Capture) - before;
+            assert!(moved.abs_diff(4_800_000) < 480);
+            // No rate shift changes that.
+            cable.at(200_000).set_shift(120_000);
+            let before = cable.position(Capture);
+            cable.at(200_990).update();
+            assert!((cable.position(Capture) - before).abs_diff(48000) < 6);
             Ok(())
         })
     }

@@ -157,6 +157,8 @@ proptest! {
         let (frames, now) = (bench.frames, bench.now);
         bench.silence(silence);
         prop_assert!(!bench.follow.is_measured() && bench.follow.patience().is_none());
+        let said = bench.follow.speed() as f64 / 1000.0;
+        prop_assert!((said - ppm).abs() < 5.0, "{said} ppm");
         let speed = (bench.frames - frames) as f64 * FRAME / (bench.now - now);
         // A frame at either end, and 2 ppm.
         let off = (speed - bench.speed).abs() * silence * SECOND;
