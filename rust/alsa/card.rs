@@ -5,10 +5,16 @@
 //! [`Card`] is a card, whoever has made it. A driver makes one in steps: it is made, furnished with
 //! PCM devices, controls and text files, and then registered, from which moment on applications see
 //! it. The types follow that: what can be added is a method of [`UnregisteredCard`], and
-//! [`UnregisteredCard::register`] turns it into a [`Registration`], which can only be dropped.
+//! [`UnregisteredCard::register`] turns it into a [`Registration`], which can only be dropped, or
+//! disconnected.
 //!
 //! C header: [`include/sound/core.h`](srctree/include/sound/core.h)
 
+mod disconnected;
+
+pub use self::disconnected::Disconnected;
+
+use self::disconnected::Freed;
 use crate::{
     bindings,
     control::{
@@ -21,6 +27,7 @@ use crate::{
 };
 use core::{
     fmt::Write,
+    mem::ManuallyDrop,
     ops::{
         Deref,
         Range, //
@@ -250,10 +257,10 @@ impl UnregisteredCard {
                 &mut (*card).mixername,
             )
         };
-        write_name(to_driver, fmt!("{driver}"));
-        write_name(to_short, fmt!("{shortname}"));
+        copy_name(to_driver, driver);
+        copy_name(to_short, shortname);
         write_name(to_long, longname);
-        write_name(to_mixer, fmt!("{mixername}"));
+        copy_name(to_mixer, mixername);
     }
 
     /// Adds a PCM device, whose callbacks are those of `T`. May sleep.
@@ -294,6 +301,8 @@ impl UnregisteredCard {
     ///
     /// What the core returns; the card has been freed then.
     pub fn register(self) -> Result<Registration> {
+        // Here, so that a disconnect needs no memory.
+        let freed = KBox::pin_init(Freed::new(), GFP_KERNEL)?;
         // SAFETY: The card is valid.
         let registered = to_result(unsafe { bindings::snd_card_register(self.as_raw()) });
         if registered.is_err() {
@@ -302,7 +311,7 @@ impl UnregisteredCard {
         }
         registered?;
         // INVARIANT: The card is registered. `self` is not dropped, so that it is not freed.
-        let registration = Registration(self.0);
+        let registration = Registration(self.0, freed);
         core::mem::forget(self);
         Ok(registration)
     }
@@ -312,7 +321,7 @@ impl UnregisteredCard {
 ///
 /// Dropped, the card disappears at once for those that have it open (their calls return `ENODEV`),
 /// and is freed when the last of them has closed it; the drop waits for that, and so may sleep for
-/// long.
+/// long. [`Registration::disconnect`] doesn't.
 ///
 /// As with the registrations of the `kernel` crate, the module that made it has to drop it: who
 /// forgets it (`core::mem::forget()`), or leaves it in a `static`, leaves a card behind whose
@@ -351,12 +360,55 @@ impl UnregisteredCard {
 /// # Invariants
 ///
 /// The pointer is a valid, registered card.
-pub struct Registration(NonNull<Card>);
+pub struct Registration(NonNull<Card>, Pin<KBox<Freed>>);
 
 // SAFETY: A card may be freed by any thread.
 unsafe impl Send for Registration {}
 // SAFETY: A shared reference gives no more than one to the card, which is `Sync`.
 unsafe impl Sync for Registration {}
+
+impl Registration {
+    /// Takes the card away, and doesn't wait for those who have it open. May sleep, but not for
+    /// long.
+    ///
+    /// Their calls return `ENODEV`; the card's number and identifier are free for another. The card
+    /// is freed, and what it owns is dropped, when the last of them has closed it. What is returned
+    /// tells whether that has happened; the module has to drop it before it goes.
+    ///
+    /// C: `snd_card_free_when_closed()`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use alsa::card::{
+    ///     Disconnected,
+    ///     Registration, //
+    /// };
+    ///
+    /// /// Takes a card away whose users may take their time, and keeps what is left of it.
+    /// fn put_away(card: Registration, gone: &mut KVec<Disconnected>) -> Result {
+    ///     gone.reserve(1, GFP_KERNEL)?;
+    ///     gone.push(card.disconnect(), GFP_KERNEL)?;
+    ///     Ok(())
+    /// }
+    /// ```
+    pub fn disconnect(self) -> Disconnected {
+        let this = ManuallyDrop::new(self);
+        let card = this.as_raw();
+        // SAFETY: `this` is not dropped, and not used any more but for the pointer.
+        let freed = unsafe { core::ptr::read(&this.1) };
+        // SAFETY: The card is valid. Others who set the field are those who free the card, of whom
+        // there is one: the owner of the registration. The completion is pinned, and dropped only
+        // after the core has completed it.
+        unsafe { (*card).release_completion = freed.as_raw() };
+        // SAFETY: By the type invariant the card is valid, and it is not used any more. (The core
+        // looks at the field when the last reference has gone, one of which is given back here.)
+        unsafe { bindings::snd_card_free_when_closed(card) };
+        // INVARIANT: The core completes it when it frees the card, of which the registration's
+        // reference is gone.
+        Disconnected(freed)
+    }
+}
 
 macro_rules! owns_card {
     ($($owner:ident),*) => {
@@ -382,6 +434,16 @@ macro_rules! owns_card {
 
 owns_card!(UnregisteredCard, Registration);
 
+/// Copies a name into an array of the C struct, cut to its length, with a zero at the end. (What is
+/// printed of a [`CStr`] is something else if there is more than ASCII in it.)
+pub(crate) fn copy_name(to: &mut [c_char], name: &CStr) {
+    let room = to.len().saturating_sub(1);
+    to.fill(0);
+    for (to, from) in to.iter_mut().take(room).zip(name.to_bytes()) {
+        *to = *from as c_char;
+    }
+}
+
 /// Writes a name into an array of the C struct, cut to its length, with a zero at the end.
 fn write_name(to: &mut [c_char], name: fmt::Arguments<'_>) {
     // `None` is an array with no room at all; an error is that the name was cut.
@@ -406,6 +468,21 @@ mod tests {
             assert!(name.iter().skip(room).all(|&byte| byte == 0x7f));
         }
         write_name(&mut [], fmt!("Loopback"));
+    }
+
+    /// So is one that is copied, all of whose bytes are kept.
+    #[test]
+    fn copied_names_are_cut() {
+        for (room, length) in [(1usize, 0usize), (5, 4), (9, 8), (16, 9)] {
+            let mut name = [0x7f; 16];
+            if let Some(name) = name.get_mut(..room) {
+                copy_name(name, c"B\u{fc}hne 12");
+            }
+            assert!(name.iter().position(|&byte| byte == 0) == Some(length));
+            assert!(name.iter().skip(room).all(|&byte| byte == 0x7f));
+            assert!(room < 3 || name[1] as u8 == 0xc3);
+        }
+        copy_name(&mut [], c"Loopback");
     }
 
     #[test]
