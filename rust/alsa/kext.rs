@@ -6,6 +6,7 @@
 //! knows of sound, or uses anything of this crate but what is here and the bindings.
 //!
 //! - [`lock`]: a spinlock that keeps interrupts off (`rust/kernel/sync/lock/spinlock.rs`).
+//! - [`global`]: a mutex in a `static` (`rust/kernel/sync/lock/global.rs`).
 //! - `hrtimer`: a timer that can be cancelled without a wait (`rust/kernel/time/hrtimer.rs`).
 //! - `irq_work`: a call as soon as interrupts are on (`rust/kernel/irq_work.rs`).
 //! - `kthread`: a thread for works, on `PREEMPT_RT` (`rust/kernel/kthread.rs`).
@@ -17,6 +18,7 @@
 //! - [`compat`]: what differs between kernels (nowhere).
 
 pub mod compat;
+pub mod global;
 pub(crate) mod hrtimer;
 pub(crate) mod irq_work;
 #[cfg(CONFIG_PREEMPT_RT)]

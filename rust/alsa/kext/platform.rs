@@ -15,7 +15,10 @@ use crate::bindings;
 use core::ptr::NonNull;
 use kernel::{
     device,
-    error::from_err_ptr,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
     platform,
     prelude::*, //
 };
@@ -31,6 +34,8 @@ use kernel::{
 /// if !device.is_bound() {
 ///     pr_warn!("no driver took the device\n");
 /// }
+/// // For people to know it by.
+/// let named = platform::Device::for_driver(c"snd_mine.kitchen", c"snd_mine")?;
 /// # Ok::<(), Error>(())
 /// ```
 ///
@@ -45,7 +50,7 @@ unsafe impl Send for Device {}
 unsafe impl Sync for Device {}
 
 impl Device {
-    /// Makes the device `name.id`. May sleep.
+    /// Makes the device `name.id`, or `name` if `id` is -1. May sleep.
     ///
     /// If there is a driver of that name, it is bound to the device before this returns.
     ///
@@ -60,6 +65,31 @@ impl Device {
         let device = from_err_ptr(unsafe { bindings::platform_device_register_full(&info) })?;
         // INVARIANT: The device has been registered.
         Ok(Self(NonNull::new(device).ok_or(ENODEV)?))
+    }
+
+    /// Makes the device `name`, for the driver of the name `driver` and for no other. May sleep.
+    ///
+    /// If there is that driver, it is bound to the device before this returns. (Who may write to
+    /// sysfs can bind another.)
+    ///
+    /// C: `platform_device_register_full()`, `device_set_driver_override()`, `device_attach()`.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if there is a device of that name, in which case the kernel's log has a trace as
+    /// well; `ENOMEM`. That the driver does not take it is no error.
+    pub fn for_driver(name: &CStr, driver: &CStr) -> Result<Self> {
+        // No driver is called so.
+        let device = Self::new(name, bindings::PLATFORM_DEVID_NONE)?;
+        let (name, len) = (driver.as_char_ptr(), driver.count_bytes());
+        // SAFETY: By the type invariant the device is valid.
+        let raw = unsafe { &raw mut (*device.0.as_ptr()).dev };
+        // SAFETY: The device is registered; the text is so long, and copied.
+        to_result(unsafe { bindings::__device_set_driver_override(raw, name, len) })?;
+        // Also where drivers are otherwise bound later, by a thread.
+        // SAFETY: The device is registered.
+        to_result(unsafe { bindings::device_attach(raw) })?;
+        Ok(device)
     }
 
     /// Returns whether a driver is bound to the device. It may be unbound, or bound, at any time.
