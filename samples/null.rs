@@ -188,9 +188,11 @@ impl kernel::Module for Null {
         card.set_names(c"Null", c"Null", fmt!("Null sink"), c"Null");
         let device = pcm::DeviceConfig {
             id: c"Null PCM",
+            name: c"Null PCM",
             number: 0,
             playback: 1,
             capture: 1,
+            channels_max: None,
         };
         card.add_pcm::<Stream>(&device, speed.clone())?;
         let name = control::Name {

@@ -34,7 +34,12 @@ use alsa::{
 };
 use kernel::{
     acpi,
-    device::Core,
+    device::{
+        Bound,
+        Core,
+        Device, //
+    },
+    fmt,
     of,
     platform,
     prelude::*,
@@ -59,7 +64,7 @@ impl platform::Driver for Driver {
     }
 }
 
-/// Makes the card of a device.
+/// Makes the card of a device, of the parameters in its slot.
 fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
     let id = kext::platform::id(device);
     let slot = match usize::try_from(id) {
@@ -69,36 +74,82 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
             0
         }
     };
-    let substreams = substreams(slot);
-    let index = params::index.get(slot).unwrap_or(-1);
-    let notify = params::pcm_notify.get(slot).unwrap_or(0) != 0;
-    let habits = Habits {
-        wait_for_peer: params::wait_for_peer.get(slot).unwrap_or(false),
-        end_with_peer: params::end_with_peer.get(slot).unwrap_or(false),
+    let config = Config {
+        id: params::id.get(slot),
+        index: params::index.get(slot).unwrap_or(-1),
+        name: c"Loopback",
+        device_names: [PCM_NAME; 2],
+        both_ways: true,
+        substreams: substreams(slot),
+        channels_max: params::CHANNELS_MAX,
+        notify: params::pcm_notify.get(slot).unwrap_or(0) != 0,
+        habits: Habits {
+            wait_for_peer: params::wait_for_peer.get(slot).unwrap_or(false),
+            end_with_peer: params::end_with_peer.get(slot).unwrap_or(false),
+        },
+        timer_source: params::timer_source
+            .get(slot)
+            .map_or(&b""[..], |text| text.to_bytes()),
     };
-
-    let mut card = UnregisteredCard::new(
+    make(
         device.as_ref(),
-        index,
-        params::id.get(slot),
         &kext::platform::owner(device),
-    )?;
-    card.set_names(
-        c"Loopback",
-        c"Loopback",
+        &config,
         fmt!("Loopback {}", slot.saturating_add(1)),
-        c"Loopback Mixer",
-    );
+    )
+}
 
-    let source = params::timer_source
-        .get(slot)
-        .map_or(&b""[..], |text| text.to_bytes());
-    let source = Arc::pin_init(TimerSource::new(source), GFP_KERNEL)?;
+/// The name of a PCM device of which nothing else is said, and the identifier of each.
+pub(crate) const PCM_NAME: &CStr = c"Loopback PCM";
+
+/// What a card is to be like.
+pub(crate) struct Config<'a> {
+    /// The identifier; the core alters one that it doesn't take. Without one, it makes one up.
+    pub(crate) id: Option<&'a CStr>,
+    /// The number, or a negative number whose bits are those that the card may have.
+    pub(crate) index: i32,
+    /// The short name.
+    pub(crate) name: &'a CStr,
+    /// The names of both PCM devices.
+    pub(crate) device_names: [&'a CStr; 2],
+    /// Whether there are cables from device 1 to device 0 too. Otherwise device 0 only plays, and
+    /// device 1 only records.
+    pub(crate) both_ways: bool,
+    /// The number of substreams of each device and direction.
+    pub(crate) substreams: u32,
+    pub(crate) channels_max: u32,
+    /// What the controls `PCM Notify` are set to at first.
+    pub(crate) notify: bool,
+    pub(crate) habits: Habits,
+    /// What the cables run by.
+    pub(crate) timer_source: &'a [u8],
+}
+
+/// Makes a card, and registers it.
+///
+/// # Errors
+///
+/// What the core returns, as `EBUSY` if the number is taken.
+pub(crate) fn make(
+    parent: &Device<Bound>,
+    module: &ThisModule,
+    config: &Config<'_>,
+    longname: fmt::Arguments<'_>,
+) -> Result<Registration> {
+    let mut card = UnregisteredCard::new(parent, config.index, config.id, module)?;
+    // alsa-lib finds the card's configuration by the driver's name.
+    card.set_names(c"Loopback", config.name, longname, c"Loopback Mixer");
+    let source = Arc::pin_init(TimerSource::new(config.timer_source), GFP_KERNEL)?;
 
     // Cable 0 leads from device 0 to device 1, cable 1 the other way.
+    let back = if config.both_ways {
+        config.substreams
+    } else {
+        0
+    };
     let cables = [
-        new_cables(substreams, notify, habits)?,
-        new_cables(substreams, notify, habits)?,
+        new_cables(config.substreams, config)?,
+        new_cables(back, config)?,
     ];
     let [from_0, from_1] = &cables;
     // In the order of the devices that capture, which is that of the controls' numbers.
@@ -118,12 +169,17 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
             capture: to_1,
         },
     ];
-    for (number, data) in (0..).zip(devices) {
+    let substreams = [(config.substreams, back), (back, config.substreams)];
+    for (((number, data), name), (playback, capture)) in
+        (0..).zip(devices).zip(config.device_names).zip(substreams)
+    {
         let device = pcm::DeviceConfig {
-            id: c"Loopback PCM",
+            id: PCM_NAME,
+            name,
             number,
-            playback: substreams,
-            capture: substreams,
+            playback,
+            capture,
+            channels_max: Some(config.channels_max),
         };
         card.add_pcm::<stream::Stream>(&device, data)?;
     }
@@ -147,10 +203,11 @@ fn substreams(slot: usize) -> u32 {
 }
 
 /// Makes the cables of one direction.
-fn new_cables(substreams: u32, notify: bool, habits: Habits) -> Result<KVec<Arc<Cable>>> {
+fn new_cables(substreams: u32, config: &Config<'_>) -> Result<KVec<Arc<Cable>>> {
     let mut cables = KVec::with_capacity(substreams as usize, GFP_KERNEL)?;
     for _ in 0..substreams {
-        let cable = Arc::pin_init(Cable::new(State::new(notify, habits)), GFP_KERNEL)?;
+        let state = State::new(config.notify, config.habits);
+        let cable = Arc::pin_init(Cable::new(state), GFP_KERNEL)?;
         cables.push(cable, GFP_KERNEL)?;
     }
     Ok(cables)

@@ -13,6 +13,9 @@ pub(crate) const SLOTS: usize = 32;
 /// The greatest number of substreams of a device and direction.
 pub(crate) const MAX_SUBSTREAMS: u32 = 8;
 
+/// The greatest number of channels of a card in a slot.
+pub(crate) const CHANNELS_MAX: u32 = 32;
+
 module_param_array! {
     /// The number of each card; negative: the bits of the numbers that it may have.
     pub(crate) static index: [int; SLOTS] = [-1; SLOTS], "Index value for loopback soundcard."

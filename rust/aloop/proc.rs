@@ -102,7 +102,7 @@ impl SideView {
             return Some(view);
         };
         let align = setup.frame_bytes();
-        // At most 2^32 frames of 128 bytes, or 768000 of them a second.
+        // At most 2^32 frames of 1024 bytes, or 768000 of them a second.
         let bytes = |frames: u32| align.saturating_mul(frames.into());
         Some(Self {
             buffer_size: bytes(setup.params.buffer_size),
@@ -197,9 +197,10 @@ fn bits(state: &State, bit: impl Fn(&Side) -> bool) -> u32 {
 #[vtable]
 impl Text for Cables {
     fn show(&self, file: &SeqFile) {
-        for substream in 0..MAX_SUBSTREAMS {
+        // Those that the card might have had are shown too, as in C.
+        for substream in 0..self.cables.len().max(MAX_SUBSTREAMS as usize) {
             seq_print!(file, "Cable {} substream {}:\n", self.number, substream);
-            let Some(cable) = self.cables.get(substream as usize) else {
+            let Some(cable) = self.cables.get(substream) else {
                 seq_print!(file, "  inactive\n");
                 continue;
             };

@@ -139,7 +139,8 @@ impl pcm::Ops for Stream {
             Format::DSD_U32_BE,
         ]),
         rates: 8000..=768_000,
-        channels: 1..=32,
+        // Most cards have less.
+        channels: 1..=256,
         buffer_bytes_max: 2 * 1024 * 1024,
         period_bytes: 64..=1024 * 1024,
         periods: 1..=1024,

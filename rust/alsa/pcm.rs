@@ -83,7 +83,10 @@ pub use self::{
 
 use crate::{
     bindings,
-    card::UnregisteredCard, //
+    card::{
+        copy_name,
+        UnregisteredCard, //
+    },
 };
 use kernel::{
     error::to_result,
@@ -105,39 +108,63 @@ use kernel::{
 /// fn add<T: pcm::Ops<Data = ()>>(card: &mut UnregisteredCard) -> Result {
 ///     let device = pcm::DeviceConfig {
 ///         id: c"Mine PCM",
+///         name: c"Mine, at the window",
 ///         number: 0,
 ///         playback: 4,
 ///         capture: 0,
+///         channels_max: None,
 ///     };
 ///     card.add_pcm::<T>(&device, ())
 /// }
 /// ```
 pub struct DeviceConfig<'a> {
-    /// The identifier and name, less than 64 bytes.
+    /// The identifier, less than 64 bytes.
     pub id: &'a CStr,
+    /// The name, which people see, less than 80 bytes. What is longer is cut.
+    pub name: &'a CStr,
     /// The number of the device on its card.
     pub number: u32,
     /// The number of substreams for playback.
     pub playback: u32,
     /// The number of substreams for capture.
     pub capture: u32,
+    /// The greatest number of channels, if that is less than [`Ops::HARDWARE`] has.
+    pub channels_max: Option<u32>,
 }
 
 /// What belongs to a PCM device; its `private_data`.
+///
+/// # Invariants
+///
+/// `channels_max` is one of `T::HARDWARE.channels`.
 struct Private<T: Ops> {
     data: T::Data,
+    /// The greatest number of channels of its streams.
+    channels_max: u32,
     /// What the period timers of its streams share. (All of them are closed when this is dropped.)
     timers: timer::Context,
 }
 
 /// Adds a PCM device to a card.
+///
+/// # Errors
+///
+/// `EINVAL` if a number is too large, or `channels_max` none of [`Ops::HARDWARE`]; what the core
+/// returns.
 pub(crate) fn add<T: Ops>(
     card: &UnregisteredCard,
     device: &DeviceConfig<'_>,
     data: T::Data,
 ) -> Result {
+    let channels = T::HARDWARE.channels;
+    let channels_max = device.channels_max.unwrap_or(*channels.end());
+    if !channels.contains(&channels_max) {
+        return Err(EINVAL);
+    }
+    // INVARIANT: That has just been checked.
     let private = Private::<T> {
         data,
+        channels_max,
         timers: timer::Context::new(card.number(), device.number)?,
     };
     let private = KBox::new(private, GFP_KERNEL)?;
@@ -154,13 +181,10 @@ pub(crate) fn add<T: Ops>(
         )
     })?;
 
-    // SAFETY: The device is new: nobody else uses it. `name` is larger than `id`, and both are
-    // zeroed, so the name ends with a zero as well. The device's free function calls
+    // SAFETY: The device is new: nobody else uses it. The device's free function calls
     // `private_free`, also if nothing below succeeds.
     unsafe {
-        let id = (*pcm).id;
-        let name = &raw mut (*pcm).name;
-        core::ptr::copy_nonoverlapping(id.as_ptr(), name.cast(), id.len());
+        copy_name(&mut (*pcm).name, device.name);
         (*pcm).private_data = private.into_foreign();
         (*pcm).private_free = Some(private_free::<T>);
         bindings::snd_pcm_classify_locks(pcm);

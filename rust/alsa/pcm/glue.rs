@@ -235,6 +235,7 @@ impl<T: Ops> Glue<T> {
             // wait, unlike all else, would stay from one who has opened the substream before.
             unsafe {
                 (*runtime).hw = T::HARDWARE.to_raw();
+                (*runtime).hw.channels_max = private.channels_max;
                 (*substream).wait_time = 0;
             }
 

@@ -287,7 +287,8 @@ pub struct Hardware {
     pub formats: Formats,
     /// The rates, in Hz; every rate between the ends is offered.
     pub rates: RangeInclusive<u32>,
-    /// The number of channels.
+    /// The number of channels; a device may have less
+    /// ([`DeviceConfig::channels_max`](super::DeviceConfig::channels_max)).
     pub channels: RangeInclusive<u32>,
     /// The largest buffer, in bytes.
     pub buffer_bytes_max: usize,

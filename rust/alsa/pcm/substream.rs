@@ -18,7 +18,10 @@ use crate::{
     bindings,
     kext::time::Ktime, //
 };
-use core::ops::Deref;
+use core::ops::{
+    Deref,
+    RangeInclusive, //
+};
 use kernel::{
     fs::file::flags::O_NONBLOCK,
     interop::list::clist_create,
@@ -216,6 +219,14 @@ impl Substream {
     pub fn number(&self) -> usize {
         // SAFETY: The substream is valid; the field never changes.
         usize::try_from(unsafe { (*self.as_raw()).number }).unwrap_or(0)
+    }
+
+    /// Returns the numbers of channels that the stream can have.
+    pub(crate) fn channels(&self) -> RangeInclusive<u32> {
+        // SAFETY: The runtime is valid. Its hardware description does not change once the substream
+        // has been opened.
+        let hw = unsafe { &(*self.runtime()).hw };
+        hw.channels_min..=hw.channels_max
     }
 
     /// Returns what the stream is set to. To be called only where nothing can set it anew.

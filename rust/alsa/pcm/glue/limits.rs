@@ -114,6 +114,7 @@ impl<T: Ops> Glue<T> {
             channels,
             period_bytes,
         } = T::limits(&open.data);
+        let device_channels = open.get_ref().substream().channels();
         // The core applies the hardware's limits only to what a request names as changed, and its
         // rules would take the rest for boundless.
         let within = |range: (u32, u32), hardware: &RangeInclusive<u32>| {
@@ -129,7 +130,7 @@ impl<T: Ops> Glue<T> {
                 refine_range(params, var, within(rate, &T::HARDWARE.rates))
             }
             var @ bindings::SNDRV_PCM_HW_PARAM_CHANNELS => {
-                refine_range(params, var, within(channels, &T::HARDWARE.channels))
+                refine_range(params, var, within(channels, &device_channels))
             }
             _ if period_bytes == Limits::NONE.period_bytes => Ok(0),
             var => refine_range(params, var, period_bytes),
