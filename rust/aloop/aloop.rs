@@ -19,6 +19,7 @@
 //! - `stream`: the PCM callbacks of one side.
 //! - `source`, `ticks`: cables that run by a sound timer.
 //! - `controls`, `proc`, `params`, `card`: what the user sees.
+//! - `settings`, `directories`: cards that are made at run time, by configfs.
 //!
 //! The driver has no unsafe code: all that touches C is in the `alsa` crate.
 
@@ -34,6 +35,8 @@ mod cable;
 mod card;
 mod clock;
 mod controls;
+#[cfg(CONFIG_CONFIGFS_FS)]
+mod directories;
 mod duty;
 mod follow;
 #[cfg(CONFIG_KUNIT = "y")]
@@ -41,6 +44,8 @@ mod kunit;
 mod params;
 mod proc;
 mod ring;
+#[cfg(CONFIG_CONFIGFS_FS)]
+mod settings;
 mod share;
 mod source;
 mod stream;
@@ -66,8 +71,10 @@ type Driver = driver::Registration<kernel::platform::Adapter<card::Driver>>;
 
 /// The loaded module.
 ///
-/// The devices are dropped first: that takes the cards away, while their driver is still there.
+/// The devices are dropped before their driver: that takes the cards away.
 struct Aloop {
+    #[cfg(CONFIG_CONFIGFS_FS)]
+    _directories: directories::Directories,
     _devices: KVec<platform::Device>,
     _driver: Pin<KBox<Driver>>,
 }
@@ -82,10 +89,12 @@ impl kernel::Module for Aloop {
         let driver = KBox::pin_init(Driver::new(name, module), GFP_KERNEL)?;
 
         let mut devices = KVec::new();
+        let mut is_wanted = false;
         for slot in 0..params::SLOTS {
             if !params::enable.get(slot).unwrap_or(false) {
                 continue;
             }
+            is_wanted = true;
             let Ok(id) = i32::try_from(slot) else {
                 continue;
             };
@@ -95,11 +104,14 @@ impl kernel::Module for Aloop {
                 _ => {}
             }
         }
-        if devices.is_empty() {
+        // Without one, there may be cards later, where there is configfs.
+        if devices.is_empty() && (is_wanted || !cfg!(CONFIG_CONFIGFS_FS)) {
             pr_err!("No loopback enabled\n");
             return Err(ENODEV);
         }
         Ok(Self {
+            #[cfg(CONFIG_CONFIGFS_FS)]
+            _directories: directories::Directories::new(module)?,
             _devices: devices,
             _driver: driver,
         })

@@ -192,7 +192,17 @@ t_enable() {
 	card_works 2
 	card_works 31
 	unload
-	load_fails "No such device" enable=0
+}
+
+t_no_card() {
+	# Ours can be given cards later.
+	if modinfo -F depends "$MODULE" | grep -q configfs; then
+		load enable=0
+		expect cards "$(cards)" ""
+		unload
+	else
+		load_fails "No such device" enable=0
+	fi
 }
 
 t_substreams() {
@@ -357,6 +367,7 @@ defaults 9.2 control values of a card never used
 index 1.1 index
 id 1.2 id
 enable 1.3 enable
+no_card 1.8 a load that makes no card
 substreams 1.4 pcm_substreams
 notify 1.5 pcm_notify
 timer_source 1.6 timer_source is not checked before it is used

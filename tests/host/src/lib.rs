@@ -2,7 +2,8 @@
 
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
-//! The modules [`clock`], [`duty`], [`follow`], [`ring`], [`source`] and [`units`] are the driver's own files, compiled
+//! The modules [`clock`], [`duty`], [`follow`], [`ring`], [`settings`], [`source`] and
+//! [`units`] are the driver's own files, compiled
 //! here with overflow checks as in the kernel. Each property is checked against an oracle that is
 //! written another way: 128-bit arithmetic from the start of time instead of carried remainders,
 //! real buffers filled byte by byte instead of spans.
@@ -22,6 +23,8 @@ mod duty;
 mod follow;
 #[path = "../../../rust/aloop/ring.rs"]
 mod ring;
+#[path = "../../../rust/aloop/settings.rs"]
+mod settings;
 #[path = "../../../rust/aloop/source.rs"]
 mod source;
 #[path = "../../../rust/aloop/units.rs"]
@@ -38,6 +41,7 @@ mod ring_model;
 mod ring_queue;
 mod ring_silence;
 mod ring_spans;
+mod settings_text;
 mod source_text;
 mod times;
 mod units_sums;
