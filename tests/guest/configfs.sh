@@ -1,0 +1,666 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0
+# Guest: --deterministic --cpus 2 --with tests/ktap.sh (programs that are late lose frames; calls are to meet)
+# configfs.sh [ROUNDS [WORD...]]: tests cards that are made at run time, by the directories of
+# /sys/kernel/config/snd-aloop. What is done again and again is done ROUNDS times (20). With WORDs, only the
+# tests of these names. Numbers in names are rules of Documentation/behaviour.rst. The report is KTAP; the
+# exit status is 1 if a test failed.
+
+# Tests are called by their names in the table below.
+# shellcheck disable=SC2317,SC2329
+
+# shellcheck source=../ktap.sh
+. "$(dirname "$0")/ktap.sh"
+
+ROOT=/sys/kernel/config/snd-aloop
+DRIVER=/sys/bus/platform/drivers/snd_aloop_configfs
+ROUNDS=${1:-20}
+[ $# -eq 0 ] || shift
+RATE=48000
+ALL="id index name substreams channels_max device0_name device1_name direction pcm_notify wait_for_peer
+end_with_peer timer_source"
+
+# --- helpers: each failing one says why on stdout and ends the test
+
+fail() {
+	echo "$*"
+	exit 1
+}
+expect() { # WHAT GOT WANT
+	[ "$2" = "$3" ] || fail "$1: expected '$3', got '$2'"
+}
+
+# Number and id of each card: "0=Loopback 1=Loopback_1".
+cards() {
+	sed -n 's/^ *\([0-9]*\) \[\([^ ]*\) *\]: .*/\1=\2/p' /proc/asound/cards 2>/dev/null | xargs
+}
+uptime_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
+
+# error FILE TEXT: writes a line to a file; prints what the error was, or nothing.
+# (The shell of the guest doesn't say it.)
+error() {
+	# shellcheck disable=SC2016 # the other shell's
+	bash -c 'printf "%s\n" "$2" >"$1"' - "$1" "$2" 2>&1 | sed 's/.*: //'
+}
+# set_to NAME ATTRIBUTE=VALUE...
+set_to() {
+	name=$1
+	shift
+	for pair; do
+		expect "$name: $pair" "$(error "$ROOT/$name/${pair%%=*}" "${pair#*=}")" ""
+	done
+}
+# make NAME [ATTRIBUTE=VALUE]...: a directory, and its card
+make() {
+	mkdir "$ROOT/$1" || fail "mkdir $1: status $?"
+	set_to "$@" live=1
+}
+value() { cat "$ROOT/$1/$2"; }
+# refused FILE TEXT ERROR LOG: the write fails so, and the log then says that. (The messages are limited to
+# ten in five seconds.)
+refused() {
+	sleep 0.6
+	dmesg -c >/dev/null
+	expect "'$2' to ${1#"$ROOT/"}" "$(error "$1" "$2")" "$3"
+	dmesg | grep -qF "$4" || fail "'$2' to ${1#"$ROOT/"}: no '$4' in the log: $(dmesg)"
+}
+
+# exact CARD SUBSTREAM FORMAT CHANNELS FRAMES FILE [OPTION...]: what is played into device 0 is recorded from device 1.
+# The card has wait_for_peer: the recording begins with the first frame.
+exact() {
+	card=$1 substream=$2 format=$3 channels=$4 frames=$5 file=$6
+	shift 6
+	arecord -v -D "hw:$card,1,$substream" -t raw -f "$format" -c "$channels" -r $RATE -s "$frames" "$@" \
+		/tmp/exact.raw 2>/tmp/exact.err &
+	recorder=$!
+	aplay -q -D "hw:$card,0,$substream" -t raw -f "$format" -c "$channels" -r $RATE -s "$frames" "$@" \
+		"$file" || fail "aplay of $channels channels $format on substream $substream: status $?"
+	wait "$recorder" || fail "arecord: status $?: $(cat /tmp/exact.err)"
+	size=$(wc -c </tmp/exact.raw)
+	[ "$size" -gt 0 ] || fail "nothing was recorded"
+	head -c "$size" "$file" | cmp -s - /tmp/exact.raw ||
+		fail "$channels channels $format on substream $substream: not what was played"
+	rm /tmp/exact.raw
+}
+# until_running CARD PLACE
+until_running() {
+	tries=0
+	until grep -q RUNNING "/proc/asound/$1/$2/status" 2>/dev/null; do
+		tries=$((tries + 1))
+		[ "$tries" -lt 500 ] || fail "$1 $2 does not run: $(cat "/proc/asound/$1/$2/status")"
+		sleep 0.01
+	done
+}
+# record CARD [SUBSTREAM]: a recorder in the background that runs; its process is $client.
+record() {
+	arecord -q -D "hw:$1,1,${2:-0}" -t raw -f S16_LE -c 2 -r $RATE /dev/null 2>/tmp/client.err &
+	client=$!
+	clients="$clients $client"
+	until_running "$1" "pcm1c/sub${2:-0}"
+}
+# freeze PID: it does nothing any more, and so closes nothing.
+freeze() {
+	kill -STOP "$1"
+	until grep -q '^State:.*T' "/proc/$1/status"; do :; done
+}
+# quickly WHAT COMMAND...: it doesn't wait for anybody. (In the background, as there is no way to end one
+# that does.)
+quickly() {
+	what=$1
+	shift
+	begun=$(uptime_ms)
+	"$@" &
+	command=$!
+	while kill -0 $command 2>/dev/null; do
+		[ $(($(uptime_ms) - begun)) -lt 500 ] || fail "$what waits"
+		sleep 0.002
+	done
+	wait $command || fail "$what: status $?"
+}
+write() { printf '%s\n' "$2" >"$1"; }
+
+# --- the tests
+
+t_defaults() {
+	mkdir "$ROOT/studio" || fail "mkdir: status $?"
+	# shellcheck disable=SC2086 # several words
+	expect attributes "$(cd "$ROOT/studio" && echo *)" \
+		"$(printf '%s\n' $ALL live card | LC_ALL=C sort | xargs)"
+	for pair in id=studio index=-1 name=Loopback substreams=8 channels_max=32 \
+		"device0_name=Loopback PCM" "device1_name=Loopback PCM" direction=both pcm_notify=0 \
+		wait_for_peer=0 end_with_peer=0 timer_source= live=0 card=-1; do
+		expect "${pair%%=*}" "$(value studio "${pair%%=*}")" "${pair#*=}"
+		expect "lines of ${pair%%=*}" "$(wc -l <"$ROOT/studio/${pair%%=*}")" 1
+	done
+	expect cards "$(cards)" ""
+	set_to studio live=1
+	expect cards "$(cards)" 0=studio
+	expect live "$(value studio live)" 1
+	expect card "$(value studio card)" 0
+	expect /proc/asound/pcm "$(cat /proc/asound/pcm)" \
+		"00-00: Loopback PCM : Loopback PCM : playback 8 : capture 8
+00-01: Loopback PCM : Loopback PCM : playback 8 : capture 8"
+	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 128
+	arecord -q -D hw:studio,1,7 -f S16_LE -c 32 -r $RATE -s 480 /dev/null || fail "arecord: status $?"
+	! arecord -q -D hw:studio,1,7 -f S16_LE -c 33 -r $RATE -s 480 /dev/null 2>/dev/null ||
+		fail "33 channels were recorded"
+	set_to studio live=0
+	expect "cards afterwards" "$(cards)" ""
+	expect "card afterwards" "$(value studio card)" -1
+}
+
+t_right() {
+	mkdir "$ROOT/studio"
+	for pair in id=X id=abcdefghijklmno index=31 index=0 index=-1 name=Studio "name=Grüße  an alle" \
+		substreams=1 substreams=32 channels_max=1 channels_max=256 "device0_name=From the stage" \
+		"device1_name=To the street" direction=0-to-1 direction=both pcm_notify=1 pcm_notify=0 \
+		wait_for_peer=1 end_with_peer=1 timer_source=-1.0.0 timer_source=hw:PCH,0,1 timer_source=; do
+		expect "$pair" "$(error "$ROOT/studio/${pair%%=*}" "${pair#*=}")" ""
+		expect "${pair%%=*}" "$(value studio "${pair%%=*}")" "${pair#*=}"
+	done
+	# Without the end of a line.
+	printf 7 >"$ROOT/studio/index" || fail "status $?"
+	expect index "$(value studio index)" 7
+}
+
+t_wrong() {
+	mkdir "$ROOT/studio"
+	before=$(grep . "$ROOT"/studio/*)
+	# ATTRIBUTE|VALUE|ERROR|what the log says is allowed
+	invalid="Invalid argument" range="out of range"
+	while IFS='|' read -r attribute text error allowed; do
+		refused "$ROOT/studio/$attribute" "$text" "$error" "studio/$attribute: allowed is $allowed"
+	done <<-END
+		id|my-card|$invalid|up to 15 letters and digits
+		id|7up|$invalid|up to 15 letters and digits
+		id|card1|$invalid|up to 15 letters and digits
+		id||$invalid|up to 15 letters and digits
+		id|abcdefghijklmnop|$invalid|up to 15 letters and digits
+		index|32|Numerical result $range|a number from -1 (any) to 31
+		index|-2|Numerical result $range|a number from -1 (any) to 31
+		index|0x1|$invalid|a number from -1 (any) to 31
+		name||$invalid|text of 1 to 31 bytes
+		name|abcdefghijklmnopqrstuvwxyz abcdef|$invalid|text of 1 to 31 bytes
+		substreams|0|Numerical result $range|a number from 1 to 32
+		substreams|33|Numerical result $range|a number from 1 to 32
+		substreams|8x|$invalid|a number from 1 to 32
+		channels_max|257|Numerical result $range|a number from 1 to 256
+		channels_max|two|$invalid|a number from 1 to 256
+		device0_name||$invalid|text of 1 to 79 bytes
+		device1_name||$invalid|text of 1 to 79 bytes
+		direction|1-to-0|$invalid|both, or 0-to-1
+		pcm_notify|2|Numerical result $range|0 or 1
+		wait_for_peer|y|$invalid|0 or 1
+		end_with_peer|on|$invalid|0 or 1
+		timer_source|0.x|$invalid|nothing, or [PREFIX:]CARD
+		timer_source|0.99999999999|Numerical result $range|nothing, or [PREFIX:]CARD
+		live|2|Numerical result $range|0 or 1
+		live|yes|$invalid|0 or 1
+	END
+	expect "card" "$(error "$ROOT/studio/card" 1)" "Permission denied"
+	expect "attributes afterwards" "$(grep . "$ROOT"/studio/*)" "$before"
+	# No more than some in a time.
+	sleep 6
+	dmesg -c >/dev/null
+	for _ in $(seq 30); do
+		error "$ROOT/studio/index" x >/dev/null
+	done
+	lines=$(dmesg | grep -c "studio/index: allowed")
+	{ [ "$lines" -ge 1 ] && [ "$lines" -le 20 ]; } || fail "30 wrong values: $lines lines in the log"
+}
+
+t_directory() {
+	long=$(printf '%064d' 0 | tr 0 x)
+	for name in "$long" "$(printf 'a\tb')" " "; do
+		dmesg -c >/dev/null
+		! mkdir "$ROOT/$name" 2>/tmp/mkdir.err || fail "mkdir '$name' succeeds"
+		grep -q "Invalid argument" /tmp/mkdir.err || fail "mkdir '$name': $(cat /tmp/mkdir.err)"
+		dmesg | grep -q "a directory's name is text of up to 63 bytes" || fail "'$name': not in the log"
+	done
+	# What can be no card's id.
+	number=0
+	for name in "my studio" a-b 7 "${long%x}"; do
+		mkdir "$ROOT/$name" || fail "mkdir '$name': status $?"
+		expect "id of '$name'" "$(value "$name" id)" ""
+		refused "$ROOT/$name/live" 1 "Invalid argument" "$name/id: allowed is up to 15 letters"
+		set_to "$name" id=Mine$number live=1
+		expect "card of '$name'" "$(value "$name" card)" "$number"
+		number=$((number + 1))
+	done
+	for device in "snd_aloop.my studio" snd_aloop.a-b snd_aloop:7 "snd_aloop.${long%x}"; do
+		[ -d "/sys/bus/platform/devices/$device/sound" ] || fail "no device $device"
+	done
+	expect cards "$(cards)" "0=Mine0 1=Mine1 2=Mine2 3=Mine3"
+}
+
+t_live_errors() {
+	make first index=3
+	mkdir "$ROOT/second"
+	set_to second index=3
+	expect "a number that is taken" "$(error "$ROOT/second/live" 1)" "Device or resource busy"
+	expect live "$(value second live)" 0
+	expect card "$(value second card)" -1
+	set_to second index=4 id=first
+	refused "$ROOT/second/live" 1 "File exists" "second/live: there is another card of that id"
+	expect cards "$(cards)" 3=first
+	[ ! -e /sys/bus/platform/devices/snd_aloop.second ] || fail "the device is still there"
+	set_to first live=0
+	set_to second index=3 live=1
+	expect cards "$(cards)" 3=first
+	# Again is no error.
+	set_to second live=1
+	expect cards "$(cards)" 3=first
+	set_to second live=0 live=0
+	expect cards "$(cards)" ""
+}
+
+t_busy() {
+	make studio
+	before=$(grep . "$ROOT"/studio/*)
+	for attribute in $ALL; do
+		for text in 1 both; do
+			expect "$attribute" "$(error "$ROOT/studio/$attribute" $text)" "Device or resource busy"
+		done
+	done
+	expect "attributes afterwards" "$(grep . "$ROOT"/studio/*)" "$before"
+	set_to studio live=0 substreams=2 live=1
+	expect "cables" "$(grep -c '^00-0[01]:.*playback 2 : capture 2$' /proc/asound/pcm)" 2
+}
+
+t_names() {
+	make studio id=Studio9 index=5 "name=Grüße vom Studio" "device0_name=From the stage" \
+		"device1_name=To the street"
+	expect /proc/asound/cards "$(cat /proc/asound/cards)" \
+		" 5 [Studio9        ]: Loopback - Grüße vom Studio
+                      Grüße vom Studio at snd_aloop.studio"
+	expect /proc/asound/pcm "$(cat /proc/asound/pcm)" \
+		"05-00: Loopback PCM : From the stage : playback 8 : capture 8
+05-01: Loopback PCM : To the street : playback 8 : capture 8"
+	expect "id of a device" "$(sed -n 's/^id: //p' /proc/asound/card5/pcm1c/info)" "Loopback PCM"
+	expect "its name" "$(sed -n 's/^name: //p' /proc/asound/card5/pcm1c/info)" "To the street"
+	aplay -l | grep -qF "card 5: Studio9 [Grüße vom Studio], device 0: Loopback PCM [From the stage]" ||
+		fail "aplay -l: $(aplay -l)"
+	# That is what udev makes the card's path of.
+	expect device "$(readlink -f /sys/class/sound/card5/device)" /sys/devices/platform/snd_aloop.studio
+	expect driver "$(readlink -f "/sys/class/sound/card5/device/driver")" "$DRIVER"
+	for file in cable#0 cable#1 timer_source; do
+		[ -e "/proc/asound/Studio9/$file" ] || fail "no file $file"
+	done
+}
+
+t_settings() {
+	make studio pcm_notify=1 timer_source=-1.0.0 substreams=2
+	for place in "0 0" "1 1"; do
+		expect "PCM Notify at $place" "$(amixer -c studio cget \
+			"iface=PCM,name='PCM Notify',device=${place% *},subdevice=${place#* }" |
+			sed -n 's/^ *: values=//p')" on
+	done
+	expect timer_source "$(cat /proc/asound/studio/timer_source)" -1.0.0
+	exec 5</dev/snd/pcmC0D0c
+	grep -q "sound timer:.hw:-1,0,0" "/proc/asound/studio/cable#1" || fail "no timer in cable#1"
+	exec 5<&-
+	set_to studio live=0 timer_source= pcm_notify=0 wait_for_peer=1 end_with_peer=1 live=1
+	exact studio 1 S16_LE 2 4800 /tmp/noise.raw
+	arecord -q -D hw:studio,1,0 -t raw -f S16_LE -c 2 -r $RATE /tmp/ends.raw 2>/tmp/ends.err &
+	recorder=$!
+	until_running studio pcm1c/sub0
+	aplay -q -D hw:studio,0,0 -t raw -f S16_LE -c 2 -r $RATE -s 4800 /tmp/noise.raw ||
+		fail "aplay: status $?"
+	wait $recorder
+	grep -q 'bad state' /tmp/ends.err || fail "the recording did not end: $(cat /tmp/ends.err)"
+}
+
+t_one_way() {
+	make studio direction=0-to-1 substreams=3 wait_for_peer=1
+	expect /proc/asound/pcm "$(cat /proc/asound/pcm)" \
+		"00-00: Loopback PCM : Loopback PCM : playback 3
+00-01: Loopback PCM : Loopback PCM : capture 3"
+	expect "device nodes" "$(cd /dev/snd && echo pcm*)" "pcmC0D0p pcmC0D1c"
+	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 21
+	expect "their device" "$(amixer -c 0 controls | grep -c device=1)" 21
+	expect "cables in cable#1" "$(grep -c '^  inactive$' "/proc/asound/studio/cable#1")" 8
+	for substream in 0 1 2; do
+		exact studio $substream S16_LE 2 9600 /tmp/noise.raw
+	done
+	exec 5</dev/snd/pcmC0D1c
+	grep -q Capture "/proc/asound/studio/cable#0" || fail "nobody has cable 0 open"
+	exec 5<&-
+}
+
+t_32_substreams() {
+	make studio substreams=32 wait_for_peer=1
+	expect "devices" "$(grep -c 'playback 32 : capture 32$' /proc/asound/pcm)" 2
+	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 448
+	for cable in 0 1; do
+		expect "cables in cable#$cable" "$(grep -c "^Cable $cable substream" \
+			"/proc/asound/studio/cable#$cable")" 32
+	done
+	for substream in $(seq 0 31); do
+		exact studio "$substream" S16_LE 2 2400 /tmp/noise.raw
+	done
+	# All at once.
+	pids=
+	for substream in $(seq 0 31); do
+		arecord -q -D "hw:studio,1,$substream" -t raw -f S16_LE -c 1 -r 8000 -s 8000 \
+			"/tmp/all.$substream" &
+		pids="$pids $!"
+	done
+	for substream in $(seq 0 31); do
+		tail -c +$((substream * 1000 + 1)) /tmp/noise.raw | aplay -q -D "hw:studio,0,$substream" -t raw \
+			-f S16_LE -c 1 -r 8000 -s 8000 &
+		pids="$pids $!"
+	done
+	for pid in $pids; do
+		wait "$pid" || fail "a program ended with status $?"
+	done
+	for substream in $(seq 0 31); do
+		tail -c +$((substream * 1000 + 1)) /tmp/noise.raw | head -c 16000 |
+			cmp -s - "/tmp/all.$substream" || fail "cable $substream: not what was played"
+		rm "/tmp/all.$substream"
+	done
+}
+
+t_256_channels() {
+	make studio channels_max=256 substreams=1 wait_for_peer=1
+	for format in S32_LE S16_BE S24_3LE; do
+		exact studio 0 $format 256 2400 /tmp/noise.raw
+	done
+	exact studio 0 S32_LE 255 2400 /tmp/noise.raw
+	expect "PCM Slave Channels" "$(amixer -c 0 cget iface=PCM,name='PCM Slave Channels',device=1 |
+		sed -n 's/^ *: values=//p')" 255
+	# Small periods, and the longest buffer, which is 2 MiB.
+	exact studio 0 S32_LE 256 2400 /tmp/noise.raw --period-size=64 --buffer-size=1024
+	grep -q '^ *period_size *: 64$' /tmp/exact.err || fail "the period: $(cat /tmp/exact.err)"
+	exact studio 0 S32_LE 256 2400 /tmp/noise.raw --period-size=1024 --buffer-size=2048
+	grep -q '^ *buffer_size *: 2048$' /tmp/exact.err || fail "the buffer: $(cat /tmp/exact.err)"
+	set_to studio live=0 channels_max=2 live=1
+	! arecord -q -D hw:studio,1,0 -f S16_LE -c 3 -r $RATE -s 480 /dev/null 2>/dev/null ||
+		fail "3 channels were recorded"
+	exact studio 0 S16_LE 2 2400 /tmp/noise.raw
+}
+
+# Two who want the same id, or the same number: one gets it.
+t_same_id() {
+	mkdir "$ROOT/first" "$ROOT/second"
+	for round in $(seq "$ROUNDS"); do
+		case $((round % 2)) in
+		0) set_to first id=Same index=-1 && set_to second id=Same index=-1 ;;
+		1) set_to first id=First index=2 && set_to second id=Second index=2 ;;
+		esac
+		for name in first second; do
+			error "$ROOT/$name/live" 1 >"/tmp/$name.error" &
+		done
+		wait
+		both=$(cat /tmp/first.error /tmp/second.error)
+		case $both in
+		"File exists" | "Device or resource busy") ;;
+		*) fail "round $round: errors: '$both'" ;;
+		esac
+		expect "live" $(($(value first live) + $(value second live))) 1
+		expect "cards" "$(cards | wc -w)" 1
+		set_to first live=0
+		set_to second live=0
+		expect "cards" "$(cards)" ""
+	done
+}
+
+# Two who write to one directory at the same time.
+t_same_directory() {
+	mkdir "$ROOT/studio"
+	set_to studio substreams=1
+	for round in $(seq "$ROUNDS"); do
+		error "$ROOT/studio/live" 1 >/tmp/first.error &
+		error "$ROOT/studio/live" 1 >/tmp/second.error &
+		error "$ROOT/studio/name" "Name $round" >/tmp/name.error &
+		wait
+		expect "live=1" "$(cat /tmp/first.error)" ""
+		expect "live=1 again" "$(cat /tmp/second.error)" ""
+		case $(cat /tmp/name.error) in
+		"" | "Device or resource busy") ;;
+		*) fail "name: $(cat /tmp/name.error)" ;;
+		esac
+		expect cards "$(cards)" 0=studio
+		grep -qF "Loopback - $(value studio name)" /proc/asound/cards || fail "another name"
+		error "$ROOT/studio/live" 0 >/tmp/first.error &
+		error "$ROOT/studio/live" 0 >/tmp/second.error &
+		wait
+		expect "live=0" "$(cat /tmp/first.error /tmp/second.error)" ""
+		expect cards "$(cards)" ""
+	done
+	# One makes and removes it, others write.
+	touch /tmp/go
+	for attribute in live=1 live=0 name=Other substreams=2 id=x; do
+		while [ -e /tmp/go ]; do
+			error "$ROOT/other/${attribute%=*}" "${attribute#*=}" >/dev/null 2>&1
+		done &
+	done
+	while [ -e /tmp/go ]; do
+		grep . "$ROOT"/other/* >/dev/null 2>&1
+	done &
+	for _ in $(seq "$ROUNDS"); do
+		mkdir "$ROOT/other" || fail "mkdir: status $?"
+		sleep 0.05
+		rmdir "$ROOT/other" || fail "rmdir: status $?"
+	done
+	rm /tmp/go
+	wait
+	expect cards "$(cards)" ""
+	[ ! -e /sys/bus/platform/devices/snd_aloop.other ] || fail "the device is still there"
+}
+
+# A client that does not close what it has open.
+t_taken_away() {
+	make studio index=5 wait_for_peer=0
+	record studio
+	freeze "$client"
+	quickly "live=0" write "$ROOT/studio/live" 0
+	expect cards "$(cards)" ""
+	[ ! -e /dev/snd/controlC5 ] || fail "the device nodes are still there"
+	grep -q '^State:.*T' "/proc/$client/status" || fail "the client has gone"
+	# Another card of the same name and number, beside what is left of the first.
+	set_to studio wait_for_peer=1
+	quickly "live=1" write "$ROOT/studio/live" 1
+	expect cards "$(cards)" 5=studio
+	exact studio 0 S16_LE 2 4800 /tmp/noise.raw
+	set_to studio live=0 wait_for_peer=0 live=1
+	first=$client
+	record studio
+	freeze "$client"
+	quickly rmdir rmdir "$ROOT/studio"
+	expect cards "$(cards)" ""
+	make studio index=5 wait_for_peer=1
+	exact studio 0 S16_LE 2 4800 /tmp/noise.raw
+	quickly rmdir rmdir "$ROOT/studio"
+	# No directory is left, but the clients are.
+	! rmmod snd-aloop-rs 2>/tmp/rmmod.err || fail "rmmod succeeded with a client"
+	grep -q "in use" /tmp/rmmod.err || fail "rmmod: $(cat /tmp/rmmod.err)"
+	for client in $first $client; do
+		kill -CONT "$client"
+		wait "$client"
+		status=$?
+		[ "$status" = 1 ] || fail "the client ended with status $status"
+	done
+	grep -q "No such device" /tmp/client.err || fail "the client: $(cat /tmp/client.err)"
+	rmmod snd-aloop-rs || fail "rmmod: status $?"
+}
+
+# By sysfs. The directory stays.
+t_unbind() {
+	make studio
+	record studio
+	freeze "$client"
+	quickly unbind write "$DRIVER/unbind" snd_aloop.studio
+	expect cards "$(cards)" ""
+	expect card "$(value studio card)" -1
+	expect live "$(value studio live)" 1
+	quickly bind write "$DRIVER/bind" snd_aloop.studio
+	expect cards "$(cards)" 0=studio
+	expect card "$(value studio card)" 0
+	# One that is of no directory.
+	echo snd_aloop_configfs >/sys/bus/platform/devices/pcspkr/driver_override
+	expect "bind of pcspkr" "$(error "$DRIVER/bind" pcspkr)" "No such device"
+	echo >/sys/bus/platform/devices/pcspkr/driver_override
+	set_to studio live=0
+	expect cards "$(cards)" ""
+}
+
+t_many_cards() {
+	for number in $(seq 0 31); do
+		make "studio$number" substreams=1
+		expect "card of studio$number" "$(value "studio$number" card)" "$number"
+	done
+	expect "number of cards" "$(cards | wc -w)" 32
+	mkdir "$ROOT/more"
+	expect "one more" "$(error "$ROOT/more/live" 1)" "No such device"
+	arecord -q -D hw:studio31,1 -f S16_LE -c 2 -r $RATE -s 480 /dev/null || fail "arecord: status $?"
+	rmdir "$ROOT/studio30"
+	set_to more live=1
+	expect "card of the next" "$(value more card)" 30
+	rmdir "$ROOT"/*
+	expect cards "$(cards)" ""
+}
+
+t_beside_parameters() {
+	rmmod snd-aloop-rs
+	modprobe snd-aloop-rs enable=1,1 id=Loopback,Second
+	make third
+	expect cards "$(cards)" "0=Loopback 1=Second 2=third"
+	mkdir "$ROOT/0" "$ROOT/1"
+	set_to 0 id=Zero live=1
+	set_to 1 id=One live=1
+	expect cards "$(cards)" "0=Loopback 1=Second 2=third 3=Zero 4=One"
+	# Those of the parameters are not of configfs.
+	expect "device" "$(readlink -f /sys/class/sound/card0/device)" /sys/devices/platform/snd_aloop.0
+	rmdir "$ROOT/third" "$ROOT/0" "$ROOT/1"
+	expect cards "$(cards)" "0=Loopback 1=Second"
+}
+
+t_unload() {
+	expect "cards after enable=0" "$(cards)" ""
+	mkdir "$ROOT/studio"
+	for live in 0 1 0; do
+		set_to studio live=$live
+		! rmmod snd-aloop-rs 2>/tmp/rmmod.err || fail "rmmod succeeded with a directory"
+		grep -q "in use" /tmp/rmmod.err || fail "rmmod: $(cat /tmp/rmmod.err)"
+		expect live "$(value studio live)" $live
+	done
+	# A file that is open keeps nothing that would outlive the module.
+	exec 5<"$ROOT/studio/name" 6>"$ROOT/studio/live"
+	rmdir "$ROOT/studio"
+	! echo 1 >&6 2>/dev/null || fail "a directory that has gone went live"
+	rmmod snd-aloop-rs || fail "rmmod: status $?"
+	exec 5<&- 6>&-
+}
+
+# The module goes at the very moment at which the last client closes a card that was taken away.
+t_close_and_unload() {
+	for _ in $(seq "$ROUNDS"); do
+		[ -d "$ROOT" ] || modprobe snd-aloop-rs enable=0
+		make studio substreams=1
+		# shellcheck disable=SC2217 # it only has it open
+		sleep 1000 </dev/snd/pcmC0D1c &
+		client=$!
+		clients="$clients $client"
+		until [ "$(readlink /proc/$client/fd/0)" = /dev/snd/pcmC0D1c ]; do :; done
+		rmdir "$ROOT/studio"
+		kill -KILL $client
+		tries=0
+		until rmmod snd-aloop-rs 2>/tmp/rmmod.err; do
+			tries=$((tries + 1))
+			[ $tries -lt 1000 ] || fail "rmmod: $(cat /tmp/rmmod.err)"
+		done
+	done
+}
+
+# Made and taken away while streams run.
+t_again_and_again() {
+	for round in $(seq "$ROUNDS"); do
+		make studio substreams=2
+		record studio
+		first=$client
+		aplay -q -D hw:studio,0,0 -t raw -f S16_LE -c 2 -r $RATE /dev/zero 2>/dev/null &
+		clients="$clients $!"
+		second=$!
+		until_running studio pcm0p/sub0
+		case $((round % 3)) in
+		0) set_to studio live=0 ;;
+		1) write "$DRIVER/unbind" snd_aloop.studio ;;
+		esac
+		rmdir "$ROOT/studio" || fail "round $round: rmdir: status $?"
+		expect "cards in round $round" "$(cards)" ""
+		for pid in $first $second; do
+			wait "$pid"
+			[ $? = 1 ] || fail "round $round: a client ended otherwise than with an error"
+		done
+		clients=
+	done
+	# Nothing is lost: all numbers are free.
+	for number in $(seq 0 31); do
+		make "studio$number" substreams=1
+	done
+	expect "number of cards" "$(cards | wc -w)" 32
+	rmdir "$ROOT"/*
+	rmmod snd-aloop-rs || fail "rmmod: status $?"
+}
+
+# fresh TEST: with the module and no card; nothing of it is left afterwards.
+leave() {
+	status=$?
+	rm -f /tmp/go
+	# shellcheck disable=SC2086 # several
+	[ ! "$clients" ] || kill -KILL $clients 2>/dev/null
+	[ ! -d "$ROOT" ] || for directory in "$ROOT"/*; do
+		[ ! -d "$directory" ] || rmdir "$directory" || status=1
+	done
+	wait
+	[ ! -d /sys/module/snd_aloop_rs ] || rmmod snd-aloop-rs || status=1
+	[ -z "$(cards)" ] || {
+		echo "cards are left: $(cards)"
+		status=1
+	}
+	! ls /dev/snd/pcm* 2>/dev/null || status=1
+	exit $status
+}
+fresh() {
+	clients=
+	trap leave EXIT
+	modprobe snd-aloop-rs enable=0 || fail "modprobe: status $?"
+	"$1"
+}
+
+{ modprobe configfs && mount -t configfs none /sys/kernel/config; } || ktap_bail_out "no configfs"
+# Not longer than the recorders of 256 channels want.
+head -c 1000000 /dev/urandom >/tmp/noise.part
+for _ in 1 2 3; do
+	cat /tmp/noise.part
+done >/tmp/noise.raw
+
+ktap_around=fresh
+table=$(
+	cat <<'END'
+defaults 20.1 20.2 mkdir makes a directory with defaults, and its card is as that of a load
+right 20.2 what is written right is read again
+wrong 20.2 what is written wrong is refused, and the log says what is allowed
+directory 20.1 how a directory can be called
+live_errors 20.3 live returns the card's error
+busy 20.3 a card that is live does not change
+names 20.4 names of the card and its devices, and its path
+settings 20.4 pcm_notify, timer_source, wait_for_peer, end_with_peer
+one_way 20.4 a card with one direction plays exactly
+32_substreams 20.4 32 substreams play exactly
+256_channels 20.4 256 channels play exactly
+same_id 20.3 two cards of one id, or number, at the same time
+same_directory 20.3 several write to one directory at the same time
+taken_away 20.5 a card is taken away from a client that closes nothing
+unbind 20.5 unbound and bound by sysfs
+many_cards 20.3 32 cards at once
+beside_parameters 20.4 beside the cards of the parameters
+unload 20.6 an unload is refused while there are directories
+close_and_unload 20.6 unloaded right after the last close of a card that was taken away
+again_and_again 20.5 made, and taken away while streams run, again and again
+END
+)
+for word; do
+	wanted="${wanted:+$wanted\|}$word"
+done
+printf '%s\n' "$table" | grep "^\(${wanted:-.*}\) " | ktap_test_table
