@@ -102,3 +102,53 @@ impl Drop for Disconnected {
         unsafe { bindings::wait_for_completion(self.0.as_raw()) };
     }
 }
+
+#[kunit_tests(alsa_disconnected)]
+mod tests {
+    use crate::{
+        bindings,
+        card::{
+            Card,
+            Registration,
+            UnregisteredCard, //
+        },
+        kext::compat,
+    };
+    use kernel::{
+        faux,
+        prelude::*, //
+    };
+
+    fn card(parent: &faux::Registration) -> Result<Registration> {
+        let module = (&raw const bindings::__this_module).cast_mut();
+        // SAFETY: It is the module that the tests are a part of.
+        let module = unsafe { ThisModule::from_ptr(module) };
+        UnregisteredCard::new(compat::faux_device(parent), -1, Some(c"Gone"), &module)?.register()
+    }
+
+    /// A card that nobody has open is freed at once.
+    #[test]
+    fn freed_at_once() -> Result {
+        let parent = faux::Registration::new(c"alsa_disconnected", None)?;
+        let gone = card(&parent)?.disconnect();
+        assert!(gone.is_freed());
+        Ok(())
+    }
+
+    /// One that somebody holds is gone at once, and freed with the last reference, be its parent
+    /// there or not.
+    #[test]
+    fn freed_with_the_last_reference() -> Result {
+        let parent = faux::Registration::new(c"alsa_disconnected", None)?;
+        let card = card(&parent)?;
+        let held = Card::by_number(card.number()).ok_or(ENODEV)?;
+        assert!(held.has_id(b"Gone"));
+        let gone = card.disconnect();
+        drop(parent);
+        assert!(Card::by_id(b"Gone").is_none());
+        assert!(!gone.is_freed());
+        drop(held);
+        assert!(gone.is_freed());
+        Ok(())
+    }
+}
