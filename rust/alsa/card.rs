@@ -234,7 +234,10 @@ impl UnregisteredCard {
         })?;
         // CAST: `Card` is transparent over the C struct.
         // INVARIANT: The card is new.
-        Ok(Self(NonNull::new(card.cast()).ok_or(ENOMEM)?))
+        let card = Self(NonNull::new(card.cast()).ok_or(ENOMEM)?);
+        // SAFETY: The card is valid and new: nobody else uses its private data.
+        unsafe { bindings::alsa_card_keep_root(card.as_raw()) };
+        Ok(card)
     }
 
     /// Sets the names of the card, each cut to the room that it has: the driver's name (15 bytes),

@@ -135,6 +135,30 @@ t_unload() {
 	[ "$left" = 0 ] || fail "$left bytes are left after an unload"
 }
 
+# Taken away while it is played through, and closed afterwards.
+t_directory() {
+	directory=/sys/kernel/config/snd-aloop/Loopback
+	{ modprobe configfs && mount -t configfs none /sys/kernel/config; } || fail "no configfs"
+	make_and_remove() {
+		modprobe snd-aloop-rs enable=0
+		for _ in 1 2 3; do
+			mkdir "$directory"
+			echo 1 >"$directory/live"
+			play
+			rmdir "$directory"
+			# shellcheck disable=SC2086 # two
+			wait $players
+		done
+		rmmod snd-aloop-rs
+	}
+	traced make_and_remove >/tmp/nothing
+	grep -q '^kernel' /tmp/nothing || fail "the trace is at fault"
+	for module in snd_aloop_rs configfs snd snd_pcm; do
+		left=$(of /tmp/nothing "$module")
+		[ "$left" = 0 ] || fail "$left bytes of $module are left: $(cat /tmp/nothing)"
+	done
+}
+
 mount -t tracefs tracefs "$TRACE" 2>/dev/null
 echo 0 >"$TRACE/tracing_on"
 echo 16384 >"$TRACE/buffer_size_kb"
@@ -159,6 +183,7 @@ ktap_test_table <<'END' || status=1
 idle 8.1 a card that nobody uses takes less than 64 KiB
 cable 8.1 a cable that runs takes less than 8 KiB beside its rings
 unload 13.1 nothing is left after an unload
+directory 20.5 nothing is left of a card that was taken away while it was open
 END
 events 0
 exit $status
