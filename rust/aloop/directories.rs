@@ -329,14 +329,15 @@ impl Directory {
         };
         let plan = Listed::new(Arc::new(plan, GFP_KERNEL)?)?;
         let device = Device::for_driver(&plan.0.device, DRIVER)?;
-        let card = plan.0.card.load(Relaxed);
-        if card < 0 {
-            return Err(Error::from_errno(card));
+        match plan.0.card.load(Relaxed) {
+            // The driver was not asked. (While the system is being suspended, none is.)
+            NO_CARD => Err(ENODEV),
+            error if error < 0 => Err(Error::from_errno(error)),
+            _ => Ok(Live {
+                _device: device,
+                plan,
+            }),
         }
-        Ok(Live {
-            _device: device,
-            plan,
-        })
     }
 }
 

@@ -82,13 +82,14 @@ impl Device {
         // No driver is called so.
         let device = Self::new(name, bindings::PLATFORM_DEVID_NONE)?;
         let (name, len) = (driver.as_char_ptr(), driver.count_bytes());
-        // SAFETY: By the type invariant the device is valid.
-        let raw = unsafe { &raw mut (*device.0.as_ptr()).dev };
-        // SAFETY: The device is registered; the text is so long, and copied.
-        to_result(unsafe { bindings::__device_set_driver_override(raw, name, len) })?;
+        let raw = device.0.as_ptr();
+        // SAFETY: The device is valid; the text is so long, and copied.
+        to_result(unsafe {
+            bindings::__device_set_driver_override(&raw mut (*raw).dev, name, len)
+        })?;
         // Also where drivers are otherwise bound later, by a thread.
-        // SAFETY: The device is registered.
-        to_result(unsafe { bindings::device_attach(raw) })?;
+        // SAFETY: The device is registered, by the type invariant.
+        to_result(unsafe { bindings::device_attach(&raw mut (*raw).dev) })?;
         Ok(device)
     }
 

@@ -53,9 +53,9 @@ fn bytes_of(copy: &Copy, ring: &Geometry) -> Vec<(bool, usize, usize)> {
     }
 }
 
-/// A ring as large as 32 bits allow, 32 channels at the most.
+/// A ring as large as 32 bits allow, 256 channels at the most.
 fn large() -> impl Strategy<Value = Geometry> {
-    (1_u32..=32, 1_u32..=8, any::<bool>())
+    (1_u32..=256, 1_u32..=8, any::<bool>())
         .prop_flat_map(|(channels, width, interleaved)| {
             let most = u32::MAX / (channels * width);
             let frames = prop_oneof![1..=most, most - 2..=most];
