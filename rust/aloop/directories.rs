@@ -106,7 +106,11 @@ static CARDS: GlobalMutex<Cards> = GlobalMutex::new(Cards {
 });
 
 /// What a directory is made of; set when the module is loaded.
-static DIRECTORY: SetOnce<&'static ItemType<Group<Directory>, Directory>> = SetOnce::new();
+static DIRECTORY: SetOnce<&'static DirectoryType> = SetOnce::new();
+
+type RootType = ItemType<Subsystem<Root>, Root>;
+
+type DirectoryType = ItemType<Group<Directory>, Directory>;
 
 struct Cards {
     /// Those of the directories that are live.
@@ -180,10 +184,7 @@ impl Directories {
 
 /// Returns the types of the directory of directories, and of a directory. To be called once: each
 /// call writes the tables of attributes anew.
-fn item_types() -> (
-    &'static ItemType<Subsystem<Root>, Root>,
-    &'static ItemType<Group<Directory>, Directory>,
-) {
+fn item_types() -> (&'static RootType, &'static DirectoryType) {
     // On Linux 7.2 the macro wants `THIS_MODULE`, which there is not on 7.3.
     #[allow(unused_imports)]
     use crate::*;
