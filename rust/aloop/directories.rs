@@ -263,9 +263,16 @@ struct State {
 }
 
 impl Directory {
+    /// Returns the directory's name. (What is printed of a `CStr` is something else if there is more
+    /// than ASCII in it.)
+    fn name(&self) -> &str {
+        // It is UTF-8, or it would not have been taken.
+        self.name.to_str().unwrap_or("")
+    }
+
     /// Says in the log what an attribute may be, and returns what the writer gets.
     fn refuse(&self, attribute: &str, allowed: &str, error: source::Error) -> Error {
-        let name = &*self.name;
+        let name = self.name();
         pr_err_ratelimited!("{name}/{attribute}: allowed is {allowed}\n");
         match error {
             source::Error::Invalid | source::Error::Absent => EINVAL,
@@ -311,14 +318,13 @@ impl Directory {
         let Some(id) = &settings.id else {
             return Err(self.refuse("id", settings::ID_ALLOWED, source::Error::Invalid));
         };
+        let name = self.name();
         if Card::by_id(id.as_bytes()).is_some() {
-            let name = &*self.name;
             pr_err_ratelimited!("{name}/live: there is another card of that id\n");
             return Err(EEXIST);
         }
-        let name = &*self.name;
         // A number with a dot before it is a slot of the parameters.
-        let separator = if settings::is_number(name.to_bytes()) {
+        let separator = if settings::is_number(name.as_bytes()) {
             ':'
         } else {
             '.'
@@ -505,7 +511,11 @@ impl Bound {
             device.as_ref(),
             &platform::owner(device),
             &config,
-            fmt!("{} at {}", settings.name.as_str(), &*self.plan.device),
+            fmt!(
+                "{} at {}",
+                settings.name.as_str(),
+                self.plan.device.to_str()?
+            ),
         )?;
         // The core makes up another if a card has come since the directory looked.
         let is_wanted = card.has_id(id.as_bytes());

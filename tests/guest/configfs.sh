@@ -219,18 +219,20 @@ t_directory() {
 	done
 	# What can be no card's id.
 	number=0
-	for name in "my studio" a-b 7 "${long%x}"; do
+	for name in "my studio" a-b 7 "${long%x}" ü '\xc3\xbc'; do
 		mkdir "$ROOT/$name" || fail "mkdir '$name': status $?"
 		expect "id of '$name'" "$(value "$name" id)" ""
-		refused "$ROOT/$name/live" 1 "Invalid argument" "$name/id: allowed is up to 15 letters"
+		refused "$ROOT/$name/live" 1 "Invalid argument" "/id: allowed is up to 15 letters"
 		set_to "$name" id=Mine$number live=1
 		expect "card of '$name'" "$(value "$name" card)" "$number"
 		number=$((number + 1))
 	done
-	for device in "snd_aloop.my studio" snd_aloop.a-b snd_aloop:7 "snd_aloop.${long%x}"; do
+	for device in "snd_aloop.my studio" snd_aloop.a-b snd_aloop:7 "snd_aloop.${long%x}" snd_aloop.ü \
+		'snd_aloop.\xc3\xbc'; do
 		[ -d "/sys/bus/platform/devices/$device/sound" ] || fail "no device $device"
 	done
-	expect cards "$(cards)" "0=Mine0 1=Mine1 2=Mine2 3=Mine3"
+	expect cards "$(cards)" "0=Mine0 1=Mine1 2=Mine2 3=Mine3 4=Mine4 5=Mine5"
+	grep -qF "Loopback at snd_aloop.ü" /proc/asound/cards || fail "$(cat /proc/asound/cards)"
 }
 
 t_live_errors() {
