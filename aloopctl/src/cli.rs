@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The command line. Help, manual and completions are made of this.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use clap::Parser;
+use clap::Subcommand;
+
+/// Lists, makes, sets, watches and checks loopback cards of snd-aloop-rs
+#[derive(Debug, Parser)]
+#[command(name = "aloopctl", version = env!("ALOOPCTL_VERSION"), arg_required_else_help = true,
+          disable_help_subcommand = true)]
+#[command(
+    after_help = "Exit status: 0 fine, 1 something is wrong, 2 usage, 3 no such card, \
+    4 not permitted, 5 in use, 6 not available"
+)]
+pub struct Arguments {
+    /// For programs: JSON in place of text
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Take the files under this folder for those of the system
+    #[arg(long, global = true, hide = true, value_name = "DIR")]
+    pub root: Option<PathBuf>,
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Shows cards, cables, and who uses them
+    List(List),
+}
+
+#[derive(Args, Debug)]
+pub struct List {
+    /// Only this card: its number or identifier
+    pub card: Option<String>,
+    /// Also the cables that nobody uses
+    #[arg(long)]
+    pub all: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    fn parse(line: &str) -> Result<Arguments, clap::Error> {
+        Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn what_is_wrong() {
+        for line in [
+            "aloopctl",
+            "aloopctl fly",
+            "aloopctl add",
+            "aloopctl add a/b",
+            "aloopctl add x --substreams 33",
+            "aloopctl add x --index 32",
+            "aloopctl add x --direction up",
+            "aloopctl add x --pcm-notify=maybe",
+            "aloopctl set x --cable 2,0 --notify on",
+            "aloopctl set x --rate-shift 1",
+            "aloopctl check --seconds nan",
+            "aloopctl check --seconds -1",
+            "aloopctl check --channels 0",
+            "aloopctl check --rate 99999999999",
+        ] {
+            let error = parse(line).expect_err(line);
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+}

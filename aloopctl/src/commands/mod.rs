@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The commands, a file each.
+
+mod list;
+
+use crate::cli::Command;
+use crate::error::Result;
+use crate::error::Status;
+use crate::output::Output;
+use crate::root::Root;
+
+/// Carries out a command.
+pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
+    match command {
+        Command::List(arguments) => list::run(arguments, root, out),
+    }
+}
