@@ -8,6 +8,8 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::parse::cable_id::CableId;
+
 /// Lists, makes, sets, watches and checks loopback cards of snd-aloop-rs
 #[derive(Debug, Parser)]
 #[command(name = "aloopctl", version = env!("ALOOPCTL_VERSION"), arg_required_else_help = true,
@@ -31,6 +33,8 @@ pub struct Arguments {
 pub enum Command {
     /// Shows cards, cables, and who uses them
     List(List),
+    /// Plays through a free cable, and compares what arrives
+    Check(Check),
 }
 
 #[derive(Args, Debug)]
@@ -40,6 +44,39 @@ pub struct List {
     /// Also the cables that nobody uses
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// The card: its number or identifier [default: the first]
+    pub card: Option<String>,
+    /// The cable, by the device and the substream that are played into [default: the last free one]
+    #[arg(long, value_name = "D,S")]
+    pub cable: Option<CableId>,
+    /// The sample format
+    #[arg(long, default_value = "S16_LE")]
+    pub format: String,
+    /// The rate in Hz
+    #[arg(long, default_value_t = 48_000,
+          value_parser = clap::value_parser!(u32).range(1..=768_000))]
+    pub rate: u32,
+    /// The number of channels
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=256))]
+    pub channels: u32,
+    /// For how long
+    #[arg(long, value_name = "S", default_value = "2", value_parser = seconds)]
+    pub seconds: f64,
+    /// The period in frames [default: 10 ms]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub period: Option<u32>,
+}
+
+/// Reads a length of time.
+fn seconds(text: &str) -> Result<f64, String> {
+    let seconds: Option<f64> = text.parse().ok();
+    seconds
+        .filter(|it| (0.05..=86_400.0).contains(it))
+        .ok_or_else(|| "so many seconds: 0.05 to 86400".to_string())
 }
 
 #[cfg(test)]

@@ -12,12 +12,14 @@
 mod card;
 mod cli;
 mod commands;
+mod controls;
 mod error;
 #[cfg(test)]
 mod fake;
 mod output;
 mod parse;
 mod root;
+mod sequence;
 mod table;
 
 use clap::Parser;

@@ -2,6 +2,9 @@
 
 //! The commands, a file each.
 
+mod check;
+mod duplex;
+mod latency;
 mod list;
 
 use crate::cli::Command;
@@ -14,5 +17,6 @@ use crate::root::Root;
 pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
     match command {
         Command::List(arguments) => list::run(arguments, root, out),
+        Command::Check(arguments) => check::run(arguments, root, out),
     }
 }
