@@ -8,6 +8,9 @@ use clap::Args;
 use clap::Parser;
 use clap::Subcommand;
 
+use crate::attributes::check_name;
+use crate::attributes::on_off;
+use crate::attributes::Attributes;
 use crate::parse::cable_id::CableId;
 
 /// Lists, makes, sets, watches and checks loopback cards of snd-aloop-rs
@@ -33,6 +36,12 @@ pub struct Arguments {
 pub enum Command {
     /// Shows cards, cables, and who uses them
     List(List),
+    /// Makes a card, by configfs
+    Add(Add),
+    /// Takes a card away that was made by add
+    Remove(Remove),
+    /// Sets controls of a card's cables, or attributes of a card that was made by add
+    Set(Set),
     /// Plays through a free cable, and compares what arrives
     Check(Check),
 }
@@ -44,6 +53,44 @@ pub struct List {
     /// Also the cables that nobody uses
     #[arg(long)]
     pub all: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Add {
+    /// The card's name in configfs
+    #[arg(value_parser = check_name)]
+    pub name: String,
+    #[command(flatten)]
+    pub attributes: Attributes,
+}
+
+#[derive(Args, Debug)]
+pub struct Remove {
+    /// The card's name in configfs
+    #[arg(value_parser = check_name)]
+    pub name: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Set {
+    /// The card's number or identifier; or its name in configfs
+    pub card: String,
+    /// The cable, by the device and the substream that are played into, as in 0,3; may be repeated
+    /// [default: all of the card]
+    #[arg(long = "cable", value_name = "D,S")]
+    pub cables: Vec<CableId>,
+    /// How long the cable's second lasts, 100000 being nominal: 100010 is 0.01 % slower
+    #[arg(long, value_name = "N",
+          value_parser = clap::value_parser!(i32).range(80_000..=120_000))]
+    pub rate_shift: Option<i32>,
+    /// Whether a player may choose other parameters beside a recorder that is set up (PCM Notify)
+    #[arg(long, value_name = "on|off", value_parser = on_off)]
+    pub notify: Option<bool>,
+    /// Take the card away for a moment, as attributes can't be changed otherwise
+    #[arg(long)]
+    pub restart: bool,
+    #[command(flatten)]
+    pub attributes: Attributes,
 }
 
 #[derive(Args, Debug)]
@@ -92,6 +139,24 @@ mod tests {
 
     fn parse(line: &str) -> Result<Arguments, clap::Error> {
         Arguments::try_parse_from(line.split(' '))
+    }
+
+    #[test]
+    fn what_is_right() {
+        let set = parse("aloopctl set studio --cable 0,3 --rate-shift 100010").expect("right");
+        let Command::Set(set) = set.command else {
+            panic!("another command");
+        };
+        assert_eq!((set.cables.len(), set.rate_shift), (1, Some(100_010)));
+        let add = parse("aloopctl add --pcm-notify x --wait-for-peer=off --index -1");
+        let Command::Add(add) = add.expect("right").command else {
+            panic!("another command");
+        };
+        assert_eq!(add.name, "x");
+        assert_eq!(add.attributes.pcm_notify, Some(true));
+        assert_eq!(add.attributes.wait_for_peer, Some(false));
+        assert_eq!(add.attributes.end_with_peer, None);
+        assert!(parse("aloopctl list --json").expect("right").json);
     }
 
     #[test]

@@ -9,9 +9,11 @@
 // The commands that use the rest of it follow.
 #![allow(dead_code)]
 
+mod attributes;
 mod card;
 mod cli;
 mod commands;
+mod configfs;
 mod controls;
 mod error;
 #[cfg(test)]

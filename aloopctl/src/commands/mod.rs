@@ -2,10 +2,13 @@
 
 //! The commands, a file each.
 
+mod add;
 mod check;
 mod duplex;
 mod latency;
 mod list;
+mod remove;
+mod set;
 
 use crate::cli::Command;
 use crate::error::Result;
@@ -17,6 +20,9 @@ use crate::root::Root;
 pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
     match command {
         Command::List(arguments) => list::run(arguments, root, out),
+        Command::Add(arguments) => add::run(arguments, root, out),
+        Command::Remove(arguments) => remove::run(arguments, root, out),
+        Command::Set(arguments) => set::run(arguments, root, out),
         Command::Check(arguments) => check::run(arguments, root, out),
     }
 }
