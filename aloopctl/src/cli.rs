@@ -42,6 +42,8 @@ pub enum Command {
     Remove(Remove),
     /// Sets controls of a card's cables, or attributes of a card that was made by add
     Set(Set),
+    /// Shows what players do, as it happens
+    Watch(Watch),
     /// Plays through a free cable, and compares what arrives
     Check(Check),
 }
@@ -91,6 +93,18 @@ pub struct Set {
     pub restart: bool,
     #[command(flatten)]
     pub attributes: Attributes,
+}
+
+#[derive(Args, Debug)]
+pub struct Watch {
+    /// Only this card: its number or identifier
+    pub card: Option<String>,
+    /// Also the cables that nobody plays into
+    #[arg(long)]
+    pub all: bool,
+    /// End after so many seconds
+    #[arg(long, value_name = "S", value_parser = seconds)]
+    pub seconds: Option<f64>,
 }
 
 #[derive(Args, Debug)]

@@ -9,6 +9,8 @@ mod latency;
 mod list;
 mod remove;
 mod set;
+mod watch;
+mod watch_view;
 
 use crate::cli::Command;
 use crate::error::Result;
@@ -23,6 +25,7 @@ pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
         Command::Add(arguments) => add::run(arguments, root, out),
         Command::Remove(arguments) => remove::run(arguments, root, out),
         Command::Set(arguments) => set::run(arguments, root, out),
+        Command::Watch(arguments) => watch::run(arguments, root, out),
         Command::Check(arguments) => check::run(arguments, root, out),
     }
 }
