@@ -12,6 +12,7 @@ use crate::attributes::check_name;
 use crate::attributes::on_off;
 use crate::attributes::Attributes;
 use crate::parse::cable_id::CableId;
+use crate::store;
 
 /// Lists, makes, sets, watches and checks loopback cards of snd-aloop-rs
 #[derive(Debug, Parser)]
@@ -46,6 +47,10 @@ pub enum Command {
     Watch(Watch),
     /// Plays through a free cable, and compares what arrives
     Check(Check),
+    /// Writes the cards that add has made, and what cables are set to, into a file
+    Save(File),
+    /// Makes the cards of the file, and sets their cables
+    Restore(Restore),
 }
 
 #[derive(Args, Debug)]
@@ -130,6 +135,22 @@ pub struct Check {
     /// The period in frames [default: 10 ms]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub period: Option<u32>,
+}
+
+#[derive(Args, Debug)]
+pub struct File {
+    /// Which file
+    #[arg(long, default_value = store::DEFAULT)]
+    pub file: String,
+}
+
+#[derive(Args, Debug)]
+pub struct Restore {
+    #[command(flatten)]
+    pub file: File,
+    /// Rebuild cards that differ, and set cables that differ
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Reads a length of time.

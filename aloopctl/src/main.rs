@@ -22,6 +22,7 @@ mod output;
 mod parse;
 mod root;
 mod sequence;
+mod store;
 mod table;
 
 use clap::Parser;

@@ -8,6 +8,8 @@ mod duplex;
 mod latency;
 mod list;
 mod remove;
+mod restore;
+mod save;
 mod set;
 mod watch;
 mod watch_view;
@@ -27,5 +29,7 @@ pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
         Command::Set(arguments) => set::run(arguments, root, out),
         Command::Watch(arguments) => watch::run(arguments, root, out),
         Command::Check(arguments) => check::run(arguments, root, out),
+        Command::Save(arguments) => save::run(arguments, root, out),
+        Command::Restore(arguments) => restore::run(arguments, root, out),
     }
 }
