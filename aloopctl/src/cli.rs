@@ -51,6 +51,8 @@ pub enum Command {
     Save(File),
     /// Makes the cards of the file, and sets their cables
     Restore(Restore),
+    /// Says what is in the way of a working card, and what to type
+    Doctor,
 }
 
 #[derive(Args, Debug)]

@@ -15,6 +15,7 @@ mod cli;
 mod commands;
 mod configfs;
 mod controls;
+mod doctor;
 mod error;
 #[cfg(test)]
 mod fake;

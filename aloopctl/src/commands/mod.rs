@@ -15,6 +15,7 @@ mod watch;
 mod watch_view;
 
 use crate::cli::Command;
+use crate::doctor;
 use crate::error::Result;
 use crate::error::Status;
 use crate::output::Output;
@@ -31,5 +32,6 @@ pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
         Command::Check(arguments) => check::run(arguments, root, out),
         Command::Save(arguments) => save::run(arguments, root, out),
         Command::Restore(arguments) => restore::run(arguments, root, out),
+        Command::Doctor => doctor::run(root, out),
     }
 }

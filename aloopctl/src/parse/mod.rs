@@ -7,6 +7,7 @@ pub mod cable_id;
 pub mod cables;
 pub mod cards;
 pub mod formats;
+pub mod modules;
 pub mod substream;
 
 /// Returns key and value of a line "key: value", whatever stands around them.

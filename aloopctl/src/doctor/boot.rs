@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Whether the kernel refuses modules that are not signed: Secure Boot and lockdown.
+
+use super::module;
+use super::Finding;
+use super::Patient;
+
+const SECURE_BOOT: &str =
+    "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
+
+const SIGN: &str = "sign the module with a key that the machine knows (mokutil --import), or \
+                    switch Secure Boot off in the firmware; 'Key was rejected by service' and \
+                    'Operation not permitted' of modprobe mean this";
+
+/// Stands at the end of a module that is signed.
+const SIGNATURE: &[u8] = b"~Module signature appended~\n";
+
+pub fn all(patient: &Patient<'_>) -> Vec<Finding> {
+    let is_signed = module::find(patient, &patient.release)
+        .and_then(|path| patient.root.bytes(&path).ok())
+        .map(|it| it.ends_with(SIGNATURE));
+    vec![
+        secure_boot(patient),
+        lockdown(patient, is_signed),
+        enforced(patient, is_signed),
+    ]
+}
+
+fn secure_boot(patient: &Patient<'_>) -> Finding {
+    let about = "Secure Boot";
+    if !patient.root.is_folder("/sys/firmware/efi") {
+        return Finding::ok(
+            about,
+            "there is none: the machine has not been started by EFI",
+        );
+    }
+    // Four bytes of attributes, and the value.
+    match patient.root.bytes(SECURE_BOOT).map(|it| it.get(4).copied()) {
+        Ok(Some(0)) => Finding::ok(about, "off"),
+        Ok(Some(_)) => Finding::ok(about, "on; the kernel may refuse modules, see lockdown"),
+        _ => Finding::unknown(
+            about,
+            "the firmware's variable can't be read",
+            "mokutil --sb-state",
+        ),
+    }
+}
+
+fn lockdown(patient: &Patient<'_>, is_signed: Option<bool>) -> Finding {
+    let about = "lockdown";
+    let Ok(text) = patient.root.text("/sys/kernel/security/lockdown") else {
+        let file = "/sys/kernel/security/lockdown";
+        return match patient.loaded {
+            true => Finding::ok(about, "it has let the module in"),
+            false => Finding::unknown(
+                about,
+                format!("{file} isn't there, or can't be read"),
+                "if modprobe says 'Key was rejected by service', it is that",
+            ),
+        };
+    };
+    // The one that holds is in brackets.
+    let level = text.split(['[', ']']).nth(1).unwrap_or("?");
+    let what = format!("the level is {level}");
+    match (level, patient.loaded, is_signed) {
+        ("none", ..) | (_, true, _) => Finding::ok(about, what),
+        (_, _, Some(true)) => Finding::ok(about, format!("{what}, and the module is signed")),
+        (_, _, Some(false)) => {
+            Finding::wrong(about, format!("{what}, and the module isn't signed"), SIGN)
+        }
+        _ => Finding::unknown(about, format!("{what}: unsigned modules are refused"), SIGN),
+    }
+}
+
+fn enforced(patient: &Patient<'_>, is_signed: Option<bool>) -> Finding {
+    let about = "signatures";
+    let text = patient
+        .root
+        .text_if_any("/sys/module/module/parameters/sig_enforce");
+    match (text.as_deref().map(str::trim), patient.loaded, is_signed) {
+        (Some("Y"), false, Some(false)) => Finding::wrong(
+            about,
+            "the kernel wants them, and the module isn't signed",
+            SIGN,
+        ),
+        (Some("Y"), false, None) => {
+            Finding::unknown(about, "the kernel wants modules to be signed", SIGN)
+        }
+        (Some("Y"), ..) => Finding::ok(about, "the kernel wants them, and has them"),
+        _ => Finding::ok(about, "the kernel takes modules without"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+    use crate::fake::Fake;
+
+    const PATH: &str = "/lib/modules/7.3.4/updates/snd-aloop-rs.ko";
+    const LOCKDOWN: &str = "/sys/kernel/security/lockdown";
+    const ENFORCE: &str = "/sys/module/module/parameters/sig_enforce";
+
+    fn verdicts(files: &[(&str, &[u8])], loaded: bool) -> Vec<Verdict> {
+        let fake = Fake::new(files);
+        let findings = all(&Patient::fake(&fake.root, loaded)).into_iter();
+        findings.map(|it| it.verdict).collect()
+    }
+
+    #[test]
+    fn what_is_refused() {
+        use Verdict::*;
+        assert_eq!(verdicts(&[], false), [Ok, Unknown, Ok]);
+        assert_eq!(verdicts(&[], true), [Ok, Ok, Ok]);
+        let on = (SECURE_BOOT, b"\x06\0\0\0\x01".as_slice());
+        let locked = (LOCKDOWN, b"none [integrity] confidentiality\n".as_slice());
+        let enforced = (ENFORCE, b"Y\n".as_slice());
+        let unsigned = (PATH, b"\x7fELF".as_slice());
+        let signed = (PATH, b"\x7fELF..~Module signature appended~\n".as_slice());
+        assert_eq!(
+            verdicts(&[on, locked, enforced, unsigned], false),
+            [Ok, Wrong, Wrong]
+        );
+        assert_eq!(
+            verdicts(&[on, locked, enforced, unsigned], true),
+            [Ok, Ok, Ok]
+        );
+        assert_eq!(
+            verdicts(&[on, locked, enforced, signed], false),
+            [Ok, Ok, Ok]
+        );
+        assert_eq!(
+            verdicts(&[on, locked, enforced], false),
+            [Ok, Unknown, Unknown]
+        );
+        let open = (LOCKDOWN, b"[none] integrity confidentiality\n".as_slice());
+        assert_eq!(verdicts(&[open, unsigned], false), [Ok, Ok, Ok]);
+        // The variable is there, and empty.
+        assert_eq!(verdicts(&[(SECURE_BOOT, b"")], false)[0], Unknown);
+    }
+}

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! What the C driver, and lines that were written for it, are in the way of.
+
+use std::path::Path;
+
+use super::Finding;
+use super::Patient;
+use crate::parse::modules::modprobe_lines;
+
+const DRIVER: &str = "/sys/bus/platform/drivers/snd_aloop/module";
+
+pub fn all(patient: &Patient<'_>) -> Vec<Finding> {
+    let mut findings = vec![c_driver(patient)];
+    findings.extend(modprobe(patient));
+    findings
+}
+
+fn c_driver(patient: &Patient<'_>) -> Finding {
+    let about = "C driver";
+    // Whose the platform driver is that both call snd_aloop.
+    let owner = std::fs::read_link(patient.root.path(DRIVER)).ok();
+    let owner = owner.as_deref().and_then(Path::file_name);
+    let is_theirs = owner.is_some_and(|it| it == "snd_aloop");
+    let c_loaded = is_theirs || patient.root.is_folder("/sys/module/snd_aloop");
+    match (c_loaded, patient.loaded) {
+        (true, false) => Finding::wrong(
+            about,
+            "snd-aloop is loaded: the cards are its",
+            "modprobe -r snd-aloop && modprobe snd-aloop-rs (programs that use its cards have to \
+             end first)",
+        ),
+        (true, true) => Finding::ok(
+            about,
+            "snd-aloop is loaded as well; 'aloopctl list' says which card is whose",
+        ),
+        (false, true) => Finding::ok(
+            about,
+            "snd-aloop isn't loaded. (It can't be now: it would end with 'already registered'. \
+             Loaded before snd-aloop-rs, it can be beside it.)",
+        ),
+        (false, false) => Finding::ok(about, "snd-aloop isn't loaded"),
+    }
+}
+
+/// What files of modprobe's say of either module.
+fn modprobe(patient: &Patient<'_>) -> Vec<Finding> {
+    let about = "modprobe";
+    let mut findings = Vec::new();
+    let mut ours = false;
+    let mut theirs = None;
+    for folder in ["/etc", "/run", "/usr/lib", "/lib"] {
+        let folder = format!("{folder}/modprobe.d");
+        for name in patient.root.names(&folder) {
+            let path = format!("{folder}/{name}");
+            let text = patient
+                .root
+                .text_if_any(&path)
+                .filter(|_| name.ends_with(".conf"));
+            let text = text.unwrap_or_default();
+            for line in modprobe_lines(&text, "snd-aloop-rs") {
+                ours |= line.starts_with("options ");
+                if line.starts_with("install ") {
+                    let what = format!("{path}: '{line}' takes the place of loading the module");
+                    findings.push(Finding::wrong(about, what, "remove the line"));
+                }
+            }
+            let options = modprobe_lines(&text, "snd-aloop").into_iter();
+            let mut options = options.filter(|line| line.starts_with("options "));
+            theirs = theirs.or_else(|| Some((path.clone(), options.next()?.to_string())));
+        }
+    }
+    match theirs {
+        Some((path, line)) if !ours => {
+            let what = format!("{path}: '{line}' has no effect on snd-aloop-rs");
+            let (_, options) = line.rsplit_once("aloop").unwrap_or_default();
+            let advice = format!("write it for this module too: options snd-aloop-rs{options}");
+            findings.push(Finding::wrong(about, what, advice));
+        }
+        _ => (),
+    }
+    if findings.is_empty() {
+        findings.push(Finding::ok(about, "nothing in modprobe.d is in the way"));
+    }
+    findings
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn who_is_loaded() {
+        let verdict = |files: &[(&str, &[u8])], loaded| {
+            let finding = c_driver(&Patient::fake(&Fake::new(files).root, loaded));
+            (finding.verdict, finding.what)
+        };
+        let c = ("/sys/module/snd_aloop/refcnt", b"0".as_slice());
+        assert_eq!(verdict(&[c], false).0, Verdict::Wrong);
+        assert!(verdict(&[c], true).1.contains("as well"));
+        assert!(verdict(&[], true).1.contains("already registered"));
+        assert_eq!(verdict(&[], false).0, Verdict::Ok);
+    }
+
+    #[test]
+    fn whose_the_platform_driver_is() {
+        let fake = Fake::new(&[("/sys/bus/platform/drivers/snd_aloop/uevent", b"")]);
+        let link = fake.root.path(DRIVER);
+        std::os::unix::fs::symlink("../../../../module/snd_aloop", link).expect("a link");
+        assert_eq!(
+            c_driver(&Patient::fake(&fake.root, false)).verdict,
+            Verdict::Wrong
+        );
+    }
+
+    #[test]
+    fn lines_for_the_other_driver() {
+        let findings =
+            |files: &[(&str, &[u8])]| modprobe(&Patient::fake(&Fake::new(files).root, true));
+        let theirs = (
+            "/etc/modprobe.d/a.conf",
+            b"options snd-aloop index=3 id=A\n".as_slice(),
+        );
+        let found = findings(&[theirs]);
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].verdict, Verdict::Wrong);
+        let advice = found[0].advice.clone().expect("what to type");
+        assert!(
+            advice.ends_with("options snd-aloop-rs index=3 id=A"),
+            "{advice}"
+        );
+        // Who has both, knows.
+        let ours = (
+            "/etc/modprobe.d/b.conf",
+            b"options snd_aloop_rs id=A\n".as_slice(),
+        );
+        assert_eq!(findings(&[theirs, ours])[0].verdict, Verdict::Ok);
+        let install = (
+            "/lib/modprobe.d/c.conf",
+            b"install snd-aloop-rs /bin/false\n".as_slice(),
+        );
+        assert_eq!(findings(&[install])[0].verdict, Verdict::Wrong);
+        // modprobe reads no such file.
+        let other = (
+            "/etc/modprobe.d/a.bak",
+            b"options snd-aloop index=3\n".as_slice(),
+        );
+        assert_eq!(findings(&[other])[0].verdict, Verdict::Ok);
+    }
+}
