@@ -13,7 +13,7 @@ MO := $(CURDIR)/build/host
 # The types of a module are described by those of the kernel. Without them Kbuild warns that it skips that.
 NO_BTF = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
-.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench fmt check doc rust-analyzer shell clean distclean help
+.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench aloopctl install-aloopctl fmt check doc rust-analyzer shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -62,6 +62,13 @@ fuzz:
 	@tests/fuzz/run $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(MERGE),--merge)
 
+aloopctl:
+	@aloopctl/build >/dev/null
+	@echo "built: build/aloopctl/release/aloopctl; sudo make install-aloopctl puts it into /usr/local"
+
+install-aloopctl:
+	@aloopctl/install
+
 fmt:
 	@scripts/check-static fmt
 
@@ -89,7 +96,7 @@ distclean:
 	@scripts/clean all
 
 help:
-	@echo 'Everything but all and install works without preparation on Debian 12 and 13: the tools'
+	@echo 'Everything but all and the installs works without preparation on Debian 12 and 13: the tools'
 	@echo 'come from a build root in $${XDG_CACHE_HOME:-~/.cache}/snd-aloop-rs, made when first needed.'
 	@echo
 	@echo '  make demo       boot the stock kernel in QEMU, loop real audio, compare every sample'
@@ -119,6 +126,9 @@ help:
 	@echo '                  folder: make KDIR=$$(make -s kdir)'
 	@echo '  make install    as root: install the module built for the running kernel, by either'
 	@echo '                  (another kernel: RELEASE=...; another root: INSTALL_MOD_PATH=...)'
+	@echo
+	@echo '  make aloopctl   build the program that lists, makes, watches and checks cards, and its manual'
+	@echo '                  (build/aloopctl; sudo make install-aloopctl: into /usr/local, or DESTDIR=...)'
 	@echo
 	@echo '  make fmt        format the Rust sources'
 	@echo '  make doc        render the documentation of the Rust items'

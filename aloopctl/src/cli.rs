@@ -53,6 +53,9 @@ pub enum Command {
     Restore(Restore),
     /// Says what is in the way of a working card, and what to type
     Doctor,
+    /// Writes manual pages and completions into a folder
+    #[command(hide = true)]
+    Generate(Generate),
 }
 
 #[derive(Args, Debug)]
@@ -153,6 +156,11 @@ pub struct Restore {
     /// Rebuild cards that differ, and set cables that differ
     #[arg(long)]
     pub force: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Generate {
+    pub folder: PathBuf,
 }
 
 /// Reads a length of time.

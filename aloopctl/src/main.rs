@@ -6,8 +6,6 @@
 //! [`card`] and [`configfs`] know where what lies, and each command has a file in [`commands`].
 
 #![forbid(unsafe_code)]
-// The commands that use the rest of it follow.
-#![allow(dead_code)]
 
 mod attributes;
 mod card;

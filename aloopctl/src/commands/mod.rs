@@ -5,6 +5,7 @@
 mod add;
 mod check;
 mod duplex;
+mod generate;
 mod latency;
 mod list;
 mod remove;
@@ -33,5 +34,6 @@ pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
         Command::Save(arguments) => save::run(arguments, root, out),
         Command::Restore(arguments) => restore::run(arguments, root, out),
         Command::Doctor => doctor::run(root, out),
+        Command::Generate(arguments) => generate::run(arguments),
     }
 }
