@@ -30,7 +30,11 @@ use alsa::{
         UnregisteredCard, //
     },
     kext,
-    pcm, //
+    pcm::{
+        self,
+        Direction, //
+    },
+    timer, //
 };
 use kernel::{
     acpi,
@@ -236,10 +240,17 @@ fn add_lines(
     device: u32,
 ) -> Result<KVec<Line>> {
     let mut lines = KVec::with_capacity(cables.len(), GFP_KERNEL)?;
+    let number = card.number();
     for ((substream, cable), slave) in (0..).zip(cables).zip(slaves) {
+        let own = [
+            (device, Direction::Playback),
+            (device ^ 1, Direction::Capture),
+        ];
+        let own =
+            own.map(|(device, direction)| timer::Id::of(number, device, substream, direction));
         let line = Line {
             cable: cable.clone(),
-            timer: Arc::pin_init(CableTimer::new(source.clone()), GFP_KERNEL)?,
+            timer: Arc::pin_init(CableTimer::new(source.clone(), own), GFP_KERNEL)?,
             ids: Ids {
                 slave,
                 capture_active: controls::add_capture_active(card, cable, device, substream)?,

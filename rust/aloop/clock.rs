@@ -259,38 +259,64 @@ pub(crate) fn nanos(frames: u64, phase: Phase, rate: u32) -> u64 {
 /// never stops.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Absolute {
-    /// What it showed when the shift was last changed.
+    /// Since the last change of pace.
+    since: Stretch,
+    /// Before that, since the change before.
+    before: Option<Stretch>,
+}
+
+/// A stretch of time in which an [`Absolute`] goes at one pace.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stretch {
+    /// What it showed at the beginning.
     nanos: u64,
     /// What has gone by since.
-    since: Clock,
+    clock: Clock,
+}
+
+impl Stretch {
+    /// Returns what is shown at the time `now`; [`None`] before the beginning.
+    fn at(&self, now: u64) -> Option<u64> {
+        let mut clock = self.clock;
+        (now >= clock.last).then(|| self.nanos.saturating_add(clock.advance(now)))
+    }
 }
 
 impl Absolute {
     /// A clock at nominal speed.
     pub(crate) const fn new() -> Self {
         Self {
-            nanos: 0,
-            // A "frame" that lasts a nanosecond.
-            since: Clock::new(1_000_000_000, SHIFT_NOMINAL, 0),
+            since: Stretch {
+                nanos: 0,
+                // A "frame" that lasts a nanosecond.
+                clock: Clock::new(1_000_000_000, SHIFT_NOMINAL, 0),
+            },
+            before: None,
         }
     }
 
     /// Returns what it shows at the time `now`, in ns; [`None`] for a time before the last change
-    /// of shift, as what it showed then is not known any more.
+    /// of pace but one, as what it showed then is not known any more.
+    ///
+    /// (Who asks for a time that was the present when it last looked may have been overtaken by a
+    /// change, but hardly by two.)
     pub(crate) fn at(&self, now: u64) -> Option<u64> {
-        let mut since = self.since;
-        (now >= since.last).then(|| self.nanos.saturating_add(since.advance(now)))
+        self.since.at(now).or_else(|| self.before?.at(now))
     }
 
-    /// Returns the time of the last change of shift, in ns.
+    /// Returns the time of the last change of pace, in ns.
     pub(crate) fn changed_at(&self) -> u64 {
-        self.since.last
+        self.since.clock.last
     }
 
     /// Changes the pace from the time `now` on, as [`Clock::set_pace`].
     pub(crate) fn set_pace(&mut self, pace: Pace, now: u64) {
-        self.nanos = self.nanos.saturating_add(self.since.advance(now));
-        self.since.set_pace(pace);
+        if now > self.changed_at() {
+            self.before = Some(self.since);
+        }
+        let Stretch { nanos, clock } = &mut self.since;
+        *nanos = nanos.saturating_add(clock.advance(now));
+        clock.set_pace(pace);
     }
 }
 

@@ -14,6 +14,10 @@
 //!   cable is behind or ahead is gone after a second. The cable's position is never set, only its
 //!   pace.
 //!
+//! A tick that is late by more than most is not counted in, until it is seen whether those that
+//! follow are late as well: then ticks were lost, as the core reports one period when several have
+//! gone by, and these are counted in.
+//!
 //! The source's phase means nothing before the loop has measured for a while ([`MEASURE`]): where
 //! the cable is then is where it is to stay. A source that falls silent leaves the cable at the
 //! speed that it was last known to have, and is measured anew when it ticks again.
@@ -26,7 +30,10 @@ use crate::clock::{
     Pace,
     NSEC_PER_SEC, //
 };
-use core::num::NonZeroU64;
+use core::{
+    cmp::max,
+    num::NonZeroU64, //
+};
 
 /// 1 ns, or 1 part of 10^9.
 const ONE: i64 = 256;
@@ -53,6 +60,9 @@ const JUMP: u64 = 10_000_000;
 
 /// How far the cable may be off and still be called in phase.
 const IN_PHASE: i64 = 1_000_000 * ONE;
+
+/// How many ticks in a row have to be off until others are taken for lost.
+const ODD: u32 = 3;
 
 /// The longest tick that is reckoned with, in ns.
 const LONGEST: u64 = 10 * NSEC_PER_SEC;
@@ -127,6 +137,12 @@ struct Track {
     count: u64,
     /// How many ticks the estimate rests on.
     ticks: u64,
+    /// How far ticks are off the estimate, most of the time.
+    jitter: i64,
+    /// How many of the last ticks were so far off that they were not counted in.
+    odd: u32,
+    /// Whether the next tick is overdue, and the cable is not steered.
+    missed: bool,
     /// Whether the cable is steered by it.
     steers: bool,
 }
@@ -166,22 +182,35 @@ impl Follow {
 
     /// Returns whether the source ticks.
     pub(crate) fn is_measured(&self) -> bool {
-        self.track.is_some()
+        self.track.is_some_and(|track| !track.missed)
     }
 
     /// Returns whether the cable goes with the source.
     pub(crate) fn is_in_phase(&self) -> bool {
         self.track.is_some_and(|track| {
-            track.steers && track.source.abs_diff(track.cable) < IN_PHASE.unsigned_abs()
+            track.steers
+                && !track.missed
+                && track.source.abs_diff(track.cable) < IN_PHASE.unsigned_abs()
         })
     }
 
-    /// Returns the time until which the next tick has to come, in ns; after that the cable is to
-    /// [rest](Self::rest).
+    /// Returns the time until which the next tick has to come, in ns; after that it is
+    /// [missed](Self::miss). [`None`] if none is expected, or it has been.
     pub(crate) fn patience(&self) -> Option<u64> {
-        let track = self.track.as_ref()?;
+        let track = self.track.as_ref().filter(|track| !track.missed)?;
         let length = self.length.resolution.saturating_mul(2);
         Some(track.last.saturating_add(length).saturating_add(JUMP))
+    }
+
+    /// Lets the cable go at the speed that the source last had, as it is `now`, in ns, and the next
+    /// tick is missing. If it still comes, and is where it should be, nothing is lost.
+    pub(crate) fn miss(&mut self, now: u64) {
+        self.pace = Pace::of_speed(self.speed / ONE);
+        if let Some(track) = &mut self.track {
+            track.missed = true;
+            track.advance(now);
+            track.audio.set_pace(self.pace);
+        }
     }
 
     /// Lets the cable go at the speed that the source last had: it has fallen silent. It will be
@@ -198,18 +227,16 @@ impl Follow {
             self.length = Length::new(resolution, rate);
             self.track = None;
         }
-        let is_patient = self.patience().is_some_and(|until| now <= until);
-        let track = self.track.as_mut().filter(|_| is_patient || ticks > 1);
-        let went_on = track.is_some_and(|track| track.go_on(now, ticks, &self.length));
-        match &mut self.track {
-            Some(track) if went_on => {
-                if track.steers {
-                    self.speed = track.speed;
-                    self.pace = track.pace(&self.length);
-                    track.audio.set_pace(self.pace);
-                }
-            }
-            track => *track = Some(Track::new(now, self.pace, self.speed)),
+        let track = self.track.as_mut();
+        if !track.is_some_and(|track| track.go_on(now, ticks, &self.length)) {
+            self.rest();
+            self.track = Some(Track::new(now, self.pace, self.speed));
+            return;
+        }
+        if let Some(track) = self.track.as_mut().filter(|track| track.steers) {
+            self.speed = track.speed;
+            self.pace = track.pace(&self.length);
+            track.audio.set_pace(self.pace);
         }
     }
 }
@@ -227,6 +254,9 @@ impl Track {
             speed,
             count: 0,
             ticks: 1,
+            jitter: 0,
+            odd: 0,
+            missed: false,
             steers: false,
         }
     }
@@ -246,14 +276,14 @@ impl Track {
         };
         self.last = now;
         self.count = self.count.saturating_add(ticks);
-        // At most 1.6e11 * 256 and 1.6e8 * 6.4e10.
+        // 1.6e11 * 256 and 1.6e8 * 6.4e10 at most; the latter, of 160 seconds, saturates.
         let expected = passed
             .saturating_mul(ONE)
             .saturating_add((passed / 1000).saturating_mul(self.speed) / 1_000_000);
-        let audio = i64::try_from(self.audio.advance(now)).unwrap_or(i64::MAX);
-        let moved = |place: i64, by: i64| place.saturating_add(by).saturating_sub(sound);
-        self.source = moved(self.source, expected);
-        self.cable = moved(self.cable, audio.saturating_mul(ONE));
+        self.advance(now);
+        self.source = self.source.saturating_add(expected);
+        self.pass(sound);
+        self.missed = false;
 
         // Where the last tick says that the source is, after where the estimate does.
         let off = self.source.saturating_neg();
@@ -261,6 +291,21 @@ impl Track {
         if off.unsigned_abs() > jump.saturating_mul(ONE).unsigned_abs() {
             return false;
         }
+        let size = i64::try_from(off.unsigned_abs()).unwrap_or(i64::MAX);
+        if self.steers && size > max(half(length), self.jitter.saturating_mul(8)) {
+            self.odd = self.odd.saturating_add(1);
+            if self.odd < ODD || self.were_lost(off, length) {
+                return true;
+            }
+            // It is uneven.
+            self.jitter = max(self.jitter, size / 4);
+        }
+        self.jitter = self
+            .jitter
+            .saturating_add(size / 16)
+            .saturating_add(i64::from(self.odd).saturating_mul(half(length) / 8))
+            .saturating_sub(self.jitter / 16);
+        self.odd = 0;
         let most = MEMORY.checked_div(length.resolution).unwrap_or(0);
         let most = most.clamp(2 * FEWEST, 40_000);
         self.ticks = self.ticks.saturating_add(1).min(most);
@@ -293,6 +338,37 @@ impl Track {
         true
     }
 
+    /// Some ticks in a row were off as the last one is. If they were late by whole ticks, that many
+    /// were lost before them: counts these in, and returns true.
+    fn were_lost(&mut self, off: i64, length: &Length) -> bool {
+        let tick = half(length).saturating_mul(2);
+        let late = off.saturating_neg();
+        // Rounded: as many as make what is left the least.
+        let lost = late.saturating_add(tick / 2).checked_div(tick).unwrap_or(0);
+        let left = late.saturating_sub(tick.saturating_mul(lost));
+        if lost <= 0 || left.unsigned_abs() > tick.unsigned_abs() / 8 {
+            return false;
+        }
+        let Some(sound) = self.sound(lost.unsigned_abs(), length) else {
+            return false;
+        };
+        self.pass(sound);
+        self.odd = 0;
+        true
+    }
+
+    /// Moves the cable on to the time `now`.
+    fn advance(&mut self, now: u64) {
+        let audio = i64::try_from(self.audio.advance(now)).unwrap_or(i64::MAX);
+        self.cable = self.cable.saturating_add(audio.saturating_mul(ONE));
+    }
+
+    /// The source has played so much, by what is known of its ticks: places are counted from there.
+    fn pass(&mut self, sound: i64) {
+        self.source = self.source.saturating_sub(sound);
+        self.cable = self.cable.saturating_sub(sound);
+    }
+
     /// Returns how much sound so many ticks are, in 1/256 ns; [`None`] if absurdly much.
     fn sound(&mut self, ticks: u64, length: &Length) -> Option<i64> {
         let nanos = length
@@ -316,4 +392,11 @@ impl Track {
             .unwrap_or(0);
         Pace::of_speed(self.speed.saturating_add(correction) / ONE)
     }
+}
+
+/// Returns half of a tick's length, in 1/256 ns.
+fn half(length: &Length) -> i64 {
+    i64::try_from(length.resolution)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(ONE / 2)
 }

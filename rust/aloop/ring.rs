@@ -140,7 +140,7 @@ impl Geometry {
 
     /// Returns whether samples that lie side by side in one ring do so in the other, which has the
     /// same frames.
-    fn lies_alike(&self, other: &Self) -> bool {
+    pub(crate) fn lies_alike(&self, other: &Self) -> bool {
         // There is one way only for one channel.
         self.interleaved() == other.interleaved() || self.channels == 1
     }

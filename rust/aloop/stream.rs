@@ -212,9 +212,10 @@ impl pcm::Ops for Stream {
             .timer
             .as_deref()
             .map(|timer| timer as &dyn TickSource);
+        let mut done = Ok(());
         match command {
             Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
-                cable.start(direction, ticks)?;
+                done = cable.start(direction, ticks);
             }
             Trigger::Stop => cable.stop(direction, ticks),
             Trigger::PausePush => cable.pause(direction, ticks),
@@ -222,15 +223,15 @@ impl pcm::Ops for Stream {
             Trigger::Suspend => cable.suspend(direction, ticks),
         }
         let mut changes = Changes::default();
-        if direction == Direction::Playback && command == Trigger::Start {
+        if direction == Direction::Playback && command == Trigger::Start && done.is_ok() {
             changes = guard.note_playback();
         }
         changes.active = guard.is_playback_active() != was_active.0;
-        // A playback that starts may evict a capture.
+        // A playback that starts may evict a capture, even if its own timer then can't be started.
         changes.capture_active = guard.is_capture_active() != was_active.1;
         drop(guard);
         stream.notify(substream, changes);
-        Ok(())
+        done
     }
 
     fn pointer(stream: &Self, substream: &Querying<'_>) -> Option<u32> {

@@ -216,6 +216,9 @@ impl Text for SourceFile {
 #[pin_data]
 pub(crate) struct CableTimer {
     source: Arc<TimerSource>,
+    /// The timers of the streams of the cable itself. It can't follow these: whatever it is told
+    /// late, it would go after for ever.
+    own: [timer::Id; 2],
     #[pin]
     open: Mutex<OpenSides>,
 }
@@ -226,9 +229,11 @@ struct OpenSides {
 }
 
 impl CableTimer {
-    pub(crate) fn new(source: Arc<TimerSource>) -> impl PinInit<Self> {
+    /// The timer of a cable whose own streams have the timers `own`.
+    pub(crate) fn new(source: Arc<TimerSource>, own: [timer::Id; 2]) -> impl PinInit<Self> {
         pin_init!(Self {
             source,
+            own,
             open <- new_mutex!(OpenSides {
                 count: 0,
                 timer: None,
@@ -250,10 +255,21 @@ impl CableTimer {
         let mut sides = self.open.lock();
         if sides.count == 0 {
             let Some((id, follows)) = self.source.find()? else {
-                cable.lock().set_timer(None);
+                set_timer(cable, None);
                 sides.count = 1;
                 return Ok(None);
             };
+            if follows && self.own.contains(&id) {
+                pr_err_ratelimited!(
+                    "A cable can't follow itself (timer {},{},{})\n",
+                    id.card,
+                    id.device,
+                    id.subdevice
+                );
+                set_timer(cable, None);
+                sides.count = 1;
+                return Ok(None);
+            }
             let ticker = Ticker {
                 cable: cable.clone(),
                 id,
@@ -271,16 +287,17 @@ impl CableTimer {
                 });
             if follows && timer.is_err() {
                 // It runs without.
-                cable.lock().set_timer(None);
+                set_timer(cable, None);
                 sides.count = 1;
                 return Ok(None);
             }
             sides.timer = Some(timer?);
-            cable.lock().set_timer(Some(TimerInfo {
+            let info = TimerInfo {
                 id,
                 opened_by: direction,
                 follows,
-            }));
+            };
+            set_timer(cable, Some(info));
         }
         sides.count += 1;
         Ok(sides.timer.clone())
@@ -295,4 +312,10 @@ impl CableTimer {
             sides.timer = None;
         }
     }
+}
+
+/// Sets what a cable runs by that nobody has opened.
+fn set_timer(cable: &Cable, timer: Option<TimerInfo>) {
+    let mut guard = cable.lock();
+    Locked::new(&mut guard, Ktime::now()).set_timer(timer);
 }

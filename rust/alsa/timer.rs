@@ -9,7 +9,8 @@
 
 use crate::{
     bindings,
-    kext::irq_work::IrqWork, //
+    kext::irq_work::IrqWork,
+    pcm::Direction, //
 };
 use core::{
     marker::PhantomPinned,
@@ -52,6 +53,23 @@ pub struct Id {
 }
 
 impl Id {
+    /// Returns the timer of a substream, which ticks with its periods.
+    ///
+    /// C: `snd_pcm_timer_init()`.
+    pub fn of(card: i32, device: u32, substream: u32, direction: Direction) -> Self {
+        let number = |n: u32| i32::try_from(n).unwrap_or(i32::MAX);
+        Self {
+            card,
+            device: number(device),
+            subdevice: number(substream)
+                .saturating_mul(2)
+                .saturating_add(match direction {
+                    Direction::Playback => 0,
+                    Direction::Capture => 1,
+                }),
+        }
+    }
+
     fn to_raw(self) -> bindings::snd_timer_id {
         let dev_class = if self.card == -1 {
             bindings::SNDRV_TIMER_CLASS_GLOBAL

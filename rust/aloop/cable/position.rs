@@ -57,6 +57,7 @@ impl Locked<'_> {
             if stops_at_its_end(own.as_ref()?, setup) {
                 // The core is told no position, and stops the stream. Until then a buffer is still
                 // lost: nothing of that is to be heard.
+                prepared.note_overrun();
                 return None;
             }
         }

@@ -101,6 +101,11 @@ impl Setup {
             .saturating_mul(self.params.period_size.into())
     }
 
+    /// Returns whether what is copied from one side to the other stays as it lies.
+    pub(super) fn lies_alike(&self, other: &Self) -> bool {
+        self.geometry.lies_alike(&other.geometry)
+    }
+
     /// Returns whether both sides agree on format, rate and channels, so that frames can go from one
     /// to the other. How their samples lie in the buffer is a matter of each.
     pub(super) fn matches(&self, other: &Self) -> bool {

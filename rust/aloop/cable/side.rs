@@ -55,10 +55,8 @@ pub(super) struct Held {
 }
 
 /// One side of a cable.
-#[expect(
-    clippy::large_enum_variant,
-    reason = "it is a part of the cable, and made open where memory cannot be had"
-)]
+// It is a part of the cable, and made open where memory cannot be had: so it is as large as it is.
+#[allow(clippy::large_enum_variant)]
 pub(crate) enum Side {
     /// Nobody has opened the substream.
     Closed,
@@ -100,6 +98,8 @@ pub(super) struct Prepared {
     pub(super) periods: Periods,
     /// Where it was when the other side was suspended, if nobody has asked for its position since.
     held: Option<Held>,
+    /// Whether the core has been told that a buffer was lost, for which it stops the stream.
+    is_overrun: bool,
 }
 
 impl Side {
@@ -129,6 +129,7 @@ impl Side {
                 position: Frames::ZERO,
                 told: Told::NOTHING,
                 held: None,
+                is_overrun: false,
             });
         }
     }
@@ -264,6 +265,16 @@ impl Prepared {
     /// Returns the position in the buffer, in frames.
     pub(super) fn buffer_position(&self) -> u32 {
         self.setup.buffer_position(self.position)
+    }
+
+    /// The core is told that a buffer was lost, for which it stops the stream.
+    pub(super) fn note_overrun(&mut self) {
+        self.is_overrun = true;
+    }
+
+    /// Returns whether it has been told so.
+    pub(super) fn is_overrun(&self) -> bool {
+        self.is_overrun
     }
 
     /// Moves the stream on by so many frames.

@@ -7,7 +7,10 @@
 
 use super::{
     state::Locked,
-    time::TickSource, //
+    time::{
+        TickSource,
+        TimerInfo, //
+    },
 };
 use crate::{
     clock::Pace,
@@ -16,14 +19,18 @@ use crate::{
 };
 
 impl Locked<'_> {
+    /// Sets the sound timer that the cable runs by, or follows; `None` for the system's clock.
+    /// Neither side runs.
+    pub(crate) fn set_timer(&mut self, timer: Option<TimerInfo>) {
+        let before = self.state.pace();
+        self.state.note_timer(timer);
+        self.set_pace_from(before);
+    }
+
     /// Time begins to go on: has the source tick from now on, if it can.
     pub(super) fn look_for_source(&mut self, ticks: Option<&dyn TickSource>) {
-        let before = self.state.pace();
-        if let Some(follow) = &mut self.state.follow {
-            // What it ticked before is of no use, as ticks have been missed.
-            follow.rest();
-        }
-        self.set_pace_from(before);
+        // What it ticked before is of no use, as ticks have been missed.
+        self.rest();
         if let Some(ticks) = ticks {
             // The cable runs, whether it ticks or not.
             let _ = ticks.start();
@@ -58,7 +65,11 @@ impl Locked<'_> {
         let now = self.now;
         self.now = until;
         self.update_to(until);
-        self.rest();
+        let before = self.state.pace();
+        if let Some(follow) = &mut self.state.follow {
+            follow.miss(until.0);
+        }
+        self.set_pace_from(before);
         self.now = now;
     }
 
@@ -69,8 +80,8 @@ impl Locked<'_> {
     }
 
     /// Goes on at the speed that the source last had, from the time on to which the cable has been
-    /// moved.
-    fn rest(&mut self) {
+    /// moved. What the source ticks from now on is another beginning.
+    pub(super) fn rest(&mut self) {
         let before = self.state.pace();
         if let Some(follow) = &mut self.state.follow {
             follow.rest();

@@ -203,15 +203,14 @@ impl State {
         self.timer
     }
 
-    /// Sets the sound timer that the cable runs by; `None` for the system's clock.
-    pub(crate) fn set_timer(&mut self, timer: Option<TimerInfo>) {
-        let follow = match (timer, self.timer) {
-            (Some(new), _) if !new.follows => None,
+    /// Notes the sound timer that the cable runs by, or follows; `None` for the system's clock.
+    pub(super) fn note_timer(&mut self, timer: Option<TimerInfo>) {
+        let is_same = timer.map(|timer| timer.id) == self.timer.map(|timer| timer.id);
+        self.follow = timer.filter(|timer| timer.follows).map(|_| {
             // It may still be as fast as it was.
-            (Some(new), Some(old)) if new.id == old.id => self.follow,
-            (new, _) => new.map(|_| Follow::new()),
-        };
-        self.follow = follow;
+            let known = self.follow.filter(|_| is_same);
+            known.unwrap_or_else(Follow::new)
+        });
         self.timer = timer;
     }
 

@@ -180,13 +180,14 @@ impl Locked<'_> {
 
     /// If it is the core that stops a stream, since its application is late, counts that.
     ///
-    /// The core does not say why it stops a stream. It has just looked for an xrun.
+    /// The core does not say why it stops a stream. It has just looked for an xrun, or has been told
+    /// of one.
     fn note_xrun(&mut self, direction: Direction) {
         let own = self.stream(direction);
         let side = self.state.side_mut(direction);
-        let late = own
-            .zip(side.setup())
-            .is_some_and(|(own, setup)| is_late(direction, &own, setup));
+        let late = own.zip(side.prepared()).is_some_and(|(own, prepared)| {
+            prepared.is_overrun() || is_late(direction, &own, &prepared.setup)
+        });
         if let (true, Some(open)) = (late, side.opened_mut()) {
             open.incidents.xruns = open.incidents.xruns.saturating_add(1);
         }
@@ -201,8 +202,15 @@ impl Locked<'_> {
     ) {
         self.state.side_mut(direction).set_activity(activity);
         self.state.drop_idle_clock();
-        if let (Time::Idle, Some(ticks)) = (&self.state.time, ticks) {
+        if !matches!(self.state.time, Time::Idle) {
+            return;
+        }
+        if let Some(ticks) = ticks {
             ticks.stop();
+        }
+        if self.state.follow.is_some() {
+            // Nobody is there to follow the source.
+            self.rest();
         }
     }
 
@@ -251,8 +259,8 @@ impl Locked<'_> {
         if let Time::Clock(clock) = &mut self.state.time {
             clock.set_pace(pace);
             // The periods now end at another time.
-            self.arm(Direction::Playback);
-            self.arm(Direction::Capture);
+            self.rearm(Direction::Playback);
+            self.rearm(Direction::Capture);
         }
     }
 

@@ -57,8 +57,12 @@ use core::cmp::{
 use kernel::cpu::CpuId;
 
 /// How many bytes there may be to copy or to silence before a timer is due, as long as timers are
-/// on time.
+/// on time: see [`Locked::piece`].
 const PIECE: u64 = 256 * 1024;
+
+/// How many samples, if they are turned while they are copied, which takes as long as the copy of
+/// some sixteen bytes for each.
+const TURNED_PIECE: u64 = PIECE / 16;
 
 /// How often those who wait for the drain of a playback that waits are told to go on, and how often
 /// a capture that is over looks whether all has been read.
@@ -70,6 +74,14 @@ impl Locked<'_> {
     /// Arms the period timer of a stream for the next thing that it is needed for, if there is any.
     pub(super) fn arm(&mut self, direction: Direction) {
         if let Some(at) = self.next_expiry(direction, Delta::ZERO) {
+            self.arm_from_earliest(direction, at);
+        }
+    }
+
+    /// As [`Locked::arm`], for what is to happen at another time now. A capture that is over is
+    /// looked at no sooner for it.
+    pub(super) fn rearm(&mut self, direction: Direction) {
+        if let Some(at) = self.next_expiry(direction, LOOK) {
             self.arm_from_earliest(direction, at);
         }
     }
@@ -160,8 +172,11 @@ impl Locked<'_> {
         }
         if direction == Direction::Capture {
             if self.has_much_to_fill(setup, position) {
-                let piece = PIECE.checked_div(setup.frame_bytes()).unwrap_or(PIECE);
-                next = min(next, Frames(piece));
+                let piece = self.piece(setup);
+                next = min(
+                    next,
+                    Frames(piece.checked_div(setup.frame_bytes()).unwrap_or(piece)),
+                );
             }
             if let Some(left) = self.state.ending.left(position) {
                 next = min(next, left);
@@ -170,11 +185,22 @@ impl Locked<'_> {
         (next < Frames::MAX).then_some(next)
     }
 
+    /// Returns how many bytes of the buffer of the capture there may be to fill before a timer is
+    /// due.
+    fn piece(&self, setup: &Setup) -> u64 {
+        match self.state.playback.setup() {
+            Some(other) if !other.lies_alike(setup) => {
+                TURNED_PIECE.saturating_mul(setup.geometry.sample_bytes().into())
+            }
+            _ => PIECE,
+        }
+    }
+
     /// Returns whether the buffer of the capture is large, and being filled with sound or silence.
     fn has_much_to_fill(&self, setup: &Setup, position: Frames) -> bool {
         let state = &self.state;
         let frames = setup.geometry.frames();
-        setup.bytes() as u64 > PIECE
+        setup.bytes() as u64 > self.piece(setup)
             && (state.playback.is_running()
                 || state.silence.to_clear(frames, position.0, u64::MAX) > 0)
     }

@@ -161,8 +161,44 @@ mod tests {
     fn timer_fixes_the_period() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
-            cable.state().set_timer(Some(system_timer(false)));
+            cable.at(0).set_timer(Some(system_timer(false)));
             assert!(cable.state().limits(Capture).period_bytes == (1920, 1920));
+            Ok(())
+        })
+    }
+
+    /// What a cable is to run by may change while nobody has it open, from each to each; and the
+    /// clock that never stops is as fast as the cable.
+    #[test]
+    fn runs_by_one_and_then_another() -> Result {
+        with_cable(|cable| {
+            cable.prepare(CD, CD)?;
+            cable.at(0).set_shift(80_000);
+            for (ms, timer, pace) in [
+                (1000, Some(system_timer(false)), None),
+                (2000, Some(system_timer(true)), Some(100)),
+                (3000, Some(system_timer(false)), None),
+                (4000, None, Some(125)),
+                (5000, Some(system_timer(true)), Some(100)),
+                (6000, None, Some(125)),
+            ] {
+                cable.at(ms).set_timer(timer);
+                assert!(cable.state().follow().is_some() == timer.is_some_and(|t| t.follows));
+                let Some(pace) = pace else {
+                    continue;
+                };
+                cable.prepare(CD, CD)?;
+                cable.at(ms).start(Capture, None)?;
+                let mut times = [0; 2];
+                for (time, after) in times.iter_mut().zip([20, 30]) {
+                    assert!(cable.at(ms + after).pointer(Capture).is_some());
+                    let shown = cable.state().audio_time(Capture, AudioClock::LinkAbsolute);
+                    *time = shown.map_or(0, |shown| shown.audio);
+                }
+                let passed = times[1] - times[0];
+                assert!(passed.abs_diff(10 * MS * pace / 100) < 1000);
+                cable.at(ms + 200).stop(Capture, None);
+            }
             Ok(())
         })
     }
@@ -173,7 +209,7 @@ mod tests {
     fn follows_a_source() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
-            cable.state().set_timer(Some(system_timer(true)));
+            cable.at(0).set_timer(Some(system_timer(true)));
             assert!(cable.state().limits(Capture).period_bytes == Limits::NONE.period_bytes);
             cable.at(0).start(Capture, None)?;
             cable.at(1000).update();

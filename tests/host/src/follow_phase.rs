@@ -62,7 +62,7 @@ impl Bench {
     fn update(&mut self, now: u64) {
         if let Some(until) = self.follow.patience().filter(|&until| until < now) {
             self.frames += self.clock.advance(until);
-            self.follow.rest();
+            self.follow.miss(until);
             self.clock.set_pace(self.follow.pace());
         }
         self.frames += self.clock.advance(now);
@@ -165,6 +165,28 @@ proptest! {
         prop_assert!(off <= 2.0 * FRAME + 2e-6 * silence * SECOND, "{off} ns");
         let worst = bench.worst(5.0);
         prop_assert!(worst <= FRAME + 20_000.0, "{worst} ns");
+    }
+
+    /// Ticks of which nobody is told, as of periods that have gone by when the core looks, do not
+    /// move the cable.
+    #[test]
+    fn ticks_that_are_lost(
+        ppm in -1000.0..1000.0_f64, frames in 48_u32..200, lost in 1..3, seed in any::<u64>(),
+    ) {
+        // More than that at a time is another beginning.
+        let tick = f64::from(frames) * SECOND / 44100.0;
+        let mut bench = Bench::new(ppm, tick, 20_000.0, seed);
+        bench.worst(5.0);
+        let before = bench.ahead();
+        for _ in 0..lost {
+            bench.sound += tick;
+            bench.now += tick / bench.speed;
+            bench.update(bench.now as u64);
+        }
+        let worst = bench.worst(5.0);
+        prop_assert!(worst <= FRAME + 20_000.0, "{worst} ns");
+        let moved = (bench.ahead() - before).abs();
+        prop_assert!(moved <= FRAME + 2.0 * 20_000.0, "{moved} ns");
     }
 
     /// A source whose speed changes is followed again within 10 s.

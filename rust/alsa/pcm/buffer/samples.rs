@@ -40,9 +40,9 @@ pub struct Samples {
     pub channel_step: usize,
 }
 
-/// How many frames of all channels are copied before the next ones: so many that those of a channel
-/// are a line of the cache, and so few that all that is interleaved stays in the nearest cache.
-const BLOCK: usize = 32;
+/// How many bytes of each channel are copied before those of the next frames: a line of the cache,
+/// so that all that is interleaved meanwhile stays in the nearest cache.
+const BLOCK: usize = 64;
 
 /// A sample in memory, of which only the size matters.
 trait Sample: Copy {
@@ -170,9 +170,10 @@ impl Buffer<'_> {
 ///
 /// Both grids must have so many frames and channels of samples of this type, and nothing in common.
 unsafe fn copy_blocks<T: Sample>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
+    let block = const { BLOCK / size_of::<T>() };
     let mut frame = 0;
     while frame < frames {
-        let count = min(BLOCK, frames - frame);
+        let count = min(block, frames - frame);
         for channel in 0..channels {
             // SAFETY: `frame` and `channel` are below the numbers that the caller promises.
             let (mut to_sample, mut from_sample) =

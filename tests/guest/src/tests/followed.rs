@@ -52,6 +52,7 @@ pub fn tests() -> Vec<Test> {
             "11.12 periods are free in a cable that follows",
             free_periods,
         ),
+        test("11.12 a cable does not follow itself", itself),
         timed("11.13 a source 1000 ppm too fast, 1 minute", |ctx| {
             in_phase(ctx, 99_900, 60)
         }),
@@ -187,6 +188,25 @@ fn absent_source(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, "follow:0.x")?;
     let end = CABLE.end(ctx, Dir::Playback);
     expect_error("open", Pcm::open(end), libc::EINVAL)
+}
+
+fn itself(ctx: &Context) -> Outcome {
+    for (dir, subdevice) in [(Dir::Playback, 0), (Dir::Capture, 1)] {
+        let text = format!(
+            "follow:{}.{}.{}",
+            ctx.index,
+            match dir {
+                Dir::Playback => CABLE.device,
+                Dir::Capture => CABLE.device ^ 1,
+            },
+            CABLE.subdevice * 2 + subdevice
+        );
+        let _source = Source::set(ctx, &text)?;
+        cable_works(ctx, CABLE)?;
+        let _play = CABLE.player(ctx)?;
+        check_eq!(format!("with {text:?}"), timer_line(ctx, CABLE)?, None);
+    }
+    Ok(())
 }
 
 fn free_periods(ctx: &Context) -> Outcome {

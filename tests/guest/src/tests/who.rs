@@ -24,6 +24,7 @@ use support::ktap::Context;
 use support::ktap::Fail;
 use support::ktap::Outcome;
 use support::ktap::Test;
+use support::pcm::poll;
 use support::signal;
 
 use crate::tests::proc::all_lines;
@@ -157,8 +158,15 @@ fn xruns(ctx: &Context) -> Outcome {
     wait_for_state(&play, SETUP, Duration::from_secs(2))?;
     is("after a drain", Dir::Playback, "1")?;
     drop(play);
-    let _play = CABLE.player(ctx)?;
-    is("of one that is opened anew", Dir::Playback, "0")
+    let mut play = CABLE.player(ctx)?;
+    is("of one that is opened anew", Dir::Playback, "0")?;
+    // Without wake-ups the core finds that whole buffers have gone by.
+    play.configure_unwoken(&USUAL)?;
+    play.write(&USUAL.signal(960, 1), 0, 960)?;
+    play.start()?;
+    poll(&mut [], 500);
+    check_eq!("its state", play.status()?.state, XRUN);
+    is("after lost buffers", Dir::Playback, "1")
 }
 
 fn evictions(ctx: &Context) -> Outcome {
