@@ -17,6 +17,9 @@ use crate::root::Root;
 use crate::table::columns;
 use crate::table::plain;
 
+/// What stands before the details of an end: they are below its direction.
+const DETAILS: &str = "               ";
+
 #[derive(Serialize)]
 struct Listed {
     #[serde(flatten)]
@@ -143,12 +146,13 @@ fn details(end: &End) -> Option<String> {
     }
     let shift = end.rate_shift.filter(|&it| it != 100_000 && it != 0);
     parts.extend(shift.map(|it| format!("rate shift {it}")));
-    let counts = [("xruns", end.xruns), ("evictions", end.evictions)];
+    let counts = [("xrun", end.xruns), ("eviction", end.evictions)];
     for (name, count) in counts {
         let count = count.filter(|&it| it > 0);
-        parts.extend(count.map(|it| format!("{it} {name}")));
+        let plural = if count == Some(1) { "" } else { "s" };
+        parts.extend(count.map(|it| format!("{it} {name}{plural}")));
     }
-    (!parts.is_empty()).then(|| format!("      {}", parts.join("; ")))
+    (!parts.is_empty()).then(|| format!("{DETAILS}{}", parts.join("; ")))
 }
 
 fn duration(seconds: f64) -> String {
@@ -212,7 +216,7 @@ mod tests {
             describe(&listed),
             "card 3: A (Name), snd_aloop_rs\n  \
              cable 0,1  playback  hw:A,0,1  a?play (118)  RUNNING  \
-             S16_LE 44100 Hz 1 channel  for 2:05 min\n      \
+             S16_LE 44100 Hz 1 channel  for 2:05 min\n               \
              pins nothing; rate shift 100010; 2 xruns\n  \
              2 cables are idle\n"
         );
