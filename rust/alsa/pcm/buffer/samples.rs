@@ -68,6 +68,48 @@ impl Sample for u64 {}
 /// A sample of three bytes, wherever it lies.
 impl Sample for [u8; 3] {}
 
+/// Two samples that lie side by side, in one number: that halves the accesses to interleaved memory.
+trait Pair: Sample {
+    /// A sample.
+    type Half: Sample;
+
+    /// Returns both, in the order in which they lie in memory.
+    fn take_apart(self) -> (Self::Half, Self::Half);
+
+    /// Returns the number in which they lie in this order in memory.
+    fn put_together(first: Self::Half, second: Self::Half) -> Self;
+}
+
+macro_rules! pair {
+    ($pair:ty, $half:ty) => {
+        impl Pair for $pair {
+            type Half = $half;
+
+            #[inline(always)]
+            fn take_apart(self) -> ($half, $half) {
+                let (low, high) = (self as $half, (self >> <$half>::BITS) as $half);
+                match cfg!(target_endian = "little") {
+                    true => (low, high),
+                    false => (high, low),
+                }
+            }
+
+            #[inline(always)]
+            fn put_together(first: $half, second: $half) -> $pair {
+                let (low, high) = match cfg!(target_endian = "little") {
+                    true => (first, second),
+                    false => (second, first),
+                };
+                <$pair>::from(high) << <$half>::BITS | <$pair>::from(low)
+            }
+        }
+    };
+}
+
+pair!(u16, u8);
+pair!(u32, u16);
+pair!(u64, u32);
+
 /// Samples in memory: one of their places in each of two buffers.
 #[derive(Clone, Copy)]
 struct Grid {
@@ -104,6 +146,15 @@ impl Grid {
             frame_step,
             channel_step,
         })
+    }
+
+    /// Returns whether the samples of an even number of channels lie side by side, and aligned, as
+    /// numbers of this type.
+    fn has_pairs<T: Pair>(&self, channels: usize) -> bool {
+        let places = self.base.as_ptr().addr() | self.frame_step;
+        channels % 2 == 0
+            && self.channel_step == size_of::<T::Half>()
+            && places & (size_of::<T>() - 1) == 0
     }
 
     /// Returns the address of a sample.
@@ -152,15 +203,109 @@ impl Buffer<'_> {
         // buffers stay allocated by the invariant of `Buffer`, and are two allocations.
         unsafe {
             match sample_bytes {
-                1 => copy_blocks::<u8>(to, from, count),
-                2 => copy_blocks::<u16>(to, from, count),
+                1 => copy_pairs::<u16>(to, from, count),
+                2 => copy_pairs::<u32>(to, from, count),
                 3 => copy_blocks::<[u8; 3]>(to, from, count),
-                4 => copy_blocks::<u32>(to, from, count),
+                4 => copy_pairs::<u64>(to, from, count),
                 8 => copy_blocks::<u64>(to, from, count),
                 _ => return Err(EINVAL),
             }
         }
         Ok(())
+    }
+}
+
+/// Copies samples block by block, two at a time where they lie side by side in one of the buffers and
+/// one channel after the other in the other.
+///
+/// # Safety
+///
+/// Both grids must have so many frames and channels of samples of the type `T::Half`, and nothing in
+/// common.
+unsafe fn copy_pairs<T: Pair>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
+    let half = const { size_of::<T::Half>() };
+    let apart = from.has_pairs::<T>(channels) && to.frame_step == half;
+    if !apart && !(to.has_pairs::<T>(channels) && from.frame_step == half) {
+        // SAFETY: As the caller promises.
+        unsafe { copy_blocks::<T::Half>(to, from, (frames, channels)) };
+        return;
+    }
+    let (pairs, single) = if apart { (from, to) } else { (to, from) };
+    let block = const { BLOCK / size_of::<T::Half>() };
+    let mut frame = 0;
+    while frame < frames {
+        let count = min(block, frames - frame);
+        for channel in (0..channels).step_by(2) {
+            // SAFETY: `frame`, `channel` and, as their number is even, the channel after it are
+            // below the numbers that the caller promises.
+            let row = unsafe {
+                Row {
+                    pair: pairs.at(frame, channel).cast::<T>(),
+                    step: pairs.frame_step,
+                    first: single.at(frame, channel).cast(),
+                    second: single.at(frame, channel + 1).cast(),
+                }
+            };
+            // SAFETY: `count` frames are there from `frame` on, and their samples valid. A pair is
+            // two of them, and aligned.
+            unsafe {
+                match apart {
+                    true => row.take_apart(count),
+                    false => row.put_together(count),
+                }
+            }
+        }
+        frame += count;
+    }
+}
+
+/// Two channels: the samples of both side by side, in pairs that are `step` bytes apart, and those of
+/// each in a row.
+#[derive(Clone, Copy)]
+struct Row<T: Pair> {
+    pair: *mut T,
+    step: usize,
+    first: *mut T::Half,
+    second: *mut T::Half,
+}
+
+impl<T: Pair> Row<T> {
+    /// Copies `count` frames from the pairs to the rows.
+    ///
+    /// # Safety
+    ///
+    /// All of these must be valid, and aligned; user space may write them meanwhile.
+    #[inline(never)]
+    unsafe fn take_apart(self, count: usize) {
+        let mut pair = self.pair;
+        for frame in 0..count {
+            // SAFETY: As the caller promises. As in `Sample::copy()`, what is read is passed on.
+            unsafe {
+                let (first, second) = pair.read_volatile().take_apart();
+                self.first.add(frame).write_volatile(first);
+                self.second.add(frame).write_volatile(second);
+            }
+            pair = pair.wrapping_byte_add(self.step);
+        }
+    }
+
+    /// Copies `count` frames from the rows to the pairs.
+    ///
+    /// # Safety
+    ///
+    /// As for [`Row::take_apart`].
+    #[inline(never)]
+    unsafe fn put_together(self, count: usize) {
+        let mut pair = self.pair;
+        for frame in 0..count {
+            // SAFETY: As the caller promises. As in `Sample::copy()`, what is read is passed on.
+            unsafe {
+                let first = self.first.add(frame).read_volatile();
+                let second = self.second.add(frame).read_volatile();
+                pair.write_volatile(T::put_together(first, second));
+            }
+            pair = pair.wrapping_byte_add(self.step);
+        }
     }
 }
 
@@ -236,7 +381,8 @@ mod tests {
             Format::FLOAT_LE,
         ] {
             let sample = format.sample_bytes() as usize;
-            for (frames, channels) in [(1, 1), (1, 7), (31, 2), (32, 3), (33, 2), (100, 5)] {
+            for (frames, channels) in [(1, 1), (1, 7), (31, 2), (32, 3), (33, 2), (100, 5), (70, 6)]
+            {
                 for to_interleaved in [false, true] {
                     let count = (frames, channels);
                     let to = layout(sample, count, to_interleaved);

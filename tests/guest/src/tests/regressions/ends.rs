@@ -405,7 +405,7 @@ fn resume(ctx: &Context) -> Outcome {
             ..LONG
         },
         Config {
-            access: Access::RwNoninterleaved,
+            format: signal::S32_LE,
             ..LONG
         },
         Config {

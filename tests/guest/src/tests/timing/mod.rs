@@ -26,6 +26,7 @@ use buffers::fast_ring;
 use buffers::small_ring;
 use buffers::smallest_ring;
 use buffers::tiny_ring;
+use buffers::turning;
 use speed::pause_position;
 use speed::shift_change;
 use speed::slope;
@@ -127,6 +128,10 @@ pub fn tests() -> Vec<Test> {
             .c_defect("8.8"),
         );
     }
+    tests.push(test(
+        "6.3 interleaved to not interleaved costs less than two copies".into(),
+        Box::new(turning),
+    ));
     tests.push(
         test(
             "3.6 a ring of two periods of 16 frames is exact".into(),
