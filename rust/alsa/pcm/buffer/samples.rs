@@ -4,7 +4,10 @@
 
 use super::Buffer;
 use core::{
-    cmp::min,
+    cmp::{
+        max,
+        min, //
+    },
     ptr::NonNull, //
 };
 use kernel::prelude::*;
@@ -40,9 +43,20 @@ pub struct Samples {
     pub channel_step: usize,
 }
 
-/// How many bytes of each channel are copied before those of the next frames: a line of the cache,
-/// so that all that is interleaved meanwhile stays in the nearest cache.
-const BLOCK: usize = 64;
+/// How many bytes of each channel are copied at least before those of the next frames: a line of the
+/// cache.
+const LINE: usize = 64;
+
+/// How many bytes of all channels are copied before those of the next frames, if that is more: all
+/// that is interleaved stays in the nearest cache meanwhile.
+const BLOCK: usize = 4096;
+
+/// Returns how many frames are copied channel by channel before the next ones: 1 or more.
+fn block_frames(channels: usize, sample_bytes: usize) -> usize {
+    let frame_bytes = channels.saturating_mul(sample_bytes);
+    let frames = |bytes: usize, of: usize| bytes.checked_div(of).unwrap_or(0);
+    max(frames(LINE, sample_bytes), frames(BLOCK, frame_bytes)).max(1)
+}
 
 /// A sample in memory, of which only the size matters.
 trait Sample: Copy {
@@ -225,13 +239,14 @@ impl Buffer<'_> {
 unsafe fn copy_pairs<T: Pair>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
     let half = const { size_of::<T::Half>() };
     let apart = from.has_pairs::<T>(channels) && to.frame_step == half;
-    if !apart && !(to.has_pairs::<T>(channels) && from.frame_step == half) {
+    let together = to.has_pairs::<T>(channels) && from.frame_step == half;
+    if !apart && !together {
         // SAFETY: As the caller promises.
         unsafe { copy_blocks::<T::Half>(to, from, (frames, channels)) };
         return;
     }
     let (pairs, single) = if apart { (from, to) } else { (to, from) };
-    let block = const { BLOCK / size_of::<T::Half>() };
+    let block = block_frames(channels, half);
     let mut frame = 0;
     while frame < frames {
         let count = min(block, frames - frame);
@@ -277,16 +292,12 @@ impl<T: Pair> Row<T> {
     /// All of these must be valid, and aligned; user space may write them meanwhile.
     #[inline(never)]
     unsafe fn take_apart(self, count: usize) {
-        let mut pair = self.pair;
-        for frame in 0..count {
-            // SAFETY: As the caller promises. As in `Sample::copy()`, what is read is passed on.
-            unsafe {
-                let (first, second) = pair.read_volatile().take_apart();
-                self.first.add(frame).write_volatile(first);
-                self.second.add(frame).write_volatile(second);
-            }
-            pair = pair.wrapping_byte_add(self.step);
-        }
+        // SAFETY: As the caller promises. As in `Sample::copy()`, what is read is passed on.
+        self.each(count, |pair, first, second| unsafe {
+            let (one, other) = pair.read_volatile().take_apart();
+            first.write_volatile(one);
+            second.write_volatile(other);
+        });
     }
 
     /// Copies `count` frames from the rows to the pairs.
@@ -296,15 +307,42 @@ impl<T: Pair> Row<T> {
     /// As for [`Row::take_apart`].
     #[inline(never)]
     unsafe fn put_together(self, count: usize) {
-        let mut pair = self.pair;
-        for frame in 0..count {
-            // SAFETY: As the caller promises. As in `Sample::copy()`, what is read is passed on.
-            unsafe {
-                let first = self.first.add(frame).read_volatile();
-                let second = self.second.add(frame).read_volatile();
-                pair.write_volatile(T::put_together(first, second));
+        // SAFETY: As the caller promises. As in `Sample::copy()`, what is read is passed on.
+        self.each(count, |pair, first, second| unsafe {
+            let (one, other) = (first.read_volatile(), second.read_volatile());
+            pair.write_volatile(T::put_together(one, other));
+        });
+    }
+
+    /// Does something for each of `count` frames.
+    #[inline(always)]
+    fn each(self, count: usize, one: impl Fn(*mut T, *mut T::Half, *mut T::Half)) {
+        // Stereo: what is known when this is compiled need not be computed for each frame.
+        match self.step == const { size_of::<T>() } {
+            true => self.each_by(const { size_of::<T>() }, count, one),
+            false => self.each_by(self.step, count, one),
+        }
+    }
+
+    /// As [`Row::each`], four at a time as long as there are, with pairs that are so far apart.
+    #[inline(always)]
+    fn each_by(self, step: usize, count: usize, one: impl Fn(*mut T, *mut T::Half, *mut T::Half)) {
+        let Self {
+            mut pair,
+            mut first,
+            mut second,
+            ..
+        } = self;
+        for _ in 0..count / 4 {
+            for frame in 0..4 {
+                one(pair, first.wrapping_add(frame), second.wrapping_add(frame));
+                pair = pair.wrapping_byte_add(step);
             }
-            pair = pair.wrapping_byte_add(self.step);
+            (first, second) = (first.wrapping_add(4), second.wrapping_add(4));
+        }
+        for frame in 0..count % 4 {
+            one(pair, first.wrapping_add(frame), second.wrapping_add(frame));
+            pair = pair.wrapping_byte_add(step);
         }
     }
 }
@@ -315,7 +353,7 @@ impl<T: Pair> Row<T> {
 ///
 /// Both grids must have so many frames and channels of samples of this type, and nothing in common.
 unsafe fn copy_blocks<T: Sample>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
-    let block = const { BLOCK / size_of::<T>() };
+    let block = block_frames(channels, size_of::<T>());
     let mut frame = 0;
     while frame < frames {
         let count = min(block, frames - frame);
@@ -381,10 +419,17 @@ mod tests {
             Format::FLOAT_LE,
         ] {
             let sample = format.sample_bytes() as usize;
-            for (frames, channels) in [(1, 1), (1, 7), (31, 2), (32, 3), (33, 2), (100, 5), (70, 6)]
-            {
+            for (frames, channels) in [
+                (1, 1),
+                (1, 7),
+                (31, 2),
+                (65, 3),
+                (1030, 2),
+                (300, 5),
+                (200, 16),
+            ] {
+                let count = (frames, channels);
                 for to_interleaved in [false, true] {
-                    let count = (frames, channels);
                     let to = layout(sample, count, to_interleaved);
                     let from = layout(sample, count, !to_interleaved);
                     let bytes = (frames + 1) * (channels + 1) * sample;
