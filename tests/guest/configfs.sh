@@ -318,7 +318,7 @@ t_one_way() {
 		"00-00: Loopback PCM : Loopback PCM : playback 3
 00-01: Loopback PCM : Loopback PCM : capture 3"
 	expect "device nodes" "$(cd /dev/snd && echo pcm*)" "pcmC0D0p pcmC0D1c"
-	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 21
+	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 24
 	expect "their device" "$(amixer -c 0 controls | grep -c device=1)" 21
 	expect "cables in cable#1" "$(grep -c '^  inactive$' "/proc/asound/studio/cable#1")" 8
 	for substream in 0 1 2; do
@@ -332,7 +332,7 @@ t_one_way() {
 t_32_substreams() {
 	make studio substreams=32 wait_for_peer=1
 	expect "devices" "$(grep -c 'playback 32 : capture 32$' /proc/asound/pcm)" 2
-	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 448
+	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 512
 	for cable in 0 1; do
 		expect "cables in cable#$cable" "$(grep -c "^Cable $cable substream" \
 			"/proc/asound/studio/cable#$cable")" 32
