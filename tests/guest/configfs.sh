@@ -319,7 +319,7 @@ t_one_way() {
 00-01: Loopback PCM : Loopback PCM : capture 3"
 	expect "device nodes" "$(cd /dev/snd && echo pcm*)" "pcmC0D0p pcmC0D1c"
 	expect "number of controls" "$(amixer -c 0 controls | wc -l)" 24
-	expect "their device" "$(amixer -c 0 controls | grep -c device=1)" 21
+	expect "their device" "$(amixer -c 0 controls | grep -c ',device=1')" 21
 	expect "cables in cable#1" "$(grep -c '^  inactive$' "/proc/asound/studio/cable#1")" 8
 	for substream in 0 1 2; do
 		exact studio $substream S16_LE 2 9600 /tmp/noise.raw
