@@ -13,6 +13,7 @@
 //! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. `duty`: how often
 //!   timers may expire. They know nothing of the kernel, and are tested on the host as well.
 //! - `follow`: how a cable keeps in phase with another card; neither does it.
+//! - `text`: what users have written.
 //! - `units`: frames and times, and what becomes of them when they overflow.
 //! - `share`: what all cards have in common of that.
 //! - `cable`: what the two sides of a cable share; every change of state goes through it.
@@ -49,6 +50,7 @@ mod settings;
 mod share;
 mod source;
 mod stream;
+mod text;
 mod ticks;
 mod units;
 

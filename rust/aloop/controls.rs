@@ -79,7 +79,7 @@ pub(crate) fn add_capture_active(
 ) -> Result<ElementId> {
     card.add_control(
         &name_beside(c"PCM Capture Active", device, subdevice),
-        CaptureActive(cable.clone()),
+        Active(cable.clone(), State::is_capture_active),
     )
 }
 
@@ -94,7 +94,8 @@ pub(crate) fn add(
     // The order is that of the elements' numbers, by which some programs know them.
     card.add_control(&name(c"PCM Rate Shift 100000"), RateShift(cable.clone()))?;
     card.add_control(&name(c"PCM Notify"), Notify(cable.clone()))?;
-    let active = card.add_control(&name(c"PCM Slave Active"), SlaveActive(cable.clone()))?;
+    let active = Active(cable.clone(), State::is_playback_active);
+    let active = card.add_control(&name(c"PCM Slave Active"), active)?;
     let number = |range, value| SlaveNumber {
         cable: cable.clone(),
         range,
@@ -169,31 +170,17 @@ impl Element for Notify {
     }
 }
 
-/// `PCM Slave Active`: a playback is running.
-struct SlaveActive(Arc<Cable>);
+/// `PCM Slave Active`, `PCM Capture Active`: a playback, or a capture, is running.
+struct Active(Arc<Cable>, fn(&State) -> bool);
 
 #[vtable]
-impl Element for SlaveActive {
+impl Element for Active {
     type Value = bool;
 
     fn range(&self) {}
 
     fn get(&self) -> Result<bool> {
-        Ok(self.0.lock().is_playback_active())
-    }
-}
-
-/// `PCM Capture Active`: a capture is running.
-struct CaptureActive(Arc<Cable>);
-
-#[vtable]
-impl Element for CaptureActive {
-    type Value = bool;
-
-    fn range(&self) {}
-
-    fn get(&self) -> Result<bool> {
-        Ok(self.0.lock().is_capture_active())
+        Ok(self.1(&self.0.lock()))
     }
 }
 

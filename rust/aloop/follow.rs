@@ -291,11 +291,26 @@ impl Track {
         if off.unsigned_abs() > jump.saturating_mul(ONE).unsigned_abs() {
             return false;
         }
+        if self.counts(off, length) {
+            self.fit(off, length);
+        }
+        let is_known = now.saturating_sub(self.begun) >= MEASURE && self.ticks >= FEWEST;
+        if is_known && !self.steers {
+            self.steers = true;
+            // Here it is to stay.
+            self.cable = self.source;
+        }
+        true
+    }
+
+    /// Returns whether a tick that is so far off is to be counted in, and remembers how far ticks
+    /// are off.
+    fn counts(&mut self, off: i64, length: &Length) -> bool {
         let size = i64::try_from(off.unsigned_abs()).unwrap_or(i64::MAX);
         if self.steers && size > max(half(length), self.jitter.saturating_mul(8)) {
             self.odd = self.odd.saturating_add(1);
             if self.odd < ODD || self.were_lost(off, length) {
-                return true;
+                return false;
             }
             // It is uneven.
             self.jitter = max(self.jitter, size / 4);
@@ -306,6 +321,11 @@ impl Track {
             .saturating_add(i64::from(self.odd).saturating_mul(half(length) / 8))
             .saturating_sub(self.jitter / 16);
         self.odd = 0;
+        true
+    }
+
+    /// Counts a tick in that is so far off the estimate.
+    fn fit(&mut self, off: i64, length: &Length) {
         let most = MEMORY.checked_div(length.resolution).unwrap_or(0);
         let most = most.clamp(2 * FEWEST, 40_000);
         self.ticks = self.ticks.saturating_add(1).min(most);
@@ -317,7 +337,7 @@ impl Track {
         self.source = self.source.saturating_add(part);
         // From tick to tick by the system's clock; of a source that is far off, that is another
         // time than a tick's.
-        let interval = now.saturating_sub(self.begun).checked_div(self.count);
+        let interval = self.last.saturating_sub(self.begun).checked_div(self.count);
         let micros = i64::try_from(interval.unwrap_or(0) / 1000)
             .unwrap_or(1)
             .max(1);
@@ -328,14 +348,6 @@ impl Track {
             .unwrap_or(0)
             .saturating_add(self.speed)
             .clamp(SLOWEST, FASTEST);
-
-        let is_known = now.saturating_sub(self.begun) >= MEASURE && self.ticks >= FEWEST;
-        if is_known && !self.steers {
-            self.steers = true;
-            // Here it is to stay.
-            self.cable = self.source;
-        }
-        true
     }
 
     /// Some ticks in a row were off as the last one is. If they were late by whole ticks, that many

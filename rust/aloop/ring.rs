@@ -197,7 +197,7 @@ pub(crate) struct Samples {
 
 /// What to copy at once from one ring buffer to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Copy {
+pub(crate) enum CopyStep {
     /// A stretch of bytes.
     Bytes(CopySpan),
     /// Samples of whole frames that lie interleaved in one of the rings and by channels in the
@@ -218,13 +218,13 @@ pub(crate) enum Copy {
 /// the last ringful, which is all of them.
 pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Item = Span> {
     // The places to write to are the same wherever the bytes come from.
-    copies(ring, pos, ring, pos, frames).filter_map(|copy| match copy {
-        Copy::Bytes(span) => Some(Span {
+    copy_steps(ring, pos, ring, pos, frames).filter_map(|copy| match copy {
+        CopyStep::Bytes(span) => Some(Span {
             offset: span.to,
             len: span.len,
         }),
         // A ring lies as itself.
-        Copy::Samples { .. } => None,
+        CopyStep::Samples { .. } => None,
     })
 }
 
@@ -238,16 +238,16 @@ pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Ite
 /// was copied to, twice as much each time, for a ring can be as short as a frame. So there are at
 /// most 3 stretches of frames for the first time and 3 for each time that what has been copied
 /// doubles. They are to be copied in their order. One of planes is a span for each channel, but a
-/// single [`Copy::Samples`] where the other ring is interleaved.
+/// single [`CopyStep::Samples`] where the other ring is interleaved.
 ///
 /// Returns nothing if the two differ in channels or sample width.
-pub(crate) fn copies(
+pub(crate) fn copy_steps(
     from: &Geometry,
     from_pos: u64,
     to: &Geometry,
     to_pos: u64,
     frames: u64,
-) -> impl Iterator<Item = Copy> {
+) -> impl Iterator<Item = CopyStep> {
     let skip = frames.saturating_sub(u64::from(to.frames()));
     let count = if from.same_frames(to) {
         // At most `to.frames()`, by the choice of `skip`.
@@ -256,7 +256,7 @@ pub(crate) fn copies(
         0
     };
 
-    Copies {
+    CopySteps {
         from: *from,
         from_slot: from.slot(from_pos, skip),
         to: *to,
@@ -267,7 +267,7 @@ pub(crate) fn copies(
     }
 }
 
-/// Returns what [`copies`] gives if that is a single span, as it is most of the time: frames
+/// Returns what [`copy_steps`] gives if that is a single span, as it is most of the time: frames
 /// that are interleaved, at whose end neither ring has to be begun anew. [`None`] if it may be
 /// more, or nothing.
 pub(crate) fn copy_span(
@@ -294,7 +294,7 @@ pub(crate) fn copy_span(
     })
 }
 
-/// The iterator behind [`copies`]: from one wrap of either ring, or of what there is to copy from,
+/// The iterator behind [`copy_steps`]: from one wrap of either ring, or of what there is to copy from,
 /// to the next, and within such a stretch plane by plane.
 ///
 /// # Invariants
@@ -303,7 +303,7 @@ pub(crate) fn copy_span(
 /// - `from_slot` is below the frames of `from`, `to_slot` below those of `to`.
 /// - `count` is at most the frames of `to`, and `done` at most `count`.
 /// - `plane` is below the planes of `to`.
-struct Copies {
+struct CopySteps {
     from: Geometry,
     /// The slot of the first frame in `from`.
     from_slot: u32,
@@ -318,10 +318,10 @@ struct Copies {
     plane: u32,
 }
 
-impl Iterator for Copies {
-    type Item = Copy;
+impl Iterator for CopySteps {
+    type Item = CopyStep;
 
-    fn next(&mut self) -> Option<Copy> {
+    fn next(&mut self) -> Option<CopyStep> {
         if self.done == self.count {
             return None;
         }
@@ -354,9 +354,9 @@ impl Iterator for Copies {
                 // At most a plane, which fits into 32 bits.
                 len: run.wrapping_mul(self.to.step()) as usize,
             };
-            (Copy::Bytes(span), self.to.planes())
+            (CopyStep::Bytes(span), self.to.planes())
         } else {
-            let samples = Copy::Samples {
+            let samples = CopyStep::Samples {
                 from: source.samples(from_slot),
                 to: self.to.samples(to_slot),
                 frames: run,

@@ -4,13 +4,15 @@
 //!
 //! Nothing here is of the kernel; `tests/host` compiles this file as well.
 
-use crate::source::{
-    Error,
-    Source,
-    TEXT_MAX, //
+use crate::{
+    source::{
+        Error,
+        Source,
+        SourceText, //
+    },
+    text::Text,
 };
 use core::{
-    ffi::CStr,
     fmt,
     ops::RangeInclusive,
     str, //
@@ -44,58 +46,20 @@ const RESERVED: [&[u8]; 11] = [
     b"seq",
 ];
 
-/// A text of less than `N` bytes, none of which is 0.
-///
-/// # Invariants
-///
-/// `len` is less than `N`. The bytes from there on are 0, those before are not.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Text<const N: usize> {
-    bytes: [u8; N],
-    len: usize,
-}
-
 impl<const N: usize> Text<N> {
     /// Makes the text of these bytes, if there is room for them.
     pub(crate) fn new(text: &[u8]) -> Option<Self> {
-        if text.len() >= N || text.contains(&0) {
-            return None;
-        }
-        let mut bytes = [0; N];
-        for (to, from) in bytes.iter_mut().zip(text) {
-            *to = *from;
-        }
-        // INVARIANT: This has been checked; the rest is 0 from the beginning.
-        Some(Self {
-            bytes,
-            len: text.len(),
-        })
-    }
-
-    /// As [`Text::new`], in a constant: cuts what is too long.
-    const fn cut(text: &[u8]) -> Self {
-        let mut bytes = [0; N];
-        let mut len = 0;
-        while len < text.len() && len.saturating_add(1) < N && text[len] != 0 {
-            bytes[len] = text[len];
-            len += 1;
-        }
-        // INVARIANT: By the loop's condition.
-        Self { bytes, len }
+        let cut = Self::cut(text);
+        (cut.as_bytes() == text).then_some(cut)
     }
 
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&[])
+        self.as_c_str().to_bytes()
     }
 
     pub(crate) fn as_str(&self) -> &str {
         // Those that are read from attributes are UTF-8.
         str::from_utf8(self.as_bytes()).unwrap_or("")
-    }
-
-    pub(crate) fn as_c_str(&self) -> &CStr {
-        // By the type invariant there is a 0, and none before the end.
-        CStr::from_bytes_until_nul(&self.bytes).unwrap_or(c"")
     }
 }
 
@@ -178,7 +142,7 @@ pub(crate) struct Settings {
     pub(crate) pcm_notify: bool,
     pub(crate) wait_for_peer: bool,
     pub(crate) end_with_peer: bool,
-    pub(crate) timer_source: Text<{ TEXT_MAX + 1 }>,
+    pub(crate) timer_source: SourceText,
 }
 
 impl Settings {
@@ -330,7 +294,7 @@ fn number<T: TryFrom<i64>>(text: &[u8], range: &RangeInclusive<i64>) -> Result<T
 }
 
 /// Reads what the cables are to run by. There may be such a card later.
-fn timer_source(text: &[u8]) -> Result<Text<{ TEXT_MAX + 1 }>, Error> {
+fn timer_source(text: &[u8]) -> Result<SourceText, Error> {
     let text = if text.is_empty() {
         Text::cut(b"")
     } else {

@@ -4,8 +4,10 @@
 //!
 //! Nothing here is of the kernel; `tests/host` compiles this file as well.
 
-/// The most bytes that the text may have, as in C.
-pub(crate) const TEXT_MAX: usize = 63;
+use crate::text::Text;
+
+/// The text: of 63 bytes at most, as in C.
+pub(crate) type SourceText = Text<64>;
 
 /// What the text names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

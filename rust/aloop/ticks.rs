@@ -19,7 +19,7 @@ use crate::{
     source::{
         self,
         Source,
-        TEXT_MAX, //
+        SourceText, //
     },
 };
 use alsa::{
@@ -125,32 +125,9 @@ pub(crate) struct TimerSource {
     text: Mutex<SourceText>,
 }
 
-#[derive(Clone, Copy)]
-struct SourceText {
-    bytes: [u8; TEXT_MAX],
-    len: usize,
-}
-
-impl SourceText {
-    /// Keeps as much of a text as there is room for.
-    fn new(text: &[u8]) -> Self {
-        let mut bytes = [0; TEXT_MAX];
-        let mut len = 0;
-        for (to, from) in bytes.iter_mut().zip(text) {
-            *to = *from;
-            len += 1;
-        }
-        Self { bytes, len }
-    }
-
-    fn as_bytes(&self) -> &[u8] {
-        self.bytes.get(..self.len).unwrap_or(&[])
-    }
-}
-
 impl TimerSource {
     pub(crate) fn new(text: &[u8]) -> impl PinInit<Self> {
-        let text = SourceText::new(text);
+        let text = SourceText::cut(text);
         pin_init!(Self {
             text <- new_mutex!(text),
         })
@@ -160,7 +137,7 @@ impl TimerSource {
     /// for the system's clock.
     fn find(&self) -> Result<Option<(timer::Id, bool)>> {
         let text = *self.text.lock();
-        let text = text.as_bytes();
+        let text = text.as_c_str().to_bytes();
         let result = match Source::parse(text, |id| Some(Card::by_id(id)?.number())) {
             Ok(Source::System) => return Ok(None),
             Ok(Source::Timer {
@@ -204,11 +181,11 @@ pub(crate) struct SourceFile(pub(crate) Arc<TimerSource>);
 impl Text for SourceFile {
     fn show(&self, file: &SeqFile) {
         let text = *self.0.text.lock();
-        seq_print!(file, "{}\n", BStr::from_bytes(text.as_bytes()));
+        seq_print!(file, "{}\n", BStr::from_bytes(text.as_c_str().to_bytes()));
     }
 
     fn store(&self, line: &[u8]) {
-        *self.0.text.lock() = SourceText::new(line.trim_ascii());
+        *self.0.text.lock() = SourceText::cut(line.trim_ascii());
     }
 }
 

@@ -10,10 +10,10 @@ use super::{
 use crate::{
     ring::{
         self,
-        copies,
         copy_span,
+        copy_steps,
         spans,
-        Copy, //
+        CopyStep, //
     },
     units::{
         Delta,
@@ -121,9 +121,9 @@ impl Locked<'_> {
                 .buffer()
                 .copy_from(span.to, &play.buffer(), span.from, span.len);
         } else {
-            for copy in copies(from, position.0, to, target.0, sound.0) {
+            for copy in copy_steps(from, position.0, to, target.0, sound.0) {
                 let _ = match copy {
-                    Copy::Bytes(span) => {
+                    CopyStep::Bytes(span) => {
                         let source = match span.again {
                             true => capt.buffer(),
                             false => play.buffer(),
@@ -131,7 +131,7 @@ impl Locked<'_> {
                         capt.buffer()
                             .copy_from(span.to, &source, span.from, span.len)
                     }
-                    Copy::Samples { from, to, frames } => capt.buffer().copy_samples(
+                    CopyStep::Samples { from, to, frames } => capt.buffer().copy_samples(
                         &samples(&to),
                         &play.buffer(),
                         &samples(&from),

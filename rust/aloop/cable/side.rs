@@ -55,8 +55,6 @@ pub(super) struct Held {
 }
 
 /// One side of a cable.
-// It is a part of the cable, and made open where memory cannot be had: so it is as large as it is.
-#[allow(clippy::large_enum_variant)]
 pub(crate) enum Side {
     /// Nobody has opened the substream.
     Closed,

@@ -1,30 +1,32 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cables that follow the speed of a sound timer.
+//! How fast a cable goes, and cables that follow the speed of a sound timer.
 //!
-//! Such a cable runs by the system's clock, from its START on and whatever becomes of the source.
+//! One that follows runs by the system's clock, from its START on and whatever becomes of the source.
 //! While that ticks, each tick sets the pace of the cable's clock: see [`follow`](crate::follow).
 
 use super::{
-    state::Locked,
+    state::{
+        Locked,
+        State, //
+    },
     time::{
         TickSource,
+        Time,
         TimerInfo, //
     },
 };
 use crate::{
-    clock::Pace,
     follow::Follow,
     units::Instant, //
 };
+use alsa::pcm::Direction;
 
 impl Locked<'_> {
     /// Sets the sound timer that the cable runs by, or follows; `None` for the system's clock.
     /// Neither side runs.
     pub(crate) fn set_timer(&mut self, timer: Option<TimerInfo>) {
-        let before = self.state.pace();
-        self.state.note_timer(timer);
-        self.set_pace_from(before);
+        self.change_pace(self.now, |state| state.note_timer(timer));
     }
 
     /// Time begins to go on: has the source tick from now on, if it can.
@@ -48,11 +50,12 @@ impl Locked<'_> {
             // It ticked while the last stream was being stopped.
             return;
         };
-        let (now, before) = (self.now.0, self.state.pace());
-        if let Some(follow) = &mut self.state.follow {
-            follow.tick(now, ticks, resolution, rate);
-        }
-        self.set_pace_from(before);
+        let now = self.now;
+        self.change_pace(now, |state| {
+            if let Some(follow) = &mut state.follow {
+                follow.tick(now.0, ticks, resolution, rate);
+            }
+        });
     }
 
     /// If the source should have ticked in the meantime, the cable has gone on at the speed that
@@ -62,15 +65,12 @@ impl Locked<'_> {
         let Some(until) = until.map(Instant).filter(|&until| until < self.now) else {
             return;
         };
-        let now = self.now;
-        self.now = until;
         self.update_to(until);
-        let before = self.state.pace();
-        if let Some(follow) = &mut self.state.follow {
-            follow.miss(until.0);
-        }
-        self.set_pace_from(before);
-        self.now = now;
+        self.change_pace(until, |state| {
+            if let Some(follow) = &mut state.follow {
+                follow.miss(until.0);
+            }
+        });
     }
 
     /// The source has said that it stops.
@@ -79,21 +79,31 @@ impl Locked<'_> {
         self.rest();
     }
 
-    /// Goes on at the speed that the source last had, from the time on to which the cable has been
-    /// moved. What the source ticks from now on is another beginning.
+    /// Goes on at the speed that the source last had. What the source ticks from now on is another
+    /// beginning. The cable has been moved to the present.
     pub(super) fn rest(&mut self) {
-        let before = self.state.pace();
-        if let Some(follow) = &mut self.state.follow {
-            follow.rest();
-        }
-        self.set_pace_from(before);
+        self.change_pace(self.now, |state| {
+            if let Some(follow) = &mut state.follow {
+                follow.rest();
+            }
+        });
     }
 
-    /// Has the clocks go at the present pace, if that is another than `before`.
-    fn set_pace_from(&mut self, before: Pace) {
+    /// Does something by which the cable may come to go at another pace, from the time `at` on, to
+    /// which it has been moved.
+    pub(super) fn change_pace(&mut self, at: Instant, change: impl FnOnce(&mut State)) {
+        let before = self.state.pace();
+        change(self.state);
         let pace = self.state.pace();
-        if pace != before {
-            self.set_pace(pace);
+        if pace == before {
+            return;
+        }
+        self.state.absolute.set_pace(pace, at.0);
+        if let Time::Clock(clock) = &mut self.state.time {
+            clock.set_pace(pace);
+            // The periods now end at another time.
+            self.rearm(Direction::Playback);
+            self.rearm(Direction::Capture);
         }
     }
 }

@@ -19,7 +19,6 @@ use super::{
 use crate::{
     clock::{
         Clock,
-        Pace,
         Phase, //
     },
     units::{
@@ -244,24 +243,10 @@ impl Locked<'_> {
             return false;
         }
         self.update();
-        self.state.shift = shift;
         // One that follows a sound timer stays with that.
-        if self.state.follow.is_none() {
-            self.set_pace(Pace::of_shift(shift));
-            self.note_shift();
-        }
+        self.change_pace(self.now, |state| state.shift = shift);
+        self.note_shift();
         true
-    }
-
-    /// Sets how fast the cable runs from now on.
-    pub(super) fn set_pace(&mut self, pace: Pace) {
-        self.state.absolute.set_pace(pace, self.now.0);
-        if let Time::Clock(clock) = &mut self.state.time {
-            clock.set_pace(pace);
-            // The periods now end at another time.
-            self.rearm(Direction::Playback);
-            self.rearm(Direction::Capture);
-        }
     }
 
     /// Remembers with which shift the streams run.

@@ -7,10 +7,10 @@ use kernel::prelude::*;
 #[kunit_tests(aloop_ring)]
 mod tests {
     use crate::ring::{
-        copies,
+        copy_steps,
         spans,
         written_ahead,
-        Copy,
+        CopyStep,
         Geometry,
         Samples,
         SilenceMark, //
@@ -57,8 +57,8 @@ mod tests {
     fn copied() -> Result {
         let (from, to) = (ring(7, 1, true)?, ring(5, 1, true)?);
         let mut target = [u64::MAX; 5];
-        for copy in copies(&from, 100, &to, 200, 4) {
-            let Copy::Bytes(span) = copy else {
+        for copy in copy_steps(&from, 100, &to, 200, 4) {
+            let CopyStep::Bytes(span) = copy else {
                 return Err(EINVAL);
             };
             for i in 0..span.len / 2 {
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn turned() -> Result {
         let (from, to) = (ring(7, 2, true)?, ring(5, 2, false)?);
-        let mut copies = copies(&from, 5, &to, 1, 3);
+        let mut copies = copy_steps(&from, 5, &to, 1, 3);
         let sample = |offset, frame_step, channel_step| Samples {
             offset,
             frame_step,
@@ -83,7 +83,7 @@ mod tests {
         // Frames 5 and 6 of the source; the third is its frame 0.
         assert!(
             copies.next()
-                == Some(Copy::Samples {
+                == Some(CopyStep::Samples {
                     from: sample(20, 4, 2),
                     to: sample(2, 2, 10),
                     frames: 2,
@@ -91,7 +91,7 @@ mod tests {
         );
         assert!(
             copies.next()
-                == Some(Copy::Samples {
+                == Some(CopyStep::Samples {
                     from: sample(0, 4, 2),
                     to: sample(6, 2, 10),
                     frames: 1,
@@ -108,9 +108,9 @@ mod tests {
             ring(8, 2, true)?,
             Geometry::new(8, 1, 4, true).ok_or(EINVAL)?,
         ] {
-            assert_eq!(copies(&mono, 0, &other, 0, 8).count(), 0);
+            assert_eq!(copy_steps(&mono, 0, &other, 0, 8).count(), 0);
         }
-        assert_eq!(copies(&mono, 0, &mono, 0, 0).count(), 0);
+        assert_eq!(copy_steps(&mono, 0, &mono, 0, 0).count(), 0);
         Ok(())
     }
 

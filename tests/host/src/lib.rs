@@ -2,9 +2,8 @@
 
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
-//! The modules [`clock`], [`duty`], [`follow`], [`ring`], [`settings`], [`source`] and
-//! [`units`] are the driver's own files, compiled
-//! here with overflow checks as in the kernel. Each property is checked against an oracle that is
+//! The modules [`clock`], [`duty`], [`follow`], [`ring`], [`settings`], [`source`], [`text`]
+//! and [`units`] are the driver's own files, compiled here with overflow checks as in the kernel. Each property is checked against an oracle that is
 //! written another way: 128-bit arithmetic from the start of time instead of carried remainders,
 //! real buffers filled byte by byte instead of spans.
 //!
@@ -27,6 +26,8 @@ mod ring;
 mod settings;
 #[path = "../../../rust/aloop/source.rs"]
 mod source;
+#[path = "../../../rust/aloop/text.rs"]
+mod text;
 #[path = "../../../rust/aloop/units.rs"]
 mod units;
 

@@ -2,11 +2,11 @@
 
 //! Spans to silence and to copy, against a naive ring buffer.
 
-use crate::ring::copies;
 use crate::ring::copy_span;
+use crate::ring::copy_steps;
 use crate::ring::spans;
-use crate::ring::Copy;
 use crate::ring::CopySpan;
+use crate::ring::CopyStep;
 use crate::ring::Geometry;
 use crate::ring::Samples;
 use crate::ring_model::each_byte;
@@ -30,16 +30,16 @@ fn first_kept(ring: &Geometry, frames: u64) -> u64 {
 }
 
 /// What stretches of bytes and samples come to, byte by byte: `(again, from, to)` of each.
-fn bytes_of(copy: &Copy, ring: &Geometry) -> Vec<(bool, usize, usize)> {
+fn bytes_of(copy: &CopyStep, ring: &Geometry) -> Vec<(bool, usize, usize)> {
     let width = ring.sample_bytes() as usize;
     match *copy {
-        Copy::Bytes(CopySpan {
+        CopyStep::Bytes(CopySpan {
             again,
             from,
             to,
             len,
         }) => (0..len).map(|i| (again, from + i, to + i)).collect(),
-        Copy::Samples { from, to, frames } => {
+        CopyStep::Samples { from, to, frames } => {
             let mut bytes = Vec::new();
             for frame in 0..frames as usize {
                 for channel in 0..ring.channels() as usize {
@@ -113,7 +113,7 @@ proptest! {
     /// What is copied leaves what copying all frames one after the other leaves, however the
     /// samples lie in either ring.
     #[test]
-    fn copies_copy_each_frame(
+    fn copy_steps_copy_each_frame(
         layout in layout(), turned in any::<bool>(),
         sizes in (1_u32..=64, 1_u32..=64, any::<bool>()),
         from_pos in position(), to_pos in position(), frames in frames(), salt in any::<u64>(),
@@ -136,10 +136,10 @@ proptest! {
 
         let mut copied = before;
         let mut writes = vec![0_u32; to.bytes()];
-        for copy in copies(&from, from_pos, &to, to_pos, frames) {
+        for copy in copy_steps(&from, from_pos, &to, to_pos, frames) {
             let bytes = bytes_of(&copy, &to);
             prop_assert!(!bytes.is_empty());
-            if let Copy::Bytes(span) = copy {
+            if let CopyStep::Bytes(span) = copy {
                 prop_assert!(!span.again || span.from.abs_diff(span.to) >= span.len);
             }
             // Indexing panics if a byte is in neither ring.
@@ -167,9 +167,9 @@ proptest! {
     ) {
         let from = layouts.0.ring(sizes.0);
         let to = if layouts.2 { layouts.1 } else { layouts.0 }.ring(sizes.1);
-        let all: Vec<_> = copies(&from, from_pos, &to, to_pos, frames).collect();
+        let all: Vec<_> = copy_steps(&from, from_pos, &to, to_pos, frames).collect();
         let one: Vec<_> = copy_span(&from, from_pos, &to, to_pos, frames)
-            .map(Copy::Bytes)
+            .map(CopyStep::Bytes)
             .into_iter()
             .collect();
         // Of what is overwritten at once, and of planes, it says nothing.
@@ -195,7 +195,7 @@ proptest! {
         }
         let (from, to) = (a.ring(sizes.0), other.ring(sizes.1));
         let equal = (a.channels, a.sample_bytes) == (other.channels, other.sample_bytes);
-        let copy = copies(&from, from_pos, &to, to_pos, frames).next();
+        let copy = copy_steps(&from, from_pos, &to, to_pos, frames).next();
         prop_assert_eq!(copy.is_none(), !equal || frames == 0);
     }
 
@@ -219,11 +219,11 @@ proptest! {
         let most = 3 * (1 + u64::from(times)) * planes as u64;
         let mut bytes = 0;
         let mut before = false;
-        for (number, copy) in (1..).zip(copies(&from, from_pos, &to, to_pos, frames)) {
+        for (number, copy) in (1..).zip(copy_steps(&from, from_pos, &to, to_pos, frames)) {
             prop_assert!(number <= most);
             let span = match copy {
-                Copy::Bytes(span) => span,
-                Copy::Samples { from: a, to: b, frames } => {
+                CopyStep::Bytes(span) => span,
+                CopyStep::Samples { from: a, to: b, frames } => {
                     prop_assert!(turned && channels > 1 && !before && frames > 0);
                     let last = |s: &Samples| {
                         s.offset
@@ -275,7 +275,7 @@ proptest! {
                     play_ring[index(&play, 0, i, channel, byte)] = value;
                 });
             }
-            for copy in copies(&play, pos, &capture, start + pos, step) {
+            for copy in copy_steps(&play, pos, &capture, start + pos, step) {
                 for (again, from, to) in bytes_of(&copy, &play) {
                     // No step is longer than the player's ring.
                     prop_assert!(!again);

@@ -2,8 +2,9 @@
 
 //! The attributes of a card's directory: what may be written, and what is read then.
 
-use crate::settings::{is_directory, is_number, switch, Attribute, Settings, Text};
+use crate::settings::{is_directory, is_number, switch, Attribute, Settings};
 use crate::source::Error;
+use crate::text::Text;
 use proptest::prelude::*;
 
 const ALL: [Attribute; 12] = [

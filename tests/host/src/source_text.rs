@@ -2,7 +2,7 @@
 
 //! `timer_source`: what is read out of a text.
 
-use crate::source::{Error, Source, TEXT_MAX};
+use crate::source::{Error, Source};
 use proptest::prelude::*;
 
 fn timer(card: i32, device: i32, subdevice: i32) -> Result<Source, Error> {
@@ -23,6 +23,9 @@ fn followed(card: i32, device: i32, subdevice: i32) -> Result<Source, Error> {
         follows: true,
     })
 }
+
+/// The most bytes that a text may have.
+const TEXT_MAX: usize = 63;
 
 /// The number of the one card that is there: `Intel`.
 const INTEL: i32 = 17;

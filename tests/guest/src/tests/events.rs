@@ -39,6 +39,7 @@ use support::signal;
 use crate::tests::controls::playing;
 use crate::tests::controls::unlike;
 use crate::tests::controls::CABLE;
+use crate::tests::format::mismatched_running;
 use crate::tests::proc::write;
 
 pub fn tests() -> Vec<Test> {
@@ -90,6 +91,14 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
+/// What makes a prepared stream active, and what does not; and whether it is then.
+const STEPS: [(&str, Call, i64); 4] = [
+    ("START", Pcm::start, 1),
+    ("PAUSE", |p| p.pause(true), 0),
+    ("release", |p| p.pause(false), 1),
+    ("DROP", Pcm::stop, 0),
+];
+
 fn start_events(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
     let [(unlike, _), ..] = unlike();
@@ -122,13 +131,7 @@ fn active_events(ctx: &Context) -> Outcome {
     drop(first);
     c.control.subscribe()?;
     let play = playing(ctx, &LONG)?;
-    let steps: [(&str, Call, i64); 4] = [
-        ("START", Pcm::start, 1),
-        ("PAUSE", |p| p.pause(true), 0),
-        ("release", |p| p.pause(false), 1),
-        ("DROP", Pcm::stop, 0),
-    ];
-    for (what, step, value) in steps {
+    for (what, step, value) in STEPS {
         step(&play)?;
         check_eq!(format!("events of {what}"), c.events()?, [NAMES[ACTIVE]]);
         check_eq!(format!("value after {what}"), c.get(ACTIVE)?, value);
@@ -305,13 +308,7 @@ fn capture_active_events(ctx: &Context) -> Outcome {
     rec.configure(&LONG)?;
     let none: [&str; 0] = [];
     check_eq!("events of PREPARE", c.all_events()?, none);
-    let steps: [(&str, Call, i64); 4] = [
-        ("START", Pcm::start, 1),
-        ("PAUSE", |p| p.pause(true), 0),
-        ("release", |p| p.pause(false), 1),
-        ("DROP", Pcm::stop, 0),
-    ];
-    for (what, step, value) in steps {
+    for (what, step, value) in STEPS {
         step(&rec)?;
         check_eq!(
             format!("events of {what}"),
@@ -354,17 +351,11 @@ fn capture_active_events(ctx: &Context) -> Outcome {
 fn capture_active_evicted(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
     played(ctx, &LONG)?;
-    let mut rec = CABLE.recorder(ctx)?;
-    let mut play = CABLE.player(ctx)?;
     let other = Config {
         rate: 44100,
         ..LONG
     };
-    play.setup(&other)?;
-    rec.configure(&LONG)?;
-    rec.start()?;
-    play.prepare()?;
-    play.write(&other.signal(480, 1), 0, 480)?;
+    let (play, rec) = mismatched_running(ctx, CABLE, &other, &LONG)?;
     c.control.subscribe()?;
     c.all_events()?;
     play.start()?;

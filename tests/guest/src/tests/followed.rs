@@ -137,16 +137,7 @@ impl Leader {
     fn new(ctx: &Context, cfg: &Config, shift: i64) -> Result<Self, Fail> {
         let card = match other_cards(ctx)?.pop() {
             Some(card) => card,
-            // Another cable will do.
-            None => Context {
-                card: ctx.card.clone(),
-                index: ctx.index,
-                module: ctx.module.clone(),
-                seed: ctx.seed,
-                minutes: ctx.minutes,
-                step: ctx.step,
-                reference: None,
-            },
+            None => return Err(Fail::Skip("there is no other loopback card".into())),
         };
         Controls::of(&card, MASTER)?.set(SHIFT, shift)?;
         let pcm = master(&card, cfg)?;

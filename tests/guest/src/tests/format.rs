@@ -234,10 +234,15 @@ fn mismatched(ctx: &Context, play: &Config, rec: &Config) -> Result<(Pcm, Pcm), 
 }
 
 /// A running recorder, and a prepared player that does not match it.
-fn mismatched_running(ctx: &Context, play: &Config, rec: &Config) -> Result<(Pcm, Pcm), Fail> {
+pub fn mismatched_running(
+    ctx: &Context,
+    cable: Cable,
+    play: &Config,
+    rec: &Config,
+) -> Result<(Pcm, Pcm), Fail> {
     let (mut p, mut r) = (
-        CABLE.player(ctx)?,
-        Pcm::open_with(CABLE.end(ctx, Dir::Capture), 0)?,
+        cable.player(ctx)?,
+        Pcm::open_with(cable.end(ctx, Dir::Capture), 0)?,
     );
     p.setup(play)?;
     r.configure(rec)?;
@@ -271,7 +276,7 @@ fn recorder_read(ctx: &Context) -> Outcome {
 
 fn player_start(ctx: &Context) -> Outcome {
     for (what, other) in others() {
-        let (play, mut rec) = mismatched_running(ctx, &other, &LONG)?;
+        let (play, mut rec) = mismatched_running(ctx, CABLE, &other, &LONG)?;
         wait_for_position(&rec, 960, Duration::from_secs(1))?;
         play.start()?;
         note(&format!("other {what}"));
@@ -295,7 +300,7 @@ fn prepared_recorder(ctx: &Context) -> Outcome {
 }
 
 fn blocked_reader(ctx: &Context) -> Outcome {
-    let (play, mut rec) = mismatched_running(ctx, &others()[0].1, &LONG)?;
+    let (play, mut rec) = mismatched_running(ctx, CABLE, &others()[0].1, &LONG)?;
     let at = CABLE.end(ctx, Dir::Capture);
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
@@ -325,7 +330,7 @@ fn release(ctx: &Context) -> Outcome {
     if ctx.is_c_driver() {
         return Err(Fail::Skip("the C driver makes no check there".into()));
     }
-    let (play, rec) = mismatched_running(ctx, &others()[0].1, &LONG)?;
+    let (play, rec) = mismatched_running(ctx, CABLE, &others()[0].1, &LONG)?;
     rec.pause(true)?;
     play.start()?;
     check_eq!("the paused recorder", rec.state()?, PAUSED);
@@ -335,7 +340,7 @@ fn release(ctx: &Context) -> Outcome {
 }
 
 fn afterwards(ctx: &Context) -> Outcome {
-    let (play, rec) = mismatched_running(ctx, &others()[0].1, &LONG)?;
+    let (play, rec) = mismatched_running(ctx, CABLE, &others()[0].1, &LONG)?;
     play.start()?;
     state_by_peer(&rec, DRAINING)?;
     drop((play, rec));

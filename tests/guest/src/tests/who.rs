@@ -27,6 +27,7 @@ use support::ktap::Test;
 use support::pcm::poll;
 use support::signal;
 
+use crate::tests::format::mismatched_running;
 use crate::tests::proc::all_lines;
 
 pub fn tests() -> Vec<Test> {
@@ -171,17 +172,11 @@ fn xruns(ctx: &Context) -> Outcome {
 }
 
 fn evictions(ctx: &Context) -> Outcome {
-    let mut rec = CABLE.recorder(ctx)?;
-    let mut play = CABLE.player(ctx)?;
     let other = Config {
         rate: 44100,
         ..LONG
     };
-    play.setup(&other)?;
-    rec.configure(&LONG)?;
-    rec.start()?;
-    play.prepare()?;
-    play.write(&other.signal(480, 1), 0, 480)?;
+    let (play, rec) = mismatched_running(ctx, CABLE, &other, &LONG)?;
     for dir in Dir::BOTH {
         check_eq!("before", said(ctx, dir, "evictions:")?, "0");
     }
