@@ -25,12 +25,11 @@ pub enum Way {
 
 /// Attributes; what isn't given is left as it is, which for a new card is the driver's default.
 #[derive(Args, Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
+#[serde(default, deny_unknown_fields)]
 pub struct Attributes {
     /// The card's identifier, by which programs find it (hw:ID) [default: NAME]
     #[arg(long, value_name = "ID", value_parser = one_line)]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_line"
     )]
@@ -39,7 +38,6 @@ pub struct Attributes {
     #[arg(long, value_name = "N", allow_negative_numbers = true,
           value_parser = clap::value_parser!(i32).range(-1..32))]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_index"
     )]
@@ -47,7 +45,6 @@ pub struct Attributes {
     /// What people see: the card's name [default: Loopback]
     #[arg(long, value_parser = one_line)]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_line"
     )]
@@ -55,7 +52,6 @@ pub struct Attributes {
     /// Substreams of each device and direction [default: 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=32))]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_substreams"
     )]
@@ -63,7 +59,6 @@ pub struct Attributes {
     /// The most channels that a stream can have [default: 32]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=256))]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_channels"
     )]
@@ -71,7 +66,6 @@ pub struct Attributes {
     /// Name of PCM device 0 [default: Loopback PCM]
     #[arg(long, value_name = "NAME", value_parser = one_line)]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_line"
     )]
@@ -79,34 +73,32 @@ pub struct Attributes {
     /// Name of PCM device 1 [default: Loopback PCM]
     #[arg(long, value_name = "NAME", value_parser = one_line)]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_line"
     )]
     pub device1_name: Option<String>,
     /// Which ways sound can go [default: both]
     #[arg(long, value_name = "WAY", value_enum)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub direction: Option<Way>,
     /// The controls PCM Notify are on at first [default: off]
     #[arg(long, value_name = "on|off", value_parser = on_off, num_args = 0..=1,
           require_equals = true, default_missing_value = "on", action = ArgAction::Set)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pcm_notify: Option<bool>,
     /// The end that starts first waits for the other [default: off]
     #[arg(long, value_name = "on|off", value_parser = on_off, num_args = 0..=1,
           require_equals = true, default_missing_value = "on", action = ArgAction::Set)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub wait_for_peer: Option<bool>,
     /// A recording ends when its player is closed [default: off]
     #[arg(long, value_name = "on|off", value_parser = on_off, num_args = 0..=1,
           require_equals = true, default_missing_value = "on", action = ArgAction::Set)]
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub end_with_peer: Option<bool>,
     /// What the cables run by: [follow:]CARD[.DEVICE[.SUBDEVICE]]; empty: the system's clock
     #[arg(long, value_name = "TIMER", value_parser = one_line)]
     #[serde(
-        default,
         skip_serializing_if = "Option::is_none",
         deserialize_with = "stored_line"
     )]
