@@ -76,9 +76,10 @@ both_ends() {
 	# No device is named: it's the default that is overridden.
 	arecord -q -f S16_LE -c 2 -r 48000 recorded1.wav &
 	recorder1=$!
-	capturing 1 3
 	arecord -q -f S16_LE -c 2 -r 48000 recorded2.wav &
 	recorder2=$!
+	recording recorded1.wav
+	recording recorded2.wav
 	aplay -q one.wav &
 	player=$!
 	playing 0 3
@@ -99,6 +100,9 @@ heard_all() {
 	done
 }
 larger() { (($(stat -c %s "$1") > $2)); }
+# recording FILE: waits until its recorder has written a first frame behind the header. (Behind dsnoop
+# the card's stream runs already when a second recorder comes.)
+recording() { wait_until larger "$1" 44; }
 example both_ends "dmix, dsnoop, asym, plug as default: two players, two recorders, each hears both"
 
 plug_converts() {
@@ -249,7 +253,7 @@ odd_rate() {
 	converted audio.wav two.wav -r 12345 -c 1 -- reverse vol 0.45
 	arecord -q -D in -f S16_LE -c 1 -r 12345 recorded.wav &
 	recorder=$!
-	capturing 1 6
+	recording recorded.wav
 	[[ $(param c 1 6 rate) == 12345 ]]
 	aplay -q -D out one.wav &
 	player=$!
@@ -298,7 +302,7 @@ many_on_one_cable() {
 	for n in 1 2 3; do
 		arecord -q -D cable -f S16_LE -c 2 -r 48000 recorded$n.wav &
 		recorders+=($!)
-		capturing 1 0
+		recording recorded$n.wav
 	done
 	aplay -q -D cable one.wav &
 	player=$!
@@ -318,7 +322,7 @@ record_the_desktop() {
 	documented
 	arecord -q -D desktop -f S16_LE -c 2 -r 48000 recorded.wav &
 	recorder=$!
-	capturing 1 1
+	recording recorded.wav
 	# Loudspeakers: another cable will do.
 	alsaloop -C desktop -P hw:Loopback,0,7 -t 50000 -a off &
 	loop=$!
@@ -342,7 +346,7 @@ virtual_microphone() {
 	converted audio.wav voice.wav -c 1
 	arecord -q -D microphone -f S16_LE -c 1 -r 48000 recorded.wav &
 	recorder=$!
-	capturing 1 2
+	recording recorded.wav
 	aplay -q -D to_microphone voice.wav
 	wait_until larger recorded.wav $(($(soxi -s voice.wav) * 2 + 100000))
 	end_of $recorder
@@ -350,7 +354,7 @@ virtual_microphone() {
 	amixer -q -c Loopback sset Microphone 50%
 	arecord -q -D microphone -f S16_LE -c 1 -r 48000 recorded2.wav &
 	recorder=$!
-	capturing 1 2
+	recording recorded2.wav
 	aplay -q -D to_microphone voice.wav
 	wait_until larger recorded2.wav $(($(soxi -s voice.wav) * 2 + 100000))
 	end_of $recorder
