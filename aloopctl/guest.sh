@@ -281,7 +281,7 @@ t_doctor() {
 	mkdir -p /etc/modprobe.d
 	echo 'options snd-aloop pcm_substreams=2' >/etc/modprobe.d/old.conf
 	run 1 doctor
-	says '^WRONG +modprobe: /etc/modprobe.d/old.conf' '-> .*options snd-aloop-rs pcm_substreams=2'
+	says '^WRONG +modprobe: /etc/modprobe.d/old.conf' '-> .*options snd-aloop-rs pcm_substreams=2 '
 	rm /etc/modprobe.d/old.conf
 	run 0 doctor --json
 	says '^\{"fine":true,'
@@ -333,6 +333,76 @@ t_generate() {
 	grep -q 'EXIT STATUS' /tmp/generated/aloopctl.1 || fail "the manual has no statuses"
 	! grep -qE -- '--root|generate' /tmp/generated/aloopctl.1 || fail "the manual has what is hidden"
 	run 3 generate /proc/x/y
+}
+
+# --- the other driver
+
+# driver: whose the cards are
+driver() {
+	for name in snd_aloop snd_aloop_rs; do
+		[ ! -d "/sys/module/$name" ] || echo "$name"
+	done
+}
+t_takeover() {
+	file=/etc/modprobe.d/snd-aloop-rs-takeover.conf
+	mkdir -p /etc/modprobe.d
+	echo 'options snd-aloop id=Taken pcm_substreams=3' >/etc/modprobe.d/user.conf
+	trap 'rm -f /etc/modprobe.d/user.conf $file; rmmod $(driver); modprobe snd-aloop-rs' EXIT
+	rmmod snd_aloop_rs
+	modprobe snd-aloop
+	[ "$(driver)" = snd_aloop ] || fail "loaded: $(driver)"
+	run 1 doctor
+	says '^WRONG +C driver: snd-aloop is loaded' '-> aloopctl takeover --now ' '^ok +takeover: no'
+	# The file is written, and what is loaded stays.
+	run 0 takeover
+	says 'snd_aloop is loaded, and stays until .* rmmod snd_aloop && modprobe snd-aloop$'
+	[ "$(driver)" = snd_aloop ] || fail "loaded: $(driver)"
+	run 1 doctor
+	says '^WRONG +C driver: .*before .aloopctl takeover' '^ok +takeover: yes' '^ok +modprobe: .*pcm_substreams=3. holds'
+	run 0 takeover --now
+	says 'already$'
+	[ "$(driver)" = snd_aloop_rs ] || fail "loaded: $(driver)"
+	run 0 list Taken
+	says '^card 0: Taken \(Loopback\), snd_aloop_rs$' '^  6 cables are idle$'
+	run 0 doctor
+	# Someone records: it is not taken from him, but the next load is the C driver's.
+	arecord -q -D hw:Taken,1,0 -f cd -t raw /dev/null &
+	until grep -q RUNNING /proc/asound/Taken/pcm1c/sub0/status; do
+		usleep 10000
+	done
+	run 5 handback --now
+	complains 'rmmod snd_aloop_rs: it failed: programs that use its cards have to end first'
+	[ "$(driver)" = snd_aloop_rs ] || fail "loaded: $(driver)"
+	[ ! -e "$file" ] || fail "$file is left"
+	kill $!
+	wait $! 2>/dev/null
+	run 0 handback --now --json
+	says '"changed":false,.*"still_loaded":false'
+	[ "$(driver)" = snd_aloop ] || fail "loaded: $(driver)"
+	run 0 list Taken
+	says '^card 0: Taken \(Loopback\), snd_aloop$' '^  6 cables are idle$'
+	# Nothing is edited that somebody else has written.
+	echo '# mine' >"$file"
+	run 5 takeover
+	run 5 handback
+	complains 'is not as .aloopctl takeover. writes it'
+	grep -qx '# mine' "$file" || fail "it was changed"
+}
+t_fake_takeover() {
+	fake
+	mkdir -p "$FAKE"/lib/modules/6.12.0 "$FAKE"/lib/modules/7.9.0/updates
+	: >"$FAKE"/lib/modules/6.12.0/modules.dep
+	: >"$FAKE"/lib/modules/7.9.0/modules.dep
+	run 6 --root "$FAKE" takeover
+	complains 'snd-aloop-rs is not installed'
+	[ ! -e "$FAKE"/etc/modprobe.d ] || fail "something was written"
+	: >"$FAKE"/lib/modules/7.9.0/updates/snd-aloop-rs.ko
+	run 0 --root "$FAKE" takeover
+	complains 'Linux 6.12.0 has no snd-aloop-rs'
+	run 0 --root "$FAKE" handback
+	[ -z "$(ls "$FAKE"/etc/modprobe.d)" ] || fail "something is left"
+	run 0 --root "$FAKE" handback
+	says 'nothing to hand back'
 }
 
 # --- cards of configfs, in a tree that stands for a system
@@ -524,7 +594,9 @@ fake_add add, remove, set: the files of configfs
 fake_restore save and restore: the files of configfs
 fake_missing add: what is missing is told
 fake_doctor doctor: a system with all kinds of faults
+fake_takeover takeover and handback: the file, and kernels without the module
 real_add add, list, check, set, save, restore, remove: a card of configfs
 real_wrong add and set: what the kernel refuses
+takeover takeover and handback: the C driver's cards and options, there and back
 END
 ktap_finished

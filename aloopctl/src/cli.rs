@@ -51,6 +51,10 @@ pub enum Command {
     Save(File),
     /// Makes the cards of the file, and sets their cables
     Restore(Restore),
+    /// Has 'modprobe snd-aloop' load this driver in place of the C driver, with the same options
+    Takeover(Takeover),
+    /// Undoes takeover: 'modprobe snd-aloop' loads the C driver again
+    Handback(Takeover),
     /// Says what is in the way of a working card, and what to type
     Doctor,
     /// Writes manual pages and completions into a folder
@@ -156,6 +160,13 @@ pub struct Restore {
     /// Rebuild cards that differ, and set cables that differ
     #[arg(long)]
     pub force: bool,
+}
+
+#[derive(Args, Debug)]
+pub struct Takeover {
+    /// Change the drivers at once, and not when one is loaded next: unload the other, load this
+    #[arg(long)]
+    pub now: bool,
 }
 
 #[derive(Args, Debug)]

@@ -17,6 +17,7 @@ mod doctor;
 mod error;
 #[cfg(test)]
 mod fake;
+mod installed;
 mod output;
 mod parse;
 mod root;

@@ -107,6 +107,10 @@ impl Root {
         }
     }
 
+    pub fn remove_file(&self, path: &str) -> io::Result<()> {
+        fs::remove_file(self.path(path))
+    }
+
     /// Replaces a file, or makes it, in one step: at no time there is half of it.
     pub fn replace(&self, path: &str, text: &str) -> io::Result<()> {
         let path = self.path(path);

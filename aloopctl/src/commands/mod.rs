@@ -12,6 +12,7 @@ mod remove;
 mod restore;
 mod save;
 mod set;
+pub mod takeover;
 mod watch;
 mod watch_view;
 
@@ -33,6 +34,8 @@ pub fn run(command: &Command, root: &Root, out: &mut Output) -> Result<Status> {
         Command::Check(arguments) => check::run(arguments, root, out),
         Command::Save(arguments) => save::run(arguments, root, out),
         Command::Restore(arguments) => restore::run(arguments, root, out),
+        Command::Takeover(arguments) => takeover::takeover(arguments, root, out),
+        Command::Handback(arguments) => takeover::handback(arguments, root, out),
         Command::Doctor => doctor::run(root, out),
         Command::Generate(arguments) => generate::run(arguments),
     }

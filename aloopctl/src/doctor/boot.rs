@@ -2,9 +2,9 @@
 
 //! Whether the kernel refuses modules that are not signed: Secure Boot and lockdown.
 
-use super::module;
 use super::Finding;
 use super::Patient;
+use crate::installed;
 
 const SECURE_BOOT: &str =
     "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
@@ -17,7 +17,7 @@ const SIGN: &str = "sign the module with a key that the machine knows (mokutil -
 const SIGNATURE: &[u8] = b"~Module signature appended~\n";
 
 pub fn all(patient: &Patient<'_>) -> Vec<Finding> {
-    let is_signed = module::find(patient, &patient.release)
+    let is_signed = installed::find(patient.root, &patient.release)
         .and_then(|path| patient.root.bytes(&path).ok())
         .map(|it| it.ends_with(SIGNATURE));
     vec![

@@ -6,17 +6,21 @@ use std::path::Path;
 
 use super::Finding;
 use super::Patient;
+use crate::commands::takeover;
+use crate::commands::takeover::State;
+use crate::installed;
 use crate::parse::modules::modprobe_lines;
 
 const DRIVER: &str = "/sys/bus/platform/drivers/snd_aloop/module";
 
 pub fn all(patient: &Patient<'_>) -> Vec<Finding> {
-    let mut findings = vec![c_driver(patient)];
-    findings.extend(modprobe(patient));
+    let state = takeover::state(patient.root);
+    let mut findings = vec![c_driver(patient, state), taken_over(patient, state)];
+    findings.extend(modprobe(patient, state));
     findings
 }
 
-fn c_driver(patient: &Patient<'_>) -> Finding {
+fn c_driver(patient: &Patient<'_>, state: State) -> Finding {
     let about = "C driver";
     // Whose the platform driver is that both call snd_aloop.
     let owner = std::fs::read_link(patient.root.path(DRIVER)).ok();
@@ -24,11 +28,16 @@ fn c_driver(patient: &Patient<'_>) -> Finding {
     let is_theirs = owner.is_some_and(|it| it == "snd_aloop");
     let c_loaded = is_theirs || patient.root.is_folder("/sys/module/snd_aloop");
     match (c_loaded, patient.loaded) {
+        (true, false) if state == State::Ours => Finding::wrong(
+            about,
+            "snd-aloop is loaded: the cards are its. It was before 'aloopctl takeover'",
+            "rmmod snd-aloop && modprobe snd-aloop (programs that use its cards have to end first)",
+        ),
         (true, false) => Finding::wrong(
             about,
-            "snd-aloop is loaded: the cards are its",
-            "modprobe -r snd-aloop && modprobe snd-aloop-rs (programs that use its cards have to \
-             end first)",
+            "snd-aloop is loaded: the cards are its. It is what something, or somebody, has asked \
+             for by that name",
+            "aloopctl takeover --now (programs that use its cards have to end first)",
         ),
         (true, true) => Finding::ok(
             about,
@@ -43,8 +52,36 @@ fn c_driver(patient: &Patient<'_>) -> Finding {
     }
 }
 
+/// Which driver `modprobe snd-aloop` loads.
+fn taken_over(patient: &Patient<'_>, state: State) -> Finding {
+    let about = "takeover";
+    match state {
+        State::None => Finding::ok(
+            about,
+            "no: modprobe snd-aloop loads the C driver, and modprobe snd-aloop-rs this one",
+        ),
+        State::Foreign => Finding::unknown(
+            about,
+            format!("{} is not as 'aloopctl takeover' writes it", takeover::FILE),
+            "look at it, and remove it if it is of no use to you",
+        ),
+        State::Ours if installed::find(patient.root, &patient.release).is_none() => Finding::wrong(
+            about,
+            format!(
+                "modprobe snd-aloop would load snd-aloop-rs, which isn't there for {}",
+                patient.release
+            ),
+            "install it, or aloopctl handback",
+        ),
+        State::Ours => Finding::ok(
+            about,
+            "yes: modprobe snd-aloop loads snd-aloop-rs, with the options for either",
+        ),
+    }
+}
+
 /// What files of modprobe's say of either module.
-fn modprobe(patient: &Patient<'_>) -> Vec<Finding> {
+fn modprobe(patient: &Patient<'_>, state: State) -> Vec<Finding> {
     let about = "modprobe";
     let mut findings = Vec::new();
     let mut ours = false;
@@ -71,10 +108,16 @@ fn modprobe(patient: &Patient<'_>) -> Vec<Finding> {
         }
     }
     match theirs {
+        Some((path, line)) if state == State::Ours => {
+            let what = format!("{path}: '{line}' holds when it is loaded as snd-aloop");
+            findings.push(Finding::ok(about, what));
+        }
         Some((path, line)) if !ours => {
             let what = format!("{path}: '{line}' has no effect on snd-aloop-rs");
             let (_, options) = line.rsplit_once("aloop").unwrap_or_default();
-            let advice = format!("write it for this module too: options snd-aloop-rs{options}");
+            let advice = format!(
+                "write it for this module too: options snd-aloop-rs{options} (or: aloopctl takeover)"
+            );
             findings.push(Finding::wrong(about, what, advice));
         }
         _ => (),
@@ -94,7 +137,8 @@ mod tests {
     #[test]
     fn who_is_loaded() {
         let verdict = |files: &[(&str, &[u8])], loaded| {
-            let finding = c_driver(&Patient::fake(&Fake::new(files).root, loaded));
+            let fake = Fake::new(files);
+            let finding = c_driver(&Patient::fake(&fake.root, loaded), State::None);
             (finding.verdict, finding.what)
         };
         let c = ("/sys/module/snd_aloop/refcnt", b"0".as_slice());
@@ -110,15 +154,30 @@ mod tests {
         let link = fake.root.path(DRIVER);
         std::os::unix::fs::symlink("../../../../module/snd_aloop", link).expect("a link");
         assert_eq!(
-            c_driver(&Patient::fake(&fake.root, false)).verdict,
+            c_driver(&Patient::fake(&fake.root, false), State::None).verdict,
             Verdict::Wrong
         );
     }
 
     #[test]
+    fn which_is_loaded_by_the_name_of_the_other() {
+        let fake = Fake::new(&[]);
+        let patient = Patient::fake(&fake.root, false);
+        let verdict = |state| taken_over(&patient, state).verdict;
+        assert_eq!(verdict(State::None), Verdict::Ok);
+        assert_eq!(verdict(State::Foreign), Verdict::Unknown);
+        // There is nothing to be loaded.
+        assert_eq!(verdict(State::Ours), Verdict::Wrong);
+        let fake = Fake::new(&[("/lib/modules/7.3.4/updates/snd-aloop-rs.ko", b"")]);
+        let patient = Patient::fake(&fake.root, false);
+        assert_eq!(taken_over(&patient, State::Ours).verdict, Verdict::Ok);
+    }
+
+    #[test]
     fn lines_for_the_other_driver() {
-        let findings =
-            |files: &[(&str, &[u8])]| modprobe(&Patient::fake(&Fake::new(files).root, true));
+        let findings = |files: &[(&str, &[u8])]| {
+            modprobe(&Patient::fake(&Fake::new(files).root, true), State::None)
+        };
         let theirs = (
             "/etc/modprobe.d/a.conf",
             b"options snd-aloop index=3 id=A\n".as_slice(),
@@ -128,9 +187,14 @@ mod tests {
         assert_eq!(found[0].verdict, Verdict::Wrong);
         let advice = found[0].advice.clone().expect("what to type");
         assert!(
-            advice.ends_with("options snd-aloop-rs index=3 id=A"),
+            advice.contains("options snd-aloop-rs index=3 id=A (or: "),
             "{advice}"
         );
+        // Taken over, it has an effect.
+        let fake = Fake::new(&[theirs]);
+        let found = modprobe(&Patient::fake(&fake.root, true), State::Ours);
+        assert_eq!(found[0].verdict, Verdict::Ok);
+        assert!(found[0].what.contains("index=3"), "{found:?}");
         // Who has both, knows.
         let ours = (
             "/etc/modprobe.d/b.conf",

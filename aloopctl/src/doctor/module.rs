@@ -4,39 +4,21 @@
 
 use super::Finding;
 use super::Patient;
+use crate::installed;
 use crate::parse::modules::is_compressed;
 use crate::parse::modules::modinfo;
 
 const LOAD: &str = "modprobe snd-aloop-rs";
 
-/// Where the module can be, under /lib/modules/RELEASE.
-const FOLDERS: [&str; 4] = ["updates", "updates/dkms", "extra", "kernel/sound/drivers"];
-
-const NAMES: [&str; 4] = [
-    "snd-aloop-rs.ko",
-    "snd-aloop-rs.ko.xz",
-    "snd-aloop-rs.ko.zst",
-    "snd-aloop-rs.ko.gz",
-];
-
 pub fn all(patient: &Patient<'_>) -> Vec<Finding> {
     let mut findings = vec![loaded(patient)];
-    let Some(path) = find(patient, &patient.release) else {
+    let Some(path) = installed::find(patient.root, &patient.release) else {
         findings.push(not_installed(patient));
         return findings;
     };
-    findings.push(installed(patient, &path));
+    findings.push(known(patient, &path));
     findings.extend(made_for(patient, &path));
     findings
-}
-
-/// Returns the path of the module for a kernel.
-pub fn find(patient: &Patient<'_>, release: &str) -> Option<String> {
-    let folders = FOLDERS.iter();
-    let mut paths = folders
-        .flat_map(|folder| NAMES.iter().map(move |name| (folder, name)))
-        .map(|(folder, name)| format!("/lib/modules/{release}/{folder}/{name}"));
-    paths.find(|path| patient.root.exists(path))
 }
 
 fn loaded(patient: &Patient<'_>) -> Finding {
@@ -53,7 +35,7 @@ fn not_installed(patient: &Patient<'_>) -> Finding {
     let about = "installed";
     let release = &patient.release;
     let mut others = patient.root.names("/lib/modules");
-    others.retain(|it| it != release && find(patient, it).is_some());
+    others.retain(|it| it != release && installed::find(patient.root, it).is_some());
     let what = match others.is_empty() {
         true => format!("the module isn't installed for {release}"),
         false => format!(
@@ -68,7 +50,7 @@ fn not_installed(patient: &Patient<'_>) -> Finding {
     }
 }
 
-fn installed(patient: &Patient<'_>, path: &str) -> Finding {
+fn known(patient: &Patient<'_>, path: &str) -> Finding {
     let list = format!("/lib/modules/{}/modules.dep", patient.release);
     let known = patient.root.text_if_any(&list).unwrap_or_default();
     match known.contains("/snd-aloop-rs.ko") {
