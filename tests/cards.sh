@@ -14,7 +14,7 @@ ROOT=/sys/kernel/config/snd-aloop
 DRIVER=/sys/bus/platform/drivers/snd_aloop_configfs
 RATE=48000
 ALL="id index name substreams channels_max device0_name device1_name direction pcm_notify wait_for_peer
-end_with_peer timer_source"
+end_with_peer timer_source timer_slack"
 
 # --- helpers: each failing one says why on stdout and ends the test
 

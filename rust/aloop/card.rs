@@ -14,6 +14,7 @@ use crate::{
         SlaveIds, //
     },
     params, proc,
+    settings::SLACK_MAX,
     stream::{
         self,
         Line, //
@@ -23,6 +24,7 @@ use crate::{
         SourceFile,
         TimerSource, //
     },
+    units::Delta,
 };
 use alsa::{
     card::{
@@ -90,6 +92,7 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
         habits: Habits {
             wait_for_peer: params::wait_for_peer.get(slot).unwrap_or(false),
             end_with_peer: params::end_with_peer.get(slot).unwrap_or(false),
+            timer_slack: timer_slack(slot),
         },
         timer_source: params::timer_source
             .get(slot)
@@ -204,6 +207,16 @@ fn substreams(slot: usize) -> u32 {
         params::pcm_substreams.set(slot, used);
     }
     substreams
+}
+
+/// How late the period timers of the card in a slot may be; what is used is shown in sysfs.
+fn timer_slack(slot: usize) -> Delta {
+    let wanted = params::timer_slack.get(slot).unwrap_or(0);
+    let slack = u32::try_from(wanted).unwrap_or(0).min(SLACK_MAX);
+    if let Ok(used) = i32::try_from(slack) {
+        params::timer_slack.set(slot, used);
+    }
+    Delta::from_micros(slack.into())
 }
 
 /// Makes the cables of one direction.

@@ -47,6 +47,7 @@ use crate::{
     },
     source,
     stream::Stream,
+    units::Delta,
 };
 use alsa::{
     card::{
@@ -211,8 +212,9 @@ fn item_types() -> (&'static RootType, &'static DirectoryType) {
             wait_for_peer: 9,
             end_with_peer: 10,
             timer_source: 11,
-            live: 12,
-            card: 13,
+            timer_slack: 12,
+            live: 13,
+            card: 14,
         ],
     };
     (root, directory)
@@ -405,11 +407,12 @@ attributes! {
     9: WaitForPeer,
     10: EndWithPeer,
     11: TimerSource,
+    12: TimerSlack,
 }
 
 /// `live`.
 #[vtable]
-impl AttributeOperations<12> for Directory {
+impl AttributeOperations<13> for Directory {
     type Data = Self;
 
     fn show(directory: &Self, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
@@ -425,7 +428,7 @@ impl AttributeOperations<12> for Directory {
 
 /// `card`.
 #[vtable]
-impl AttributeOperations<13> for Directory {
+impl AttributeOperations<14> for Directory {
     type Data = Self;
 
     fn show(directory: &Self, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
@@ -504,6 +507,7 @@ impl Bound {
             habits: Habits {
                 wait_for_peer: settings.wait_for_peer,
                 end_with_peer: settings.end_with_peer,
+                timer_slack: Delta::from_micros(settings.timer_slack.into()),
             },
             timer_source: settings.timer_source.as_bytes(),
         };

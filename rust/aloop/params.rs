@@ -66,3 +66,12 @@ module_param_array! {
     pub(crate) static end_with_peer: [bool; SLOTS] = [false; SLOTS],
         "A recording ends when its player is closed."
 }
+
+module_param_array! {
+    /// How late period timers may be, in microseconds, 0 to [`SLACK_MAX`]: so that those of several
+    /// streams expire together.
+    ///
+    /// [`SLACK_MAX`]: crate::settings::SLACK_MAX
+    pub(crate) static timer_slack: [int; SLOTS] = [0; SLOTS],
+        "How late period wake-ups may be, in us (0-1000), to save interrupts."
+}

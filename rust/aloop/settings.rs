@@ -31,6 +31,11 @@ const SUBSTREAMS: RangeInclusive<i64> = 1..=32;
 
 const CHANNELS: RangeInclusive<i64> = 1..=CHANNELS_MAX as i64;
 
+/// The most microseconds that a period timer can be told to be late.
+pub(crate) const SLACK_MAX: u32 = 1000;
+
+const SLACK: RangeInclusive<i64> = 0..=SLACK_MAX as i64;
+
 /// What `/proc/asound` has under names that could be a card's.
 const RESERVED: [&[u8]; 11] = [
     b"version",
@@ -78,6 +83,7 @@ pub(crate) enum Attribute {
     WaitForPeer,
     EndWithPeer,
     TimerSource,
+    TimerSlack,
 }
 
 impl Attribute {
@@ -96,6 +102,7 @@ impl Attribute {
             Self::WaitForPeer => "wait_for_peer",
             Self::EndWithPeer => "end_with_peer",
             Self::TimerSource => "timer_source",
+            Self::TimerSlack => "timer_slack",
         }
     }
 
@@ -111,6 +118,7 @@ impl Attribute {
             Self::Direction => "both, or 0-to-1",
             Self::PcmNotify | Self::WaitForPeer | Self::EndWithPeer => SWITCH_ALLOWED,
             Self::TimerSource => "nothing, or [PREFIX:]CARD[.DEVICE[.SUBDEVICE]] of up to 63 bytes",
+            Self::TimerSlack => "a number from 0 to 1000 (microseconds)",
         }
     }
 }
@@ -143,6 +151,8 @@ pub(crate) struct Settings {
     pub(crate) wait_for_peer: bool,
     pub(crate) end_with_peer: bool,
     pub(crate) timer_source: SourceText,
+    /// How late a period timer may be, in microseconds.
+    pub(crate) timer_slack: u32,
 }
 
 impl Settings {
@@ -160,6 +170,7 @@ impl Settings {
             wait_for_peer: false,
             end_with_peer: false,
             timer_source: Text::cut(b""),
+            timer_slack: 0,
         }
     }
 
@@ -189,6 +200,7 @@ impl Settings {
             Attribute::WaitForPeer => self.wait_for_peer = switch(written)?,
             Attribute::EndWithPeer => self.end_with_peer = switch(written)?,
             Attribute::TimerSource => self.timer_source = timer_source(text)?,
+            Attribute::TimerSlack => self.timer_slack = number(text, &SLACK)?,
         }
         Ok(())
     }
@@ -212,6 +224,7 @@ impl Settings {
             Attribute::WaitForPeer => writeln!(to, "{}", number(self.wait_for_peer)),
             Attribute::EndWithPeer => writeln!(to, "{}", number(self.end_with_peer)),
             Attribute::TimerSource => writeln!(to, "{}", self.timer_source.as_str()),
+            Attribute::TimerSlack => writeln!(to, "{}", self.timer_slack),
         }
     }
 }

@@ -113,7 +113,7 @@ impl Sub for Instant {
 }
 
 /// A length of time, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Delta(pub(crate) u64);
 
 impl Delta {

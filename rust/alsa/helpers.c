@@ -46,9 +46,9 @@ bool rust_helper_hrtimer_is_queued(struct hrtimer *timer)
 	return hrtimer_is_queued(timer);
 }
 
-void rust_helper_hrtimer_set_expires(struct hrtimer *timer, ktime_t time)
+void rust_helper_hrtimer_set_expires_range_ns(struct hrtimer *timer, ktime_t time, u64 delta)
 {
-	hrtimer_set_expires(timer, time);
+	hrtimer_set_expires_range_ns(timer, time, delta);
 }
 
 #ifdef CONFIG_PREEMPT_RT

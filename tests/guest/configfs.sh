@@ -19,7 +19,7 @@ t_defaults() {
 		"$(printf '%s\n' $ALL live card | LC_ALL=C sort | xargs)"
 	for pair in id=studio index=-1 name=Loopback substreams=8 channels_max=32 \
 		"device0_name=Loopback PCM" "device1_name=Loopback PCM" direction=both pcm_notify=0 \
-		wait_for_peer=0 end_with_peer=0 timer_source= live=0 card=-1; do
+		wait_for_peer=0 end_with_peer=0 timer_source= timer_slack=0 live=0 card=-1; do
 		expect "${pair%%=*}" "$(value studio "${pair%%=*}")" "${pair#*=}"
 		expect "lines of ${pair%%=*}" "$(wc -l <"$ROOT/studio/${pair%%=*}")" 1
 	done
@@ -45,7 +45,8 @@ t_right() {
 	for pair in id=X id=abcdefghijklmno index=31 index=0 index=-1 name=Studio "name=Grüße  an alle" \
 		substreams=1 substreams=32 channels_max=1 channels_max=256 "device0_name=From the stage" \
 		"device1_name=To the street" direction=0-to-1 direction=both pcm_notify=1 pcm_notify=0 \
-		wait_for_peer=1 end_with_peer=1 timer_source=-1.0.0 timer_source=hw:PCH,0,1 timer_source=; do
+		wait_for_peer=1 end_with_peer=1 timer_source=-1.0.0 timer_source=hw:PCH,0,1 timer_source= \
+		timer_slack=1000 timer_slack=0; do
 		expect "$pair" "$(error "$ROOT/studio/${pair%%=*}" "${pair#*=}")" ""
 		expect "${pair%%=*}" "$(value studio "${pair%%=*}")" "${pair#*=}"
 	done
@@ -85,6 +86,7 @@ t_wrong() {
 		end_with_peer|on|$invalid|0 or 1
 		timer_source|0.x|$invalid|nothing, or [PREFIX:]CARD
 		timer_source|0.99999999999|Numerical result $range|nothing, or [PREFIX:]CARD
+		timer_slack|1001|Numerical result $range|a number from 0 to 1000
 		live|2|Numerical result $range|0 or 1
 		live|yes|$invalid|0 or 1
 	END

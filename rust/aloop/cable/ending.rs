@@ -3,15 +3,20 @@
 //! How a recording ends with what is played: see [`peer`](super::peer).
 
 use super::setup::Setup;
-use crate::units::Frames;
+use crate::units::{
+    Delta,
+    Frames, //
+};
 
-/// What the sides of a card's cables do for each other.
+/// What the cables of a card do, beside what the C driver's do.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Habits {
     /// A side that starts first waits for the other.
     pub(crate) wait_for_peer: bool,
     /// A capture ends when the playback is closed that it has heard.
     pub(crate) end_with_peer: bool,
+    /// How late a period timer may be, so that several expire together.
+    pub(crate) timer_slack: Delta,
 }
 
 /// How a recording ends, from PREPARE on.

@@ -80,9 +80,18 @@ impl Setup {
 
     /// Returns how long the buffer lasts.
     pub(super) fn buffer_time(&self) -> Delta {
+        self.time_of(self.frames())
+    }
+
+    /// Returns how long a period lasts.
+    pub(super) fn period_time(&self) -> Delta {
+        self.time_of(self.period())
+    }
+
+    /// Returns how long so many frames last, at nominal speed.
+    fn time_of(&self, frames: Frames) -> Delta {
         let rate = u64::from(self.params.rate);
-        let time = (self.frames() * NSEC_PER_SEC).0.checked_div(rate);
-        Delta(time.unwrap_or(0))
+        Delta((frames * NSEC_PER_SEC).0.checked_div(rate).unwrap_or(0))
     }
 
     /// Returns the size of a period: 1 frame or more.

@@ -193,7 +193,7 @@ impl State {
         limits
     }
 
-    /// Returns what the sides do for each other.
+    /// Returns what the cable does, beside what one of the C driver does.
     pub(crate) fn habits(&self) -> Habits {
         self.habits
     }

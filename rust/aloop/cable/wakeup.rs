@@ -89,19 +89,37 @@ impl Locked<'_> {
     /// Arms the period timer of a stream for a time, or as soon afterwards as it may expire.
     fn arm_from_earliest(&mut self, direction: Direction, at: Instant) {
         if let Some(open) = self.state.side_mut(direction).opened_mut() {
-            let at = max(at, open.expiry.earliest());
-            self.arm_at(direction, at);
+            let earliest = open.expiry.earliest();
+            // One that has to rest, or waits for its turn, is late already.
+            let slack = match at < earliest {
+                true => Delta::ZERO,
+                false => self.slack(direction),
+            };
+            self.arm_at(direction, max(at, earliest), slack);
         }
     }
 
-    /// Arms the period timer of a stream for a time.
-    fn arm_at(&mut self, direction: Direction, at: Instant) {
+    /// Returns how late the period timer of a stream may be: as late as the card says, but no later
+    /// than a quarter of a period, so that an application that is in time stays so.
+    fn slack(&self, direction: Direction) -> Delta {
+        let slack = self.state.habits().timer_slack;
+        if slack == Delta::ZERO {
+            return slack;
+        }
+        let prepared = self.state.side(direction).prepared();
+        prepared.map_or(Delta::ZERO, |prepared| {
+            min(slack, Delta(prepared.setup.period_time().0 / 4))
+        })
+    }
+
+    /// Arms the period timer of a stream for a time, or for up to `slack` later.
+    fn arm_at(&mut self, direction: Direction, at: Instant, slack: Delta) {
         let own = self.stream(direction);
         let Some((own, open)) = own.zip(self.state.side_mut(direction).opened_mut()) else {
             return;
         };
         let cpu = CpuId::current().as_u32();
-        own.arm_timer(Ktime::from_nanos(at.0));
+        own.arm_timer_with_slack(Ktime::from_nanos(at.0), slack.0);
         open.expiry.armed(at, cpu);
 
         // Two timers that are due at the same time cost one interrupt, if it is that of one
@@ -113,7 +131,7 @@ impl Locked<'_> {
         let other = self.state.side_mut(opposite).opened_mut();
         if other.is_some_and(|other| other.expiry.move_to(at, cpu)) {
             if let Some(port) = self.stream(opposite) {
-                port.arm_timer(Ktime::from_nanos(at.0));
+                port.arm_timer_with_slack(Ktime::from_nanos(at.0), slack.0);
             }
         }
     }
@@ -315,7 +333,7 @@ impl Locked<'_> {
         if let Some(turn) = turn {
             // Whatever it was that has expired: only its turn makes it come again, as a tick does
             // not.
-            self.arm_at(direction, turn);
+            self.arm_at(direction, turn, Delta::ZERO);
         } else if let Some(at) = self.next_expiry(direction, LOOK) {
             self.arm_from_earliest(direction, at);
         }

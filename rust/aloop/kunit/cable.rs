@@ -374,7 +374,7 @@ mod tests {
     fn waits_for_the_peer() -> Result {
         let habits = Habits {
             wait_for_peer: true,
-            end_with_peer: false,
+            ..Habits::default()
         };
         for (first, second) in [(Playback, Capture), (Capture, Playback)] {
             with_habits(habits, |cable| {

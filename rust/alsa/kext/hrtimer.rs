@@ -47,6 +47,31 @@ pub(crate) fn restart(again: bool) -> Restart {
     unsafe { core::mem::transmute(u32::from(again)) }
 }
 
+/// When a timer may expire: not before its time, and not much later. Timers whose windows overlap
+/// cost one interrupt.
+#[derive(Clone, Copy)]
+pub(crate) struct Window {
+    from: Ktime,
+    /// In nanoseconds.
+    length: u64,
+}
+
+impl Window {
+    /// At `from`, or up to `length` nanoseconds later.
+    #[inline]
+    pub(crate) fn new(from: Ktime, length: u64) -> Self {
+        Self { from, length }
+    }
+}
+
+impl From<Ktime> for Window {
+    /// As soon as may be.
+    #[inline]
+    fn from(at: Ktime) -> Self {
+        Self::new(at, 0)
+    }
+}
+
 /// A timer on `CLOCK_MONOTONIC`.
 ///
 /// # Invariants
@@ -101,16 +126,21 @@ impl HrTimer {
         unsafe { container_of!(Opaque::cast_from(timer).cast_mut(), Self, timer) }
     }
 
-    /// Lets the timer expire at `at`, or at once if that is past. One that is started is moved. Any
-    /// context but an NMI.
+    /// Lets the timer expire in a window of time, or at once if that is past. One that is started is
+    /// moved. Any context but an NMI.
     ///
-    /// C: `hrtimer_start()`.
+    /// C: `hrtimer_start_range_ns()`.
     #[inline]
-    pub(crate) fn start(&self, at: Ktime) {
+    pub(crate) fn start(&self, window: Window) {
         // SAFETY: The timer is initialised and does not move, by the type invariant; the mode is that
         // with which it has been set up.
         unsafe {
-            bindings::hrtimer_start_range_ns(self.timer.get(), at.as_raw(), 0, self.mode);
+            bindings::hrtimer_start_range_ns(
+                self.timer.get(),
+                window.from.as_raw(),
+                window.length,
+                self.mode,
+            );
         }
     }
 
@@ -123,15 +153,21 @@ impl HrTimer {
     /// To be called by the callback only, as the last thing that it does, and so that nobody starts
     /// the timer meanwhile. (If somebody does before the callback has returned, that holds.)
     #[inline]
-    pub(crate) unsafe fn start_again(&self, at: Ktime) -> bool {
+    pub(crate) unsafe fn start_again(&self, window: Window) -> bool {
         // SAFETY: The timer is initialised, by the type invariant.
         if unsafe { bindings::hrtimer_is_queued(self.timer.get()) } {
-            self.start(at);
+            self.start(window);
             return false;
         }
         // SAFETY: As above. It is on no queue, and by the caller's promise nobody puts it on one
         // now.
-        unsafe { bindings::hrtimer_set_expires(self.timer.get(), at.as_raw()) };
+        unsafe {
+            bindings::hrtimer_set_expires_range_ns(
+                self.timer.get(),
+                window.from.as_raw(),
+                window.length,
+            );
+        }
         true
     }
 
@@ -196,7 +232,7 @@ mod tests {
         let calls = counter.calls.load(Relaxed) + 1;
         counter.calls.store(calls, Relaxed);
         // SAFETY: This is the callback, and the test does not start the timer meanwhile.
-        restart(calls < counter.wanted && unsafe { counter.timer.start_again(Ktime::now()) })
+        restart(calls < counter.wanted && unsafe { counter.timer.start_again(Ktime::now().into()) })
     }
 
     fn counter(wanted: u32) -> Result<Arc<Counter>> {
@@ -216,7 +252,7 @@ mod tests {
     #[test]
     fn starts_again() -> Result {
         let counter = counter(3)?;
-        counter.timer.start(Ktime::now());
+        counter.timer.start(Ktime::now().into());
         for _ in 0..100 {
             fsleep(Delta::from_millis(1));
             if counter.calls.load(Relaxed) == 3 {
@@ -229,6 +265,24 @@ mod tests {
         Ok(())
     }
 
+    /// One with a window expires in it, and at its end at the latest, if nothing else happens.
+    #[test]
+    fn in_its_window() -> Result {
+        const LENGTH: u64 = 2_000_000;
+        let counter = counter(1)?;
+        let from = Ktime::from_nanos(Ktime::now().as_nanos() + LENGTH);
+        counter.timer.start(Window::new(from, LENGTH));
+        while counter.calls.load(Relaxed) == 0 {
+            let now = Ktime::now();
+            fsleep(Delta::from_micros(100));
+            // Generous: a guest may stand still.
+            assert!(now.as_nanos() < from.as_nanos() + LENGTH + 1_000_000_000);
+        }
+        assert!(Ktime::now() >= from);
+        counter.timer.cancel();
+        Ok(())
+    }
+
     /// One that has been cancelled does not expire, and may be cancelled again.
     #[test]
     fn cancelled() -> Result {
@@ -236,7 +290,7 @@ mod tests {
         counter.timer.cancel();
         let hour = Ktime::now().as_nanos() + 3_600_000_000_000;
         for cancel in [HrTimer::try_cancel, HrTimer::cancel] {
-            counter.timer.start(Ktime::from_nanos(hour));
+            counter.timer.start(Ktime::from_nanos(hour).into());
             cancel(&counter.timer);
             cancel(&counter.timer);
         }

@@ -233,7 +233,7 @@ impl<'a> Triggering<'a> {
     /// its timer cancelled.
     #[inline]
     pub fn arm_timer(&self, at: Ktime) {
-        self.timer.arm(at);
+        self.timer.arm(at.into());
     }
 
     /// Tells the core when the stream began to run: at the time that the driver knows, and not a
@@ -397,7 +397,7 @@ impl<'a> Expired<'a> {
     /// If the stream may be stopped at the same time, decide under a lock that `trigger` takes too.
     #[inline]
     pub fn arm_timer(&self, at: Ktime) {
-        self.timer.arm(at);
+        self.timer.arm(at.into());
     }
 }
 

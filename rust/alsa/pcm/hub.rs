@@ -33,6 +33,7 @@ use super::{
 use crate::{
     bindings,
     kext::{
+        hrtimer::Window,
         lock::{
             SpinLockIrqSave,
             SpinLockIrqSaveGuard, //
@@ -250,7 +251,17 @@ impl Port<'_> {
     #[inline]
     pub fn arm_timer(&self, at: Ktime) {
         // SAFETY: By the type invariant it is the period timer of an open substream.
-        unsafe { self.running.timer.as_ref() }.arm(at);
+        unsafe { self.running.timer.as_ref() }.arm(at.into());
+    }
+
+    /// As [`Port::arm_timer`], but the callback may run up to `slack` nanoseconds later: together
+    /// with that of another timer, if one expires in the meantime, which saves an interrupt.
+    ///
+    /// C: `hrtimer_start_range_ns()`.
+    #[inline]
+    pub fn arm_timer_with_slack(&self, at: Ktime, slack: u64) {
+        // SAFETY: By the type invariant it is the period timer of an open substream.
+        unsafe { self.running.timer.as_ref() }.arm(Window::new(at, slack));
     }
 
     /// Lets the callback of the period timer run at once: as soon as this processor has interrupts

@@ -34,10 +34,10 @@ use crate::{
     kext::{
         hrtimer::{
             self,
-            HrTimer, //
+            HrTimer,
+            Window, //
         },
-        lock::SpinLockIrqSave,
-        time::Ktime, //
+        lock::SpinLockIrqSave, //
     },
     new_spinlock_irqsave, //
 };
@@ -68,7 +68,7 @@ pub(crate) struct PeriodTimer {
     /// For when it is to be restarted then. Taken inside of all other locks; not used if the
     /// callback only requests the call.
     #[pin]
-    again: SpinLockIrqSave<Option<Ktime>>,
+    again: SpinLockIrqSave<Option<Window>>,
     #[pin]
     call: Call,
 }
@@ -136,22 +136,23 @@ impl PeriodTimer {
         self.call.request();
     }
 
-    /// Lets the timer expire at `at`, or at once if that is past. A timer that is armed is moved.
+    /// Lets the timer expire in a window of time, or at once if that is past. A timer that is armed
+    /// is moved.
     ///
     /// Any context but an NMI.
     #[inline]
-    pub(crate) fn arm(&self, at: Ktime) {
+    pub(crate) fn arm(&self, window: Window) {
         if Self::TIMER_REQUESTS {
-            self.timer.start(at);
+            self.timer.start(window);
             return;
         }
         let mut again = self.again.lock();
         // If it has just begun, and this does not see it yet, the timer is started in vain, and
         // found on its queue when the callback ends.
         if self.runs.load(Relaxed) {
-            *again = Some(at);
+            *again = Some(window);
         } else {
-            self.timer.start(at);
+            self.timer.start(window);
         }
     }
 
@@ -167,14 +168,14 @@ impl PeriodTimer {
         call();
         let mut again = self.again.lock();
         self.runs.store(false, Relaxed);
-        let Some(at) = again.take() else {
+        let Some(window) = again.take() else {
             return false;
         };
         // Somebody may have started the timer when the callback had just begun. Whoever cancels
         // leaves it on its queue.
         // SAFETY: This is the callback, which returns now, by this function's requirement. With the
         // lock held nobody starts the timer, by the type invariant.
-        unsafe { self.timer.start_again(at) }
+        unsafe { self.timer.start_again(window) }
     }
 
     /// Takes the timer off its queue; does not wait for a callback that is running. Whatever that

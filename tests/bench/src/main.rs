@@ -40,6 +40,7 @@ Measurements of a card:
   latency        from writei to the other end
   prepare        what PREPARE takes, after HW_PARAMS, an xrun and DROP
   work           instructions in the kernel, interrupts
+  late           of these, the row for a card whose timers may be late
 Measurements without one:
   timer          lateness of timerfd and poll
   memcpy         instructions of the kernel's own memcpy (module aloop-bench-floor)
@@ -86,6 +87,7 @@ fn measure(plan: &Plan) -> Result<(), String> {
         ["latency"] => plan.each_card(flow::latency),
         ["prepare"] => plan.each_card(prepare::prepare),
         ["work"] => plan.each_card(work::work),
+        ["late"] => plan.each_card(work::late),
         ["timer"] => ground::timer(plan),
         ["memcpy"] => work::memcpy(plan),
         ["idle", label] => ground::idle(plan, label),

@@ -7,7 +7,7 @@ use crate::source::Error;
 use crate::text::Text;
 use proptest::prelude::*;
 
-const ALL: [Attribute; 12] = [
+const ALL: [Attribute; 13] = [
     Attribute::Id,
     Attribute::Index,
     Attribute::Name,
@@ -20,6 +20,7 @@ const ALL: [Attribute; 12] = [
     Attribute::WaitForPeer,
     Attribute::EndWithPeer,
     Attribute::TimerSource,
+    Attribute::TimerSlack,
 ];
 
 fn shown(settings: &Settings, attribute: Attribute) -> String {
@@ -83,6 +84,7 @@ fn defaults() {
         "0\n",
         "0\n",
         "\n",
+        "0\n",
     ];
     assert_eq!(lines, want);
     assert!(settings.both_ways);
@@ -350,4 +352,19 @@ proptest! {
             None => prop_assert!(!fits),
         }
     }
+}
+
+#[test]
+fn slack() {
+    taken(Attribute::TimerSlack, &["0", "1", "1000"]);
+    refused(
+        Attribute::TimerSlack,
+        Error::Range,
+        &["1001", "-1", "99999999999999999999"],
+    );
+    refused(
+        Attribute::TimerSlack,
+        Error::Invalid,
+        &["", "1ms", "0.5", " 1"],
+    );
 }

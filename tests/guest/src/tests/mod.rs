@@ -34,6 +34,7 @@ mod races;
 mod regressions;
 mod rewind;
 mod secrets;
+mod slack;
 mod soak;
 mod source;
 mod stalls;
@@ -83,6 +84,7 @@ pub fn all() -> Vec<Test> {
         blocking::tests(),
         motion::tests(),
         followed::tests(),
+        slack::tests(),
         follower::tests(),
         stalls::tests(),
         errors::tests(),

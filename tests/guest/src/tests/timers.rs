@@ -29,6 +29,7 @@ use support::ktap::Test;
 use support::pcm::poll;
 use support::pcm::Pcm;
 use support::trace::armed_timers;
+use support::trace::Event;
 use support::trace::Trace;
 use support::trace::INTERRUPTS;
 use support::trace::MEMORY;
@@ -208,6 +209,29 @@ fn eviction_leaves_no_timer(ctx: &Context) -> Outcome {
     outcome
 }
 
+/// Counts the driver's timers that have expired, and the interrupts that they have cost.
+pub(super) fn expired_together(ctx: &Context, events: &[Event]) -> (i64, i64) {
+    let (mut timers, mut interrupts) = (0, 0);
+    // For each processor, whether an interrupt is being handled, and whether it was counted.
+    let mut state: HashMap<u32, (bool, bool)> = HashMap::new();
+    for event in events {
+        let (inside, counted) = state.entry(event.cpu).or_default();
+        match event.name.as_str() {
+            name if INTERRUPTS[0].ends_with(name) => (*inside, *counted) = (true, false),
+            name if INTERRUPTS[1].ends_with(name) => *inside = false,
+            _ if event.is_timer_of(ctx) => {
+                timers += 1;
+                if *inside && !*counted {
+                    *counted = true;
+                    interrupts += 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    (timers, interrupts)
+}
+
 /// Two threads, each on its own processor, one for each end.
 fn one_interrupt(ctx: &Context) -> Outcome {
     let cpus = thread::available_parallelism().map_or(1, |n| n.get());
@@ -251,25 +275,7 @@ fn one_interrupt(ctx: &Context) -> Outcome {
         });
         let events = trace.end()?;
         outcome?;
-        let mut timers = 0;
-        let mut interrupts = 0;
-        // For each processor, whether an interrupt is being handled, and whether it was counted.
-        let mut state: HashMap<u32, (bool, bool)> = HashMap::new();
-        for event in &events {
-            let (inside, counted) = state.entry(event.cpu).or_default();
-            match event.name.as_str() {
-                name if INTERRUPTS[0].ends_with(name) => (*inside, *counted) = (true, false),
-                name if INTERRUPTS[1].ends_with(name) => *inside = false,
-                _ if event.is_timer_of(ctx) => {
-                    timers += 1;
-                    if *inside && !*counted {
-                        *counted = true;
-                        interrupts += 1;
-                    }
-                }
-                _ => {}
-            }
-        }
+        let (timers, interrupts) = expired_together(ctx, &events);
         let periods = seconds * 100;
         note(&format!(
             "{periods} periods of both ends: {timers} timers, {interrupts} interrupts"

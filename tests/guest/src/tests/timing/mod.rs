@@ -9,6 +9,8 @@ mod wakeups;
 
 pub use speed::fit;
 pub use speed::observe;
+pub use steps::steps;
+pub use wakeups::lates;
 
 use support::cable::wait_for_position;
 use support::check_eq;
@@ -31,7 +33,6 @@ use speed::pause_position;
 use speed::shift_change;
 use speed::slope;
 use steps::delay_under_shifts;
-use steps::steps;
 use steps::until_nothing_is_left;
 use wakeups::greedy;
 use wakeups::wakeups;

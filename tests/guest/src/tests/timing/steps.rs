@@ -16,7 +16,7 @@ use support::pcm::poll;
 use super::running;
 use super::with_shift;
 
-pub(super) fn steps(ctx: &Context, dir: Dir) -> Outcome {
+pub fn steps(ctx: &Context, dir: Dir) -> Outcome {
     let cfg = Config {
         periods: 100,
         ..USUAL

@@ -10,13 +10,15 @@ use support::config::USUAL;
 use support::kernel::now_ns;
 use support::ktap::note;
 use support::ktap::Context;
+use support::ktap::Fail;
 use support::ktap::Outcome;
 use support::pcm::Pcm;
 
 use crate::tests::CABLE;
 
-/// Serves a stream exactly one period per wake-up and notes how late each came.
-pub(super) fn wakeups(ctx: &Context, dir: Dir, period: u32) -> Outcome {
+/// Serves a stream exactly one period per wake-up. Returns by how many nanoseconds each came late,
+/// the least first.
+pub fn lates(ctx: &Context, dir: Dir, period: u32) -> Result<Vec<i64>, Fail> {
     const COUNT: usize = 200;
     let cfg = Config {
         period,
@@ -47,8 +49,14 @@ pub(super) fn wakeups(ctx: &Context, dir: Dir, period: u32) -> Outcome {
         check_eq!(format!("frames moved at wake-up {number}"), moved?, frames);
     }
     late.sort_unstable();
+    Ok(late)
+}
+
+/// Wake-ups come at the ends of periods, and hardly later.
+pub(super) fn wakeups(ctx: &Context, dir: Dir, period: u32) -> Outcome {
+    let late = lates(ctx, dir, period)?;
     let us = |ns: i64| ns as f64 / 1000.0;
-    let (first, median, last) = (late[0], late[COUNT / 2], late[COUNT - 1]);
+    let (first, median, last) = (late[0], late[late.len() / 2], late[late.len() - 1]);
     note(&format!(
         "late by {:.1} us at least, {:.1} us in the median, {:.1} us at most",
         us(first),
