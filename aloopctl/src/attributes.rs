@@ -28,10 +28,10 @@ pub enum Way {
 #[serde(default, deny_unknown_fields)]
 pub struct Attributes {
     /// The card's identifier, by which programs find it (hw:ID) [default: NAME]
-    #[arg(long, value_name = "ID", value_parser = one_line)]
+    #[arg(long, value_name = "ID", value_parser = identifier)]
     #[serde(
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "stored_line"
+        deserialize_with = "stored_identifier"
     )]
     pub id: Option<String>,
     /// The card's number; -1: any that is free
@@ -111,6 +111,40 @@ fn one_line(text: &str) -> Result<String, String> {
         true => Err("it is one line, with nothing that can't be seen".to_string()),
         false => Ok(text.to_string()),
     }
+}
+
+/// What `/proc/asound` has under names that could be a card's.
+const RESERVED: [&str; 11] = [
+    "version", "meminfo", "memdebug", "detect", "devices", "oss", "cards", "timers", "synth",
+    "pcm", "seq",
+];
+
+/// Returns whether a card can be called so. From other identifiers ALSA leaves characters out, or
+/// makes up another; the driver refuses them.
+pub fn is_identifier(text: &str) -> bool {
+    let plain = text.bytes().all(|it| it.is_ascii_alphanumeric());
+    let begins = text.starts_with(|it: char| it.is_ascii_alphabetic());
+    // That is for the folders of numbers: "card0".
+    let free = !text.starts_with("card") && !RESERVED.contains(&text);
+    text.len() <= 15 && plain && begins && free
+}
+
+/// Reads an identifier of a card.
+fn identifier(text: &str) -> Result<String, String> {
+    match is_identifier(text) {
+        true => Ok(text.to_string()),
+        false => Err(format!(
+            "an identifier is up to 15 letters and digits of ASCII, the first a letter, and nothing \
+             that begins with 'card' or that /proc/asound has already ({})",
+            RESERVED.join(", ")
+        )),
+    }
+}
+
+/// Reads an identifier of the file of cards.
+fn stored_identifier<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    let text = String::deserialize(from)?;
+    identifier(&text).map(Some).map_err(D::Error::custom)
 }
 
 /// Reads a text of the file of cards.
@@ -199,7 +233,8 @@ impl Attributes {
         let switch = |file| read(file).and_then(|it| on_off(&it).ok());
         let number = |file| read(file).and_then(|it| it.parse().ok());
         Self {
-            id: read("id"),
+            // A directory whose name can be no identifier has none at first.
+            id: read("id").filter(|it| !it.is_empty()),
             index: read("index").and_then(|it| it.parse().ok()),
             title: read("name"),
             substreams: number("substreams"),
@@ -289,6 +324,47 @@ mod tests {
         assert_eq!(differences, [("substreams", "4".into(), Some("8".into()))]);
         assert_eq!(Attributes::default().differences(&there), []);
         assert_eq!(wanted.differences(&Attributes::default())[0].2, None);
+    }
+
+    #[test]
+    fn identifiers() {
+        for id in ["a", "Studio", "USB2", "abcdefghijklmno", "Card1", "pcm0"] {
+            assert_eq!(identifier(id), Ok(id.to_string()), "{id}");
+        }
+        for id in [
+            "",
+            "my card",
+            "my-card",
+            "a_b",
+            "7up",
+            "card",
+            "card1",
+            "abcdefghijklmnop",
+            "ü",
+            "a\n",
+            "a/b",
+            "pcm",
+            "version",
+            "oss",
+        ] {
+            let error = identifier(id).expect_err(id);
+            assert!(error.contains("up to 15 letters and digits"), "{error}");
+        }
+    }
+
+    #[test]
+    fn reserved_identifiers_are_those_of_the_driver() {
+        let driver = include_str!("../../rust/aloop/settings.rs");
+        let (_, list) = driver.split_once("const RESERVED").expect("it has them");
+        let (list, _) = list.split_once("\n];").expect("the list ends");
+        let words: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
+        assert_eq!(words, RESERVED);
+    }
+
+    #[test]
+    fn what_a_new_directory_has() {
+        let read = |file: &str| Some(if file == "id" { "" } else { "1" }.to_string());
+        assert_eq!(Attributes::from_files(read).id, None);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use std::io::Seek;
 use std::io::SeekFrom;
 use std::os::unix::fs::OpenOptionsExt;
 
+use crate::attributes::is_identifier;
 use crate::attributes::Attributes;
 use crate::error::reason;
 use crate::error::status_of;
@@ -112,6 +113,11 @@ impl Configfs<'_> {
 
     /// Makes a card, and returns its number. If that fails, nothing is left of it.
     pub fn make(&self, name: &str, attributes: &Attributes) -> Result<Option<u32>> {
+        if attributes.id.is_none() && !is_identifier(name) {
+            let what = format!("the card '{name}' has no identifier, and its name can be none");
+            return Err(Error::new(Status::Usage, what)
+                .advise("give it one, by which programs find it: --id ID"));
+        }
         let folder = path(name);
         self.root.make_folder(&folder).map_err(|e| {
             let error = Error::file(&folder, &e);

@@ -2,7 +2,8 @@
 
 //! The controls of a card's cables, through alsa-lib.
 //!
-//! A control is found by the device and substream that *record* from the cable.
+//! A control is found by the device and substream that *record* from the cable; the one that tells
+//! a player that it is recorded, by those that play.
 
 use std::ffi::CStr;
 use std::io;
@@ -37,16 +38,19 @@ pub enum Control {
     Format,
     Rate,
     Channels,
+    /// The C driver has none.
+    Recorded,
 }
 
 impl Control {
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::RateShift,
         Self::Notify,
         Self::Active,
         Self::Format,
         Self::Rate,
         Self::Channels,
+        Self::Recorded,
     ];
 
     fn c_name(self) -> &'static CStr {
@@ -57,6 +61,7 @@ impl Control {
             Self::Format => c"PCM Slave Format",
             Self::Rate => c"PCM Slave Rate",
             Self::Channels => c"PCM Slave Channels",
+            Self::Recorded => c"PCM Capture Active",
         }
     }
 
@@ -65,7 +70,15 @@ impl Control {
     }
 
     fn is_switch(self) -> bool {
-        matches!(self, Self::Notify | Self::Active)
+        matches!(self, Self::Notify | Self::Active | Self::Recorded)
+    }
+
+    /// Returns the device of this control of a cable; or, of the cable's number, that of its device.
+    fn device(self, of: u32) -> u32 {
+        match self {
+            Self::Recorded => of,
+            _ => 1_u32.saturating_sub(of),
+        }
     }
 }
 
@@ -78,6 +91,8 @@ pub struct Values {
     pub format: i32,
     pub rate: i32,
     pub channels: i32,
+    /// Whether what is played is recorded, where the driver tells.
+    pub recorded: Option<bool>,
 }
 
 /// The control device of a card.
@@ -107,7 +122,7 @@ impl Controls {
             false => ElemType::Integer,
         };
         let mut id = ElemId::new(ElemIface::PCM);
-        id.set_device(cable.capture_device());
+        id.set_device(control.device(cable.device));
         id.set_subdevice(cable.substream);
         id.set_name(control.c_name());
         let mut value = ElemValue::new(kind).map_err(|e| self.told(control, cable, &e))?;
@@ -157,6 +172,7 @@ impl Controls {
             format: get(Control::Format)?,
             rate: get(Control::Rate)?,
             channels: get(Control::Channels)?,
+            recorded: get(Control::Recorded).ok().map(|it| it != 0),
         })
     }
 
@@ -199,7 +215,7 @@ impl Controls {
                 continue;
             }
             let cable = CableId {
-                device: 1 - id.get_device(),
+                device: control.device(id.get_device()),
                 substream: id.get_subdevice(),
             };
             return Ok(Some((control, cable)));

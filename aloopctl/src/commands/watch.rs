@@ -39,7 +39,7 @@ const CLEAR: &str = "\x1b[H\x1b[2J";
 struct Watched {
     card: Card,
     controls: Controls,
-    /// What was last told of each cable, and whether somebody has played since the beginning.
+    /// What was last told of each cable, and whether somebody has used it since the beginning.
     cables: BTreeMap<CableId, (Values, bool)>,
 }
 
@@ -51,7 +51,7 @@ impl Watched {
         let mut cables = BTreeMap::new();
         for cable in card.cable_ids(root) {
             let values = controls.values(cable)?;
-            cables.insert(cable, (values, values.active));
+            cables.insert(cable, (values, is_used(&values)));
         }
         Ok(Self {
             card,
@@ -159,8 +159,8 @@ fn look(
             Err(error) if !first && error.status != Status::Denied => continue,
             Err(error) => return Err(error),
         };
-        for (&cable, (values, active)) in &one.cables {
-            if (*active || all) && !draws {
+        for (&cable, (values, used)) in &one.cables {
+            if (*used || all) && !draws {
                 tell(&one.state(cable, None, values), out)?;
             }
         }
@@ -202,11 +202,16 @@ fn events(one: &mut Watched, changes: &mut Vec<(Control, CableId, Values)>) -> i
         let Ok(values) = one.controls.values(cable) else {
             continue;
         };
-        let seen = one.cables.get(&cable).is_some_and(|(_, seen)| *seen) || values.active;
+        let seen = one.cables.get(&cable).is_some_and(|(_, seen)| *seen) || is_used(&values);
         one.cables.insert(cable, (values, seen));
         changes.push((control, cable, values));
     }
     Ok(())
+}
+
+/// Returns whether somebody plays into a cable, or records from it.
+fn is_used(values: &Values) -> bool {
+    values.active || values.recorded == Some(true)
 }
 
 fn tell(state: &State<'_>, out: &mut Output) -> Result {

@@ -27,6 +27,8 @@ pub struct State<'a> {
     pub channels: i32,
     pub rate_shift: i32,
     pub notify: bool,
+    /// Whether it is recorded; null where the driver doesn't tell.
+    pub recorded: Option<bool>,
 }
 
 impl<'a> State<'a> {
@@ -49,6 +51,7 @@ impl<'a> State<'a> {
             channels: values.channels,
             rate_shift: values.rate_shift,
             notify: values.notify,
+            recorded: values.recorded,
         }
     }
 
@@ -78,6 +81,9 @@ impl<'a> State<'a> {
         if self.notify {
             cells.push("notify".to_string());
         }
+        if self.recorded == Some(true) {
+            cells.push("recorded".to_string());
+        }
         cells
     }
 }
@@ -85,7 +91,7 @@ impl<'a> State<'a> {
 /// Returns the table of all that is to be seen.
 pub fn table(states: &[State<'_>]) -> String {
     if states.is_empty() {
-        return "nobody has played yet\n".to_string();
+        return "nobody has played or recorded yet\n".to_string();
     }
     let rows: Vec<Vec<String>> = states.iter().map(State::cells).collect();
     columns(&rows, 0)
@@ -104,6 +110,7 @@ mod tests {
             format: 2,
             rate: 44_100,
             channels: 2,
+            recorded: Some(true),
         };
         let cable = CableId {
             device: 0,
@@ -113,14 +120,14 @@ mod tests {
         assert_eq!(
             state.line(),
             "01:02:05.500Z PCM Slave Rate: A cable 0,3 plays S16_LE 44100 Hz 2 channels \
-             rate shift 100010 notify"
+             rate shift 100010 notify recorded"
         );
         let json = serde_json::to_string(&state).expect("it is plain");
         assert!(
             json.contains(r#""cable":"0,3","changed":"PCM Slave Rate","active":true"#),
             "{json}"
         );
-        assert_eq!(table(&[]), "nobody has played yet\n");
+        assert_eq!(table(&[]), "nobody has played or recorded yet\n");
         let line = table(&[state]);
         assert!(line.starts_with("A  cable 0,3  plays  S16_LE"), "{line}");
     }
