@@ -417,7 +417,7 @@ t_fake_add() {
 	fake
 	run 0 --root "$FAKE" add studio --id Studio --index 3 --title "My studio" --substreams 4 --channels-max 2 \
 		--device0-name In --device1-name Out --direction 0-to-1 --pcm-notify --wait-for-peer --end-with-peer=off \
-		--timer-source follow:PCH.0
+		--timer-source follow:PCH.0 --timer-slack 500
 	while read -r file value; do
 		[ "$(attribute studio "$file")" = "$value" ] || fail "$file is '$(attribute studio "$file")'"
 	done <<-END
@@ -433,6 +433,7 @@ t_fake_add() {
 		wait_for_peer 1
 		end_with_peer 0
 		timer_source follow:PCH.0
+		timer_slack 500
 		live 1
 	END
 	run 0 --root "$FAKE" add plain

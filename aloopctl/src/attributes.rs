@@ -103,6 +103,13 @@ pub struct Attributes {
         deserialize_with = "stored_line"
     )]
     pub timer_source: Option<String>,
+    /// How many microseconds wake-ups may be late, to share interrupts [default: 0]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "stored_slack"
+    )]
+    pub timer_slack: Option<u32>,
 }
 
 /// Reads a text that is one line.
@@ -178,6 +185,10 @@ fn stored_channels<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D:
     stored(from, 1, 256)
 }
 
+fn stored_slack<'de, D: Deserializer<'de>>(from: D) -> Result<Option<u32>, D::Error> {
+    stored(from, 0, 1000)
+}
+
 /// Reads a switch.
 pub fn on_off(text: &str) -> Result<bool, String> {
     match text {
@@ -222,6 +233,7 @@ impl Attributes {
             ("wait_for_peer", switch(self.wait_for_peer)),
             ("end_with_peer", switch(self.end_with_peer)),
             ("timer_source", self.timer_source.clone()),
+            ("timer_slack", number(self.timer_slack)),
         ];
         all.into_iter()
             .filter_map(|(file, it)| Some((file, it?)))
@@ -246,6 +258,7 @@ impl Attributes {
             wait_for_peer: switch("wait_for_peer"),
             end_with_peer: switch("end_with_peer"),
             timer_source: read("timer_source"),
+            timer_slack: number("timer_slack"),
         }
     }
 
@@ -294,9 +307,10 @@ mod tests {
             wait_for_peer: Some(false),
             end_with_peer: Some(true),
             timer_source: Some(String::new()),
+            timer_slack: Some(1000),
         };
         let files = attributes.files();
-        assert_eq!(files.len(), 12);
+        assert_eq!(files.len(), 13);
         assert!(files.contains(&("name", "My card".to_string())));
         assert!(files.contains(&("direction", "0-to-1".to_string())));
         assert!(files.contains(&("wait_for_peer", "0".to_string())));
