@@ -83,7 +83,7 @@ t_usage() {
 	for arguments in "" fly "list --nix" "list a b" "set" "set 0 --cable 0,3" "set 0 --cable 5,0 --notify on" \
 		"set 0 --rate-shift 7" "set 0 --restart --notify on" "check --format X" "check --seconds 0" \
 		"check --format S16_LE --channels 0" "check --cable x" "add" "add a/b" "add .." "add x --index 99" \
-		"add x --substreams 0" "restore --file" "watch --seconds -1"; do
+		"add x --substreams 0" "add x --id a-b" "add x --id card7" "restore --file" "watch --seconds -1"; do
 		# shellcheck disable=SC2086 # words
 		run 2 $arguments
 	done
@@ -216,6 +216,25 @@ t_watch() {
 	[ "$(wc -l <"$OUT")" = 16 ] || fail "not 16 cables"
 	says '^\{"time":[0-9.]+,"card":0,"id":"Loopback","cable":"1,7","changed":null,"active":false,'
 	run 3 watch Nix
+}
+t_watch_recorded() {
+	"$ALOOPCTL" watch Loopback --all >"$OUT" 2>"$ERR" &
+	watch=$!
+	# When all have been told of, it hears events.
+	until [ "$(wc -l <"$OUT")" -ge 16 ]; do
+		usleep 10000
+	done
+	! grep -q recorded "$OUT" || fail "nobody records"
+	arecord -q -D hw:Loopback,1,6 -f cd -t raw -s 4410 /dev/null
+	until grep -q 'PCM Capture Active: .* channels$' "$OUT"; do
+		usleep 10000
+	done
+	kill $watch
+	wait $watch
+	says 'Z PCM Capture Active: Loopback cable 0,6 silent .* channels recorded$'
+	[ "$(grep -c 'PCM Capture Active' "$OUT")" = 2 ] || fail "not one event each"
+	run 0 watch Loopback --json --all --seconds 0.1
+	says '"recorded":false'
 }
 t_watch_cards() {
 	"$ALOOPCTL" watch --seconds 6 --json >"$OUT" 2>"$ERR" &
@@ -436,6 +455,11 @@ t_fake_add() {
 		timer_slack 500
 		live 1
 	END
+	run 2 --root "$FAKE" add my-card
+	complains "'my-card' has no identifier.*--id ID"
+	[ ! -e "$FAKE/$CONFIGFS/my-card" ] || fail "the directory is left"
+	run 0 --root "$FAKE" add my-card --id Mine
+	run 0 --root "$FAKE" remove my-card
 	run 0 --root "$FAKE" add plain
 	[ "$(ls "$FAKE/$CONFIGFS/plain")" = live ] || fail "what was not asked for was written"
 	run 5 --root "$FAKE" add plain
@@ -584,6 +608,7 @@ check_busy check: a cable in use is left alone
 check_not_exact check: a cable that is slow, and one that stands still
 set set: controls of one cable, of some, of all
 watch watch: events of players and controls
+watch_recorded watch: somebody records
 watch_cards watch: a card goes and comes
 save save and restore: controls of cables
 restore_broken restore: a broken file changes nothing
