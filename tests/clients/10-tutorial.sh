@@ -53,6 +53,24 @@ mmap_beside_write() {
 }
 example mmap_beside_write "aplay -M, arecord without"
 
+# Buffers of a bit more than a millisecond, as for instruments. A program that others keep from its processor
+# for that long has an xrun, whatever the card does (aplay takes 11 ms to start): so these come before all others,
+# and the recorder before the player.
+small_buffers() {
+	local options=(-q --period-size=16 --buffer-size=64 -f S16_LE -c 2 -r 48000)
+	chrt -f 60 arecord "${options[@]}" -D hw:Loopback,1,3 recorded.wav 2>recorder.log &
+	recorder=$!
+	capturing 1 3
+	[[ $(param c 1 3 period_size) == 16 && $(param c 1 3 buffer_size) == 64 ]]
+	for _ in 1 2; do
+		chrt -f 50 aplay "${options[@]}" -D hw:Loopback,0,3 audio.wav 2>>player.log
+	done
+	stop_recorder $recorder 1 3
+	cat player.log recorder.log
+	[[ ! -s player.log ]] && ! grep -i overrun recorder.log
+}
+example small_buffers "aplay, arecord: 64 frames of buffer at both ends, without an xrun"
+
 by_number() {
 	arecord -D hw:0,1,0 -f S16_LE -c 2 -r 48000 recorded.wav &
 	capturing 1 0
