@@ -9,9 +9,9 @@ use crate::installed;
 const SECURE_BOOT: &str =
     "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
 
-const SIGN: &str = "sign the module with a key that the machine knows (mokutil --import), or \
-                    switch Secure Boot off in the firmware; 'Key was rejected by service' and \
-                    'Operation not permitted' of modprobe mean this";
+const SIGN: &str = "that is what 'Key was rejected by service' of modprobe means: make a key that the \
+                    firmware knows (dkms generate_mok; mokutil --import /var/lib/dkms/mok.pub; then \
+                    restart the machine), and install the module anew, which signs it";
 
 /// Stands at the end of a module that is signed.
 const SIGNATURE: &[u8] = b"~Module signature appended~\n";

@@ -8,6 +8,9 @@ use crate::installed;
 use crate::parse::modules::is_compressed;
 use crate::parse::modules::modinfo;
 
+/// What helps where there are no packages.
+const BUILD: &str = "or, in the repository: make stock && sudo make install";
+
 const LOAD: &str = "modprobe snd-aloop-rs";
 
 pub fn all(patient: &Patient<'_>) -> Vec<Finding> {
@@ -43,7 +46,7 @@ fn not_installed(patient: &Patient<'_>) -> Finding {
             others.join(", ")
         ),
     };
-    let advice = "in the repository: make stock && sudo make install";
+    let advice = format!("install the package snd-aloop-rs-modules-{release}; {BUILD}");
     match patient.loaded {
         true => Finding::unknown(about, format!("{what}, but loaded from elsewhere"), advice),
         false => Finding::wrong(about, what, advice),
@@ -89,7 +92,10 @@ fn made_for(patient: &Patient<'_>, path: &str) -> Option<Finding> {
     Some(Finding::wrong(
         about,
         what,
-        "in the repository: make stock && sudo make install",
+        format!(
+            "install snd-aloop-rs-modules-{} anew; {BUILD}",
+            patient.release
+        ),
     ))
 }
 
