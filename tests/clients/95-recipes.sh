@@ -201,8 +201,10 @@ one_container() {
 	fresh
 	# Two of the thirty.
 	lines=$(block recipe containers)
-	[[ $lines == *'$(seq 2 31)'* ]]
-	eval "${lines/'$(seq 2 31)'/2 7}"
+	# shellcheck disable=SC2016 # as it stands on the page
+	local numbers='$(seq 2 31)'
+	[[ $lines == *"$numbers"* ]]
+	eval "${lines/"$numbers"/2 7}"
 	typed containers-docker | grep '^card' >list
 	(($(grep -c '^card 7: box7 ' list) == 2 && $(wc -l <list) == 2)) || fail "$(cat list)"
 	[[ $(ls nodes) == $'controlC7\npcmC7D0p\npcmC7D1c' ]]
