@@ -15,7 +15,7 @@ block() {
 
 first_use() {
 	local lines
-	load
+	load enable=1
 	# As on a CD.
 	converted audio.wav music.wav -r 44100
 	lines=$(block first)
