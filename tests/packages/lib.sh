@@ -48,12 +48,26 @@ run() {
 	}
 }
 
+# newest_in_repository PREFIX SERIES: of the kernels in /repository, the newest one's release.
+newest_in_repository() {
+	sed -nE "s/^Package: $1-($2[0-9.]*\\+[a-z0-9]+-amd64)\$/\\1/p" /repository/Packages | sort -V | tail -n 1
+}
+
 as_user() { runuser -u user -- env XDG_RUNTIME_DIR=/run/user/1000 HOME=/home/user "$@"; }
 
 card() { # [ID]: aplay lists it, both devices
 	local list id=${1:-Loopback}
 	list=$(aplay -l) || fail "aplay -l: $list"
 	(($(grep -c "^card [0-9]*: $id .*device [01]:" <<<"$list") == 2)) || fail "aplay -l has no card $id: $list"
+}
+
+# mine: the cards that the story "takeover" has in its options are there.
+mine() {
+	(($(wc -l </sys/module/snd_aloop*/parameters/index) == 1)) || fail "two drivers are loaded"
+	card Mine
+	card Other
+	expect "substreams of Mine" "$(ls -d /proc/asound/Mine/pcm0p/sub* | wc -l)" 4
+	expect "substreams of Other" "$(ls -d /proc/asound/Other/pcm0p/sub* | wc -l)" 2
 }
 
 no_card() { [[ ! -e /proc/asound/Loopback ]] || fail "there is a card Loopback: $(cat /proc/asound/cards)"; }
@@ -160,3 +174,13 @@ nothing_failed() {
 	list=$(systemctl list-units --failed --no-legend --plain --no-pager)
 	[[ ! $list ]] || fail "$list"
 }
+
+# Each test says how long it has taken.
+timed() {
+	local begin=$SECONDS status=0
+	("$@") || status=$?
+	echo "($((SECONDS - begin)) s)"
+	return "$status"
+}
+# shellcheck disable=SC2034 # ktap_test_table reads it
+ktap_around=timed
