@@ -13,7 +13,7 @@ MO := $(CURDIR)/build/host
 # The types of a module are described by those of the kernel. Without them Kbuild warns that it skips that.
 NO_BTF = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
-.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench aloopctl install-aloopctl fmt check doc rust-analyzer shell clean distclean help
+.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench aloopctl install-aloopctl deb dist fmt check doc rust-analyzer shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -68,6 +68,13 @@ aloopctl:
 
 install-aloopctl:
 	@aloopctl/install
+
+# ARCH=arm64 for machines of the other architecture, KERNELS="7.3 rt" for fewer kernels.
+deb:
+	@ARCH="$(ARCH)" KERNELS="$(KERNELS)" packages/build
+
+dist:
+	@packages/dist
 
 fmt:
 	@scripts/check-static fmt
@@ -129,6 +136,10 @@ help:
 	@echo
 	@echo '  make aloopctl   build the program that lists, makes, watches and checks cards, and its manual'
 	@echo '                  (build/aloopctl; sudo make install-aloopctl: into /usr/local, or DESTDIR=...)'
+	@echo
+	@echo '  make deb        build packages of Debian 13: modules, dkms, aloopctl; build/packages/ARCH is a'
+	@echo '                  folder that apt can take them from (ARCH=arm64; KERNELS="7.3 rt": fewer kernels)'
+	@echo '  make dist       the sources as build/snd-aloop-rs-VERSION.tar.xz, which needs no git'
 	@echo
 	@echo '  make fmt        format the Rust sources'
 	@echo '  make doc        render the documentation of the Rust items'
