@@ -2,6 +2,7 @@
 # shellcheck shell=bash
 # What the stages share. They run in the machine, as root: . "$(dirname "$0")/../lib.sh"
 
+# shellcheck source=../ktap.sh
 . /with/ktap.sh
 
 # What one boot leaves for the next.
@@ -61,13 +62,14 @@ card() { # [ID]: aplay lists it, both devices
 	(($(grep -c "^card [0-9]*: $id .*device [01]:" <<<"$list") == 2)) || fail "aplay -l has no card $id: $list"
 }
 
+subdevices() { find "/proc/asound/$1/pcm0p/" -maxdepth 1 -name 'sub*' | wc -l; }
 # mine: the cards that the story "takeover" has in its options are there.
 mine() {
 	(($(wc -l </sys/module/snd_aloop*/parameters/index) == 1)) || fail "two drivers are loaded"
 	card Mine
 	card Other
-	expect "substreams of Mine" "$(ls -d /proc/asound/Mine/pcm0p/sub* | wc -l)" 4
-	expect "substreams of Other" "$(ls -d /proc/asound/Other/pcm0p/sub* | wc -l)" 2
+	expect "substreams of Mine" "$(subdevices Mine)" 4
+	expect "substreams of Other" "$(subdevices Other)" 2
 }
 
 no_card() { [[ ! -e /proc/asound/Loopback ]] || fail "there is a card Loopback: $(cat /proc/asound/cards)"; }
@@ -151,6 +153,15 @@ files() {
 }
 # units: all that systemd knows, and whether it is started.
 units() { systemctl list-unit-files --no-legend --no-pager | sed 's/  */ /g' | LC_ALL=C sort; }
+
+# purge_with PACKAGE...: these, and ours with all that belongs to it, and what nobody needs any more then. (apt's autoremove
+# spares modules of the kernel that runs: they are named too.)
+purge_with() {
+	run apt-get -q -y purge 'snd-aloop-rs*' "$@"
+	run apt-get -q -y --purge autoremove
+}
+
+purge_ours() { purge_with; }
 
 # remember: what nothing may be left besides.
 remember() {

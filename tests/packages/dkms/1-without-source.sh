@@ -63,7 +63,7 @@ t_kept() {
 	card
 }
 t_purge() {
-	run apt-get -q -y --purge autoremove snd-aloop-rs-dkms "linux-image-$without_rust" "linux-headers-$without_rust"
+	purge_with "linux-image-$without_rust" "linux-headers-$without_rust"
 	nothing_left
 	nothing_failed
 }

@@ -17,6 +17,7 @@ t_install() {
 	nothing_failed
 }
 t_card() {
+	echo snd-aloop-rs >/etc/modules-load.d/loopback.conf
 	modprobe snd-aloop-rs
 	card
 	ours

@@ -30,14 +30,15 @@ t_upgrade() {
 	nothing_failed
 }
 t_purge() {
-	run apt-get -q -y --purge autoremove snd-aloop-rs
+	rm /etc/modules-load.d/loopback.conf
+	purge_ours
 	! modinfo snd-aloop-rs 2>/dev/null || fail "modinfo still finds the module"
 	nothing_left
 	nothing_failed
 }
 
 ktap_test_table <<'END'
-card the card is there when the machine has booted
+card with a line in modules-load.d, the card is there when the machine has booted
 pipewire PipeWire of the user who is logged in has the card
 upgrade packages are upgraded while a recording goes on, and it is exact
 purge apt purge leaves nothing
