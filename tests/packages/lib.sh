@@ -105,14 +105,15 @@ end_recording() {
 	[[ ! -s $recording.errors ]] || grep -q '^Aborted by signal' "$recording.errors" ||
 		fail "arecord: $(cat "$recording.errors")"
 }
-# play FILE: two seconds of noise, which begin and end with a frame that is not silent. All of it is
-# written before the first frame is due.
+# noise BYTES: begins and ends with a frame that is not silent.
+noise() {
+	printf '\001'
+	head -c $(($1 - 2)) /dev/urandom
+	printf '\001'
+}
+# play FILE: two seconds of noise, all of which is written before the first frame is due.
 play() {
-	{
-		printf '\001'
-		head -c 383998 /dev/urandom
-		printf '\001'
-	} >"$1"
+	noise 384000 >"$1"
 	aplay -q -D hw:Loopback,0,4 -t raw -f dat --period-size=4800 --buffer-size=96000 "$1"
 	sync_to=$(hw_ptr pcm1c)
 	wait_until 60 "recording of what was played" longer_than "$recording" $((sync_to / 4800 * 4800 * 4))
@@ -121,7 +122,7 @@ play() {
 heard() {
 	local first size
 	size=$(stat -c %s "$1")
-	first=$(cmp "$2" /dev/zero | sed -n 's/.*differ: byte \([0-9]*\),.*/\1/p')
+	first=$(cmp "$2" /dev/zero 2>&1 | sed -n 's/.*differ: byte \([0-9]*\),.*/\1/p')
 	[[ $first ]] || fail "the recording is silent"
 	((first % 4 == 1)) || fail "the sound begins within a frame: byte $first"
 	cmp -n "$size" -i "$((first - 1)):0" "$2" "$1" || fail "what was recorded is not what was played"
@@ -154,14 +155,12 @@ files() {
 # units: all that systemd knows, and whether it is started.
 units() { systemctl list-unit-files --no-legend --no-pager | sed 's/  */ /g' | LC_ALL=C sort; }
 
-# purge_with PACKAGE...: these, and ours with all that belongs to it, and what nobody needs any more then. (apt's autoremove
-# spares modules of the kernel that runs: they are named too.)
-purge_with() {
-	run apt-get -q -y purge 'snd-aloop-rs*' "$@"
+# purge PACKAGE...: these, and what nobody needs any more then. (apt's autoremove spares each package called
+# *-modules-RELEASE of the kernel that runs: ours is to be named too.)
+purge() {
+	run apt-get -q -y purge "$@"
 	run apt-get -q -y --purge autoremove
 }
-
-purge_ours() { purge_with; }
 
 # remember: what nothing may be left besides.
 remember() {

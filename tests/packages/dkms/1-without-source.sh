@@ -63,7 +63,7 @@ t_kept() {
 	card
 }
 t_purge() {
-	purge_with "linux-image-$without_rust" "linux-headers-$without_rust"
+	purge 'snd-aloop-rs*' "linux-image-$without_rust" "linux-headers-$without_rust"
 	nothing_left
 	nothing_failed
 }

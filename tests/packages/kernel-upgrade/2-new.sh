@@ -24,7 +24,7 @@ t_old_removed() {
 }
 t_purge() {
 	rm /etc/modules-load.d/loopback.conf
-	purge_ours
+	purge 'snd-aloop-rs*'
 	list=$(find / -xdev -name '*snd[-_]aloop[-_]rs*' -not -path '/proc/*' -not -path '/sys/*' \
 		-not -path '/var/log/*' -not -path '/var/lib/apt/*' -not -path '/with/*' | sort)
 	[[ ! $list ]] || fail "$list"

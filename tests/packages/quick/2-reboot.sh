@@ -31,7 +31,7 @@ t_upgrade() {
 }
 t_purge() {
 	rm /etc/modules-load.d/loopback.conf
-	purge_ours
+	purge 'snd-aloop-rs*'
 	! modinfo snd-aloop-rs 2>/dev/null || fail "modinfo still finds the module"
 	nothing_left
 	nothing_failed

@@ -12,7 +12,7 @@ t_booted() {
 t_purge() {
 	wait_until 60 "closed card" modprobe -r snd-aloop
 	aloopctl takeover
-	purge_ours
+	purge 'snd-aloop-rs*'
 	modprobe snd-aloop
 	[[ -d /sys/module/snd_aloop ]] || fail "that is not the C driver: $(grep ^snd_aloop /proc/modules)"
 	mine
