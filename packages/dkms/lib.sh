@@ -16,7 +16,7 @@ option() { sed -n "s/^CONFIG_$1=//p" "$config" | tr -d '"'; }
 # version_of PACKAGE: the version that is installed, or nothing.
 version_of() {
 	dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null |
-		sed -n 's/^installed //p'
+		sed -n 's/^installed //p' || true
 }
 
 # The headers are a small makefile that includes that of the common ones, as far as they have any source.
