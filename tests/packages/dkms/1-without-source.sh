@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: GPL-2.0
 # The module is built by dkms: first where the kernel's source is not installed, then where it is.
 # Machine: long
-# Kernels: 7.2
 # Minutes: 90
 # shellcheck disable=SC2317,SC2329 # the table calls the functions
 . "$(dirname "$0")/../lib.sh"

@@ -3,7 +3,6 @@
 # The packages are installed with Linux 7.2, which is upgraded to 7.3 then. Debian 13's own kernel, which is
 # built without Rust, comes beside it.
 # Machine: long
-# Kernels: 7.3 7.2
 # Minutes: 40
 # shellcheck disable=SC2317,SC2329 # the table calls the functions
 . "$(dirname "$0")/../lib.sh"

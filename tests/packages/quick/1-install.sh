@@ -65,6 +65,12 @@ t_card() {
 	ours
 }
 t_exact() { exact; }
+t_made() {
+	aloopctl add studio --id Studio --substreams 2
+	aloopctl save
+	systemctl -q enable snd-aloop-rs
+	card Studio
+}
 seen_by_user() { as_user wpctl status | grep -q 'Loopback Analog Stereo'; }
 t_pipewire() { wait_until 120 "card in the user's PipeWire" seen_by_user; }
 
@@ -74,5 +80,6 @@ checks what judges here finds a damaged recording, a file and a unit that are le
 install apt installs snd-aloop-rs, and nothing fails
 card the card is there
 exact what is recorded is what was played, to the sample
+made a card is made by aloopctl, saved, and the unit that brings it back is enabled
 pipewire PipeWire of the user who is logged in has the card
 END

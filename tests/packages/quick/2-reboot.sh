@@ -9,6 +9,7 @@ t_card() {
 	card
 	ours
 }
+t_made() { card Studio; }
 seen_by_user() { as_user wpctl status | grep -q 'Loopback Analog Stereo'; }
 t_pipewire() {
 	wait_until 120 "card in the user's PipeWire" seen_by_user
@@ -39,6 +40,7 @@ t_purge() {
 
 ktap_test_table <<'END'
 card with a line in modules-load.d, the card is there when the machine has booted
+made the card that aloopctl has saved is there too
 pipewire PipeWire of the user who is logged in has the card
 upgrade packages are upgraded while a recording goes on, and it is exact
 purge apt purge leaves nothing

@@ -3,7 +3,6 @@
 # The machine has Secure Boot, and no key of its own: the kernel takes modules of Debian's only. A key is made
 # and, when this boot has ended, enrolled.
 # Machine: long
-# Kernels: 7.2
 # Minutes: 30
 # Secure Boot: the firmware has Microsoft's keys, shim Debian's
 # shellcheck disable=SC2317,SC2329 # the table calls the functions
