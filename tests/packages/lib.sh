@@ -74,8 +74,6 @@ mine() {
 
 no_card() { [[ ! -e /proc/asound/Loopback ]] || fail "there is a card Loopback: $(cat /proc/asound/cards)"; }
 
-# driver: of the card Loopback, ours or C's.
-driver() { basename "$(readlink -f /sys/class/sound/"$(readlink /proc/asound/Loopback)"/device/driver)"; }
 ours() {
 	[[ -d /sys/module/snd_aloop_rs ]] || fail "snd_aloop_rs is not loaded: $(grep '^snd' /proc/modules)"
 	[[ ! -d /sys/module/snd_aloop ]] || fail "the C driver is loaded"
@@ -185,12 +183,30 @@ nothing_failed() {
 	[[ ! $list ]] || fail "$list"
 }
 
-# Each test says how long it has taken.
-timed() {
+# unload MODULE: which is in use as long as the user's sound servers have the card.
+unload() {
+	as_user systemctl --user stop pipewire.socket pipewire-pulse.socket wireplumber pipewire pipewire-pulse
+	wait_until 60 "module that is not in use" modprobe -r "$1"
+	as_user systemctl --user start pipewire.socket pipewire-pulse.socket wireplumber
+}
+
+# tests "$@" <<END: the whole report of a table, as ktap_test_table has it. Each test is a process of its own,
+# the script being called again with its name. It ends with the first command that fails, and says so; and how long
+# it has taken.
+tests() {
+	if (($#)); then
+		set -E
+		trap 'echo "failed: $BASH_COMMAND (line $LINENO)"' ERR
+		"$1"
+		exit
+	fi
+	# shellcheck disable=SC2034 # ktap_test_table reads it
+	ktap_around=one_test
+	ktap_test_table
+}
+one_test() {
 	local begin=$SECONDS status=0
-	("$@") || status=$?
+	bash -e "$0" "$1" || status=$?
 	echo "($((SECONDS - begin)) s)"
 	return "$status"
 }
-# shellcheck disable=SC2034 # ktap_test_table reads it
-ktap_around=timed

@@ -57,7 +57,7 @@ t_kept() {
 	run apt_from /with/packages-1 /with/packages-2 /repository
 	run apt-get -q -y install snd-aloop-rs-dkms
 	[[ $(module_of "$(uname -r)") ]] || fail "the module $before has gone: $(tail -n 40 "$KEPT/said")"
-	rmmod snd-aloop-rs
+	unload snd-aloop-rs
 	modprobe snd-aloop-rs
 	card
 }
@@ -67,7 +67,7 @@ t_purge() {
 	nothing_failed
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 no_source without linux-source, dkms leaves the kernel alone, and one line says what to install
 without_rust a kernel without Rust is installed with its headers, dkms leaves it alone, and one line says why
 source when linux-source is installed, the module is built; the card is there and exact

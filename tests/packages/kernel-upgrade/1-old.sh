@@ -38,7 +38,7 @@ t_upgrade() {
 	exact
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 before the machine has booted Linux 7.2, and has no loopback card
 install apt installs snd-aloop-rs, and the card is there and exact
 without_rust a kernel without Rust is installed beside it, and nothing fails

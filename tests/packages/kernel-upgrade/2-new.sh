@@ -18,7 +18,7 @@ t_old_removed() {
 	[[ ! -e /boot/vmlinuz-${old#linux-image-} ]] || fail "the old kernel is still there"
 	card
 	modinfo snd-aloop-rs >/dev/null || fail "the module of $(uname -r) has gone with it"
-	rmmod snd-aloop-rs
+	unload snd-aloop-rs
 	modprobe snd-aloop-rs
 	card
 }
@@ -31,7 +31,7 @@ t_purge() {
 	nothing_failed
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 card the card is there when the machine has booted Linux 7.3, and exact
 old_removed Linux 7.2 is purged, and the module of 7.3 stays
 purge apt purge leaves nothing of either kernel's module

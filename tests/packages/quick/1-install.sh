@@ -74,7 +74,7 @@ t_made() {
 seen_by_user() { as_user wpctl status | grep -q 'Loopback Analog Stereo'; }
 t_pipewire() { wait_until 120 "card in the user's PipeWire" seen_by_user; }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 before the machine has booted, and has no loopback card
 checks what judges here finds a damaged recording, a file and a unit that are left, and one that has failed
 install apt installs snd-aloop-rs, and nothing fails

@@ -38,7 +38,7 @@ t_purge() {
 	nothing_failed
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 card with a line in modules-load.d, the card is there when the machine has booted
 made the card that aloopctl has saved is there too
 pipewire PipeWire of the user who is logged in has the card

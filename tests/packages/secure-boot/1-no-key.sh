@@ -39,7 +39,7 @@ t_key() {
 	cp /var/lib/dkms/mok.pub /out/enrol
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 secure the machine has booted by Secure Boot, and the kernel is locked down
 install apt installs snd-aloop-rs, and says how a key is enrolled
 rejected without a key, modprobe says "Key was rejected by service"

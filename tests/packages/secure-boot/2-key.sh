@@ -18,12 +18,12 @@ t_loads() {
 t_upgrade() {
 	run apt_from /with/packages-1 /with/packages-2
 	run apt-get -q -y upgrade
-	rmmod snd-aloop-rs
+	unload snd-aloop-rs
 	modprobe snd-aloop-rs
 	card
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 secure the machine has booted by Secure Boot, and the kernel is locked down
 loads the module that was signed at its installation loads, and its card is exact
 upgrade after an upgrade of the package the module is signed too

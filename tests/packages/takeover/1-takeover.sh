@@ -15,7 +15,7 @@ t_before() {
 	modprobe snd-aloop
 	[[ -d /sys/module/snd_aloop && ! -d /sys/module/snd_aloop_rs ]] || fail "that is not the C driver"
 	mine
-	wait_until 60 "closed card" modprobe -r snd-aloop
+	unload snd-aloop
 }
 t_takeover() {
 	aloopctl takeover
@@ -25,7 +25,7 @@ t_takeover() {
 	mine
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 before the C driver is loaded with the user's options, the packages being installed
 takeover aloopctl takeover: modprobe snd-aloop is this driver, with the same options, and the user's files are as they were
 END

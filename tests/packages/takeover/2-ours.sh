@@ -14,7 +14,7 @@ t_doctor() {
 	grep -i 'takeover\|in place of' /tmp/doctor || fail "it says nothing of the takeover: $(cat /tmp/doctor)"
 }
 t_handback() {
-	wait_until 60 "closed card" modprobe -r snd-aloop-rs
+	unload snd-aloop-rs
 	aloopctl handback
 	sha256sum -c --quiet "$KEPT/mine"
 	modprobe snd-aloop
@@ -22,7 +22,7 @@ t_handback() {
 	mine
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 booted what loads snd-aloop at boot has loaded this driver, with the same options
 doctor aloopctl doctor says that it has taken over
 handback aloopctl handback: modprobe snd-aloop is the C driver again, with the user's options

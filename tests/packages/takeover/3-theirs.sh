@@ -10,7 +10,7 @@ t_booted() {
 	mine
 }
 t_purge() {
-	wait_until 60 "closed card" modprobe -r snd-aloop
+	unload snd-aloop
 	aloopctl takeover
 	purge 'snd-aloop-rs*'
 	modprobe snd-aloop
@@ -21,7 +21,7 @@ t_purge() {
 	nothing_left
 }
 
-ktap_test_table <<'END'
+tests "$@" <<'END'
 booted what loads snd-aloop at boot has loaded the C driver, with the user's options
 purge packages that have taken over are purged: the C driver is back, and nothing is left
 END
