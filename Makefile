@@ -13,7 +13,7 @@ MO := $(CURDIR)/build/host
 # The types of a module are described by those of the kernel. Without them Kbuild warns that it skips that.
 NO_BTF = $(if $(wildcard $(KDIR)/vmlinux),,CONFIG_DEBUG_INFO_BTF_MODULES=)
 
-.PHONY: all module stock kdir kernels install demo test test-kernels test-clients soak fuzz bench aloopctl install-aloopctl deb dist fmt check doc rust-analyzer shell clean distclean help
+.PHONY: all module stock kdir kernels install demo test test-kernels test-clients test-packages soak fuzz bench aloopctl install-aloopctl deb dist fmt check doc rust-analyzer shell clean distclean help
 .DEFAULT_GOAL := all
 
 all: module
@@ -52,6 +52,9 @@ test-kernels:
 
 test-clients:
 	@tests/run clients clients-long
+
+test-packages:
+	@tests/run packages-all
 
 # MINUTES=N: how long each ramp lasts (60).
 soak:
@@ -113,6 +116,7 @@ help:
 	@echo '                  (QUICK=1: for a moment only; tests/bench/publish: into the documents;'
 	@echo '                  with KERNEL=NAME in build/bench-NAME)'
 	@echo '  make test-clients  all tests with the programs that people use, the long ones too'
+	@echo '  make test-packages  packages on a computer with Debian 13: kernels upgraded, dkms, Secure Boot'
 	@echo '  make soak       hours of sound, thousands of opens, loads and faults (MINUTES=60: of each ramp)'
 	@echo '  make fuzz       calls that are made up, in a kernel that checks itself, until interrupted'
 	@echo '                  (SECONDS=N: so long; SEED=N: the same choices again; MERGE=1: what is new'
