@@ -49,6 +49,22 @@ run() {
 	}
 }
 
+# typed NAME: types the lines of the README behind "<!-- typed by tests/packages: NAME -->". `make deb` is what
+# this suite has begun with, on the host.
+typed() {
+	local lines
+	lines=$(awk -v mark="<!-- typed by tests/packages: $1 -->" '
+		$0 == mark { marked = 1; next }
+		marked && /^    / { sub(/^    /, ""); print; found = 1; next }
+		marked && found { exit }' /with/README.md)
+	[[ $lines ]] || fail "README.md has no block '$1'"
+	# What a person would say yes to.
+	apt() { command apt-get -q -y "$@"; }
+	sudo() { "$@"; }
+	make() { [[ $* == deb ]]; }
+	eval "set -e; $lines"
+}
+
 # newest_in_repository PREFIX SERIES: of the kernels in /repository, the newest one's release.
 newest_in_repository() {
 	sed -nE "s/^Package: $1-($2[0-9.]*\\+[a-z0-9]+-amd64)\$/\\1/p" /repository/Packages | sort -V | tail -n 1

@@ -53,14 +53,15 @@ t_checks() {
 	systemctl reset-failed
 }
 t_install() {
-	run apt_from /with/packages-1
-	run apt-get -q -y install snd-aloop-rs
+	mkdir -p /tmp/clone/build/packages
+	ln -s /with/packages-1 /tmp/clone/build/packages/amd64
+	cd /tmp/clone
+	run typed install
 	grep -iE 'error|fail' "$KEPT/said" && fail "(that is what it said)"
 	nothing_failed
 }
 t_card() {
-	echo snd-aloop-rs >/etc/modules-load.d/loopback.conf
-	modprobe snd-aloop-rs
+	typed boot
 	card
 	ours
 }
@@ -77,7 +78,7 @@ t_pipewire() { wait_until 120 "card in the user's PipeWire" seen_by_user; }
 tests "$@" <<'END'
 before the machine has booted, and has no loopback card
 checks what judges here finds a damaged recording, a file and a unit that are left, and one that has failed
-install apt installs snd-aloop-rs, and nothing fails
+install the README's lines install packages and load the module, and nothing fails
 card the card is there
 exact what is recorded is what was played, to the sample
 made a card is made by aloopctl, saved, and the unit that brings it back is enabled

@@ -31,8 +31,8 @@ t_upgrade() {
 	nothing_failed
 }
 t_purge() {
-	rm /etc/modules-load.d/loopback.conf
-	purge 'snd-aloop-rs*'
+	rm /etc/modules-load.d/snd-aloop-rs.conf
+	run typed remove
 	! modinfo snd-aloop-rs 2>/dev/null || fail "modinfo still finds the module"
 	nothing_left
 	nothing_failed
@@ -43,5 +43,5 @@ card with a line in modules-load.d, the card is there when the machine has boote
 made the card that aloopctl has saved is there too
 pipewire PipeWire of the user who is logged in has the card
 upgrade packages are upgraded while a recording goes on, and it is exact
-purge apt purge leaves nothing
+purge the README's line removes the packages, and leaves nothing
 END

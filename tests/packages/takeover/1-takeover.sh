@@ -18,7 +18,7 @@ t_before() {
 	unload snd-aloop
 }
 t_takeover() {
-	aloopctl takeover
+	typed replace
 	sha256sum -c --quiet "$KEPT/mine"
 	modprobe snd-aloop
 	ours
