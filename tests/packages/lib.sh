@@ -72,10 +72,13 @@ newest_in_repository() {
 
 as_user() { runuser -u user -- env XDG_RUNTIME_DIR=/run/user/1000 HOME=/home/user "$@"; }
 
+seen_by_user() { as_user wpctl status | grep -q 'Loopback Analog Stereo'; }
+
 card() { # [ID]: aplay lists it, both devices
 	local list id=${1:-Loopback}
 	list=$(aplay -l) || fail "aplay -l: $list"
-	(($(grep -c "^card [0-9]*: $id .*device [01]:" <<<"$list") == 2)) || fail "aplay -l has no card $id: $list"
+	# (No line is no error of its own.)
+	(($(grep -c "^card [0-9]*: $id .*device [01]:" <<<"$list" || true) == 2)) || fail "aplay -l has no card $id: $list"
 }
 
 subdevices() { find "/proc/asound/$1/pcm0p/" -maxdepth 1 -name 'sub*' | wc -l; }
@@ -212,7 +215,7 @@ unload() {
 tests() {
 	if (($#)); then
 		set -E
-		trap 'echo "failed: $BASH_COMMAND (line $LINENO)"' ERR
+		trap 'echo "failed: $BASH_COMMAND (line $LINENO)" >&2' ERR
 		"$1"
 		exit
 	fi

@@ -51,6 +51,9 @@ t_checks() {
 	! systemd-run -q --wait --unit=fails false || fail "false has succeeded"
 	finds "a unit that has failed" nothing_failed
 	systemctl reset-failed
+
+	wait_until 120 "PipeWire of the user" as_user wpctl status
+	finds "that there is no card" seen_by_user
 }
 t_install() {
 	mkdir -p /tmp/clone/build/packages
@@ -72,12 +75,11 @@ t_made() {
 	systemctl -q enable snd-aloop-rs
 	card Studio
 }
-seen_by_user() { as_user wpctl status | grep -q 'Loopback Analog Stereo'; }
 t_pipewire() { wait_until 120 "card in the user's PipeWire" seen_by_user; }
 
 tests "$@" <<'END'
 before the machine has booted, and has no loopback card
-checks what judges here finds a damaged recording, a file and a unit that are left, and one that has failed
+checks what judges here finds a damaged recording, what is left, what has failed, and that there is no card
 install the README's lines install packages and load the module, and nothing fails
 card the card is there
 exact what is recorded is what was played, to the sample
