@@ -14,7 +14,6 @@ use crate::{
         SlaveIds, //
     },
     params, proc,
-    settings::SLACK_MAX,
     stream::{
         self,
         Line, //
@@ -212,7 +211,7 @@ fn substreams(slot: usize) -> u32 {
 /// How late the period timers of the card in a slot may be; what is used is shown in sysfs.
 fn timer_slack(slot: usize) -> Delta {
     let wanted = params::timer_slack.get(slot).unwrap_or(0);
-    let slack = u32::try_from(wanted).unwrap_or(0).min(SLACK_MAX);
+    let slack = u32::try_from(wanted).unwrap_or(0).min(params::MAX_SLACK);
     if let Ok(used) = i32::try_from(slack) {
         params::timer_slack.set(slot, used);
     }

@@ -31,10 +31,8 @@ const SUBSTREAMS: RangeInclusive<i64> = 1..=32;
 
 const CHANNELS: RangeInclusive<i64> = 1..=CHANNELS_MAX as i64;
 
-/// The most microseconds that a period timer can be told to be late.
-pub(crate) const SLACK_MAX: u32 = 1000;
-
-const SLACK: RangeInclusive<i64> = 0..=SLACK_MAX as i64;
+/// How many microseconds a period timer can be told to be late.
+const SLACK: RangeInclusive<i64> = 0..=1000;
 
 /// What `/proc/asound` has under names that could be a card's.
 const RESERVED: [&[u8]; 11] = [
