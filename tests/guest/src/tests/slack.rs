@@ -21,6 +21,8 @@ use support::trace::TIMERS;
 
 use crate::tests::timers::expired_together;
 use crate::tests::timing;
+use crate::tests::timing::us;
+use crate::tests::timing::Lateness;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: String, run: Box<dyn Fn(&Context) -> Outcome>| {
@@ -67,15 +69,11 @@ fn loaded_with_it() -> Outcome {
 fn lateness(ctx: &Context, dir: Dir, period: u32, late: i64) -> Outcome {
     // What it takes from an expiry to a program that has waited for it, at most: as in `timing`.
     const WAKE: i64 = 100;
-    let lates = timing::lates(ctx, dir, period)?;
-    let us = |ns: i64| ns as f64 / 1000.0;
-    let (first, median, last) = (lates[0], lates[lates.len() / 2], lates[lates.len() - 1]);
-    note(&format!(
-        "late by {:.1} us at least, {:.1} us in the median, {:.1} us at most",
-        us(first),
-        us(median),
-        us(last)
-    ));
+    let Lateness {
+        first,
+        median,
+        last,
+    } = timing::lateness(ctx, dir, period)?;
     check!(first >= 0, "a wake-up {:.1} us early", us(-first));
     check!(
         median >= late * 1000 / 2,

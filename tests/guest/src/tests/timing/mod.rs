@@ -10,7 +10,9 @@ mod wakeups;
 pub use speed::fit;
 pub use speed::observe;
 pub use steps::steps;
-pub use wakeups::lates;
+pub use wakeups::lateness;
+pub use wakeups::us;
+pub use wakeups::Lateness;
 
 use support::cable::wait_for_position;
 use support::check_eq;

@@ -16,9 +16,20 @@ use support::pcm::Pcm;
 
 use crate::tests::CABLE;
 
-/// Serves a stream exactly one period per wake-up. Returns by how many nanoseconds each came late,
-/// the least first.
-pub fn lates(ctx: &Context, dir: Dir, period: u32) -> Result<Vec<i64>, Fail> {
+/// How late wake-ups came, in nanoseconds.
+pub struct Lateness {
+    pub first: i64,
+    pub median: i64,
+    pub last: i64,
+}
+
+/// Returns a time in microseconds, as it is shown.
+pub fn us(ns: i64) -> f64 {
+    ns as f64 / 1000.0
+}
+
+/// Serves a stream exactly one period per wake-up, and notes how late they came.
+pub fn lateness(ctx: &Context, dir: Dir, period: u32) -> Result<Lateness, Fail> {
     const COUNT: usize = 200;
     let cfg = Config {
         period,
@@ -49,20 +60,27 @@ pub fn lates(ctx: &Context, dir: Dir, period: u32) -> Result<Vec<i64>, Fail> {
         check_eq!(format!("frames moved at wake-up {number}"), moved?, frames);
     }
     late.sort_unstable();
-    Ok(late)
-}
-
-/// Wake-ups come at the ends of periods, and hardly later.
-pub(super) fn wakeups(ctx: &Context, dir: Dir, period: u32) -> Outcome {
-    let late = lates(ctx, dir, period)?;
-    let us = |ns: i64| ns as f64 / 1000.0;
-    let (first, median, last) = (late[0], late[late.len() / 2], late[late.len() - 1]);
+    let (first, median, last) = (late[0], late[COUNT / 2], late[COUNT - 1]);
     note(&format!(
         "late by {:.1} us at least, {:.1} us in the median, {:.1} us at most",
         us(first),
         us(median),
         us(last)
     ));
+    Ok(Lateness {
+        first,
+        median,
+        last,
+    })
+}
+
+/// Wake-ups come at the ends of periods, and hardly later.
+pub(super) fn wakeups(ctx: &Context, dir: Dir, period: u32) -> Outcome {
+    let Lateness {
+        first,
+        median,
+        last,
+    } = lateness(ctx, dir, period)?;
     check!(first >= 0, "a wake-up {:.1} us early", us(-first));
     check!(us(median) < 100.0, "median: {:.1} us late", us(median));
     check!(us(last) < 100.0, "worst: {:.1} us late", us(last));
