@@ -5,6 +5,7 @@
 use super::Finding;
 use super::Patient;
 use crate::installed;
+use crate::parse::modules::is_compressed;
 
 const SECURE_BOOT: &str =
     "/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c";
@@ -17,8 +18,10 @@ const SIGN: &str = "that is what 'Key was rejected by service' of modprobe means
 const SIGNATURE: &[u8] = b"~Module signature appended~\n";
 
 pub fn all(patient: &Patient<'_>) -> Vec<Finding> {
+    // What is compressed isn't looked into.
     let is_signed = installed::find(patient.root, &patient.release)
         .and_then(|path| patient.root.bytes(&path).ok())
+        .filter(|it| !is_compressed(it))
         .map(|it| it.ends_with(SIGNATURE));
     vec![
         secure_boot(patient),
@@ -132,6 +135,11 @@ mod tests {
         );
         assert_eq!(
             verdicts(&[on, locked, enforced], false),
+            [Ok, Unknown, Unknown]
+        );
+        let compressed = (PATH, b"\xfd7zXZ\0".as_slice());
+        assert_eq!(
+            verdicts(&[on, locked, enforced, compressed], false),
             [Ok, Unknown, Unknown]
         );
         let open = (LOCKDOWN, b"[none] integrity confidentiality\n".as_slice());

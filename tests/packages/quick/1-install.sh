@@ -59,7 +59,7 @@ t_checks() {
 t_install() {
 	mkdir -p /tmp/clone/build/packages
 	ln -s /with/packages-1 /tmp/clone/build/packages/amd64
-	cd /tmp/clone
+	cd /tmp/clone || fail "no folder"
 	run typed install
 	grep -iE 'error|fail' "$KEPT/said" && fail "(that is what it said)"
 	nothing_failed

@@ -18,7 +18,7 @@ t_handback() {
 	typed back
 	sha256sum -c --quiet "$KEPT/mine"
 	modprobe snd-aloop
-	[[ -d /sys/module/snd_aloop && ! -d /sys/module/snd_aloop_rs ]] || fail "that is not the C driver: $(grep ^snd_aloop /proc/modules)"
+	theirs
 	mine
 }
 
