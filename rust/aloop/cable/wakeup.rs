@@ -130,6 +130,8 @@ impl Locked<'_> {
         }
         let other = self.state.side_mut(opposite).opened_mut();
         if other.is_some_and(|other| other.expiry.move_to(at, cpu)) {
+            // Its period may be shorter.
+            let slack = self.slack(opposite);
             if let Some(port) = self.stream(opposite) {
                 port.arm_timer_with_slack(Ktime::from_nanos(at.0), slack.0);
             }
