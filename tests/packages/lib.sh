@@ -210,6 +210,7 @@ nothing_failed() {
 
 # unload MODULE: which is in use as long as the user's sound servers have the card.
 unload() {
+	wait_until 120 "session of the user" as_user systemctl --user is-active basic.target
 	as_user systemctl --user stop pipewire.socket pipewire-pulse.socket wireplumber pipewire pipewire-pulse
 	wait_until 60 "module that is not in use" modprobe -r "$1"
 	as_user systemctl --user start pipewire.socket pipewire-pulse.socket wireplumber
