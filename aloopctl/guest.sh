@@ -1,51 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# Guest: --deterministic --cpus 1 --with tests/ktap.sh (a program that is late has an underrun)
+# Guest: --deterministic --cpus 1 --with tests/ktap.sh --with aloopctl/lib.sh (a program that is late has an underrun)
 # guest.sh: tries each command of aloopctl, which is beside this script, with what is right and what
-# is wrong, on the driver, and where files will do on a tree that stands for a system. The report is
-# KTAP.
+# is wrong, on the driver. The report is KTAP. (fake.sh: on trees that stand for a system.)
 
 # Tests are called by their names in the table below.
 # shellcheck disable=SC2317,SC2329
 
-# shellcheck source=../tests/ktap.sh
-. "$(dirname "$0")/ktap.sh"
+# shellcheck source=lib.sh
+. "$(dirname "$0")/lib.sh"
 
-ALOOPCTL=$(dirname "$0")/aloopctl
-CONFIGFS=/sys/kernel/config/snd-aloop
-# What the last run has said.
-OUT=/tmp/aloopctl.out
-ERR=/tmp/aloopctl.err
-FAKE=/tmp/fake
-
-fail() {
-	echo "$*"
-	echo "stdout: $(head -n 20 "$OUT")"
-	echo "stderr: $(head -n 20 "$ERR")"
-	exit 1
-}
-
-# run STATUS ARGUMENT...: aloopctl ends with this status, and doesn't panic.
-run() {
-	wanted=$1 status=0
-	shift
-	"$ALOOPCTL" "$@" >"$OUT" 2>"$ERR" </dev/null || status=$?
-	[ "$status" = "$wanted" ] || fail "aloopctl $*: status $status, not $wanted"
-	! grep -q panicked "$ERR" || fail "aloopctl $*: it panicked"
-	# An error is told, and in one place.
-	[ "$wanted" = 0 ] || [ "$wanted" = 1 ] || [ -s "$ERR" ] || fail "aloopctl $*: not a word"
-}
-# says PATTERN..., complains PATTERN...: lines of what the last run has said.
-says() {
-	for pattern; do
-		grep -qE -- "$pattern" "$OUT" || fail "nothing like '$pattern'"
-	done
-}
-complains() {
-	for pattern; do
-		grep -qE -- "$pattern" "$ERR" || fail "no error like '$pattern'"
-	done
-}
 control() { amixer -c Loopback cget "iface=PCM,name=$1,device=$2,subdevice=$3" | sed -n 's/.*: values=//p'; }
 # background COMMAND...: until the test ends.
 background() {
@@ -407,131 +371,6 @@ t_takeover() {
 	complains 'is not as .aloopctl takeover. writes it'
 	grep -qx '# mine' "$file" || fail "it was changed"
 }
-t_fake_takeover() {
-	fake
-	mkdir -p "$FAKE"/lib/modules/6.12.0 "$FAKE"/lib/modules/7.9.0/updates
-	: >"$FAKE"/lib/modules/6.12.0/modules.dep
-	: >"$FAKE"/lib/modules/7.9.0/modules.dep
-	run 6 --root "$FAKE" takeover
-	complains 'snd-aloop-rs is not installed'
-	[ ! -e "$FAKE"/etc/modprobe.d ] || fail "something was written"
-	: >"$FAKE"/lib/modules/7.9.0/updates/snd-aloop-rs.ko
-	run 0 --root "$FAKE" takeover
-	complains 'Linux 6.12.0 has no snd-aloop-rs'
-	run 0 --root "$FAKE" handback
-	[ -z "$(ls "$FAKE"/etc/modprobe.d)" ] || fail "something is left"
-	run 0 --root "$FAKE" handback
-	says 'nothing to hand back'
-}
-
-# --- cards of configfs, in a tree that stands for a system
-
-fake() {
-	rm -rf "$FAKE"
-	mkdir -p "$FAKE/$CONFIGFS" "$FAKE/sys/module/snd_aloop_rs" "$FAKE/proc/asound"
-}
-# attribute NAME FILE
-attribute() { cat "$FAKE/$CONFIGFS/$1/$2" 2>&1; }
-t_fake_add() {
-	fake
-	run 0 --root "$FAKE" add studio --id Studio --index 3 --title "My studio" --substreams 4 --channels-max 2 \
-		--device0-name In --device1-name Out --direction 0-to-1 --pcm-notify --wait-for-peer --end-with-peer=off \
-		--timer-source follow:PCH.0 --timer-slack 500
-	while read -r file value; do
-		[ "$(attribute studio "$file")" = "$value" ] || fail "$file is '$(attribute studio "$file")'"
-	done <<-END
-		id Studio
-		index 3
-		name My studio
-		substreams 4
-		channels_max 2
-		device0_name In
-		device1_name Out
-		direction 0-to-1
-		pcm_notify 1
-		wait_for_peer 1
-		end_with_peer 0
-		timer_source follow:PCH.0
-		timer_slack 500
-		live 1
-	END
-	run 2 --root "$FAKE" add my-card
-	complains "'my-card' has no identifier.*--id ID"
-	[ ! -e "$FAKE/$CONFIGFS/my-card" ] || fail "the directory is left"
-	run 0 --root "$FAKE" add my-card --id Mine
-	run 0 --root "$FAKE" remove my-card
-	run 0 --root "$FAKE" add plain
-	[ "$(ls "$FAKE/$CONFIGFS/plain")" = live ] || fail "what was not asked for was written"
-	run 5 --root "$FAKE" add plain
-	complains 'there is such a card already'
-	run 0 --root "$FAKE" remove plain
-	[ ! -e "$FAKE/$CONFIGFS/plain" ] || fail "it is there"
-	run 3 --root "$FAKE" remove plain
-	complains "no card 'plain': there are: studio"
-	run 5 --root "$FAKE" set studio --title x
-	complains 'is live.*--restart'
-	run 0 --root "$FAKE" set studio --title x --restart
-	[ "$(attribute studio name)$(attribute studio live)" = x1 ] || fail "not set, or not live"
-}
-t_fake_restore() {
-	fake
-	run 0 --root "$FAKE" add one --id One --substreams 2
-	run 0 --root "$FAKE" add two
-	run 0 --root "$FAKE" save
-	file=$FAKE/etc/snd-aloop-rs/cards.toml
-	grep -q '^\[cards.one\]$' "$file" || fail "not in the file: $(cat "$file")"
-	run 0 --root "$FAKE" restore
-	says '^card one: is so already$' '^card two: is so already$'
-	run 0 --root "$FAKE" remove two
-	run 0 --root "$FAKE" restore
-	says '^card one: is so already$' '^card two: made$'
-	echo 5 >"$FAKE/$CONFIGFS/one/substreams"
-	run 1 --root "$FAKE" restore
-	says "^card one: differs: substreams is '5', not '2' \(--force"
-	[ "$(attribute one substreams)" = 5 ] || fail "it was changed all the same"
-	run 0 --root "$FAKE" restore --force
-	says '^card one: rebuilt$'
-	[ "$(attribute one substreams)" = 2 ] || fail "it was not changed"
-	# A file that is broken at its end changes nothing.
-	printf '[cards.three]\n' >"$file"
-	printf '[cards.four]\nsubstreams = 99\n' >>"$file"
-	run 1 --root "$FAKE" restore
-	complains 'cards.toml:3:14: it is 1 to 32, and not 99: nothing has been changed'
-	[ ! -e "$FAKE/$CONFIGFS/three" ] || fail "a card was made"
-}
-t_fake_missing() {
-	fake
-	rm -r "${FAKE:?}/$CONFIGFS"
-	echo 'nodev	sysfs' >"$FAKE/proc/filesystems"
-	run 6 --root "$FAKE" add x
-	complains 'has no configfs: install a newer one'
-	echo 'nodev	configfs' >>"$FAKE/proc/filesystems"
-	run 6 --root "$FAKE" add x
-	complains "isn't mounted: as root: mount -t configfs none /sys/kernel/config"
-	echo 'configfs /sys/kernel/config configfs rw 0 0' >"$FAKE/proc/mounts"
-	run 6 --root "$FAKE" add x
-	complains 'has no configfs: install a newer one'
-	rm -r "${FAKE:?}/sys/module"
-	run 6 --root "$FAKE" add x
-	complains "isn't loaded"
-}
-t_fake_doctor() {
-	fake
-	release=7.9.1
-	mkdir -p "$FAKE"/proc/sys/kernel "$FAKE"/boot "$FAKE"/lib/modules/7.9.0/updates "$FAKE"/sys/module/snd_aloop \
-		"$FAKE"/sys/kernel/security "$FAKE"/sys/firmware/efi/efivars
-	rm -r "${FAKE:?}"/sys/module/snd_aloop_rs
-	echo $release >"$FAKE"/proc/sys/kernel/osrelease
-	echo '# CONFIG_RUST is not set' >"$FAKE"/boot/config-$release
-	: >"$FAKE"/lib/modules/7.9.0/updates/snd-aloop-rs.ko
-	echo 'none [integrity] confidentiality' >"$FAKE"/sys/kernel/security/lockdown
-	printf '\6\0\0\0\1' >"$FAKE"/sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c
-	run 1 --root "$FAKE" doctor
-	says '^WRONG +kernel: 7.9.1 was built without Rust' "^WRONG +module: snd-aloop-rs isn't loaded" \
-		'^WRONG +installed: the module is installed for 7.9.0, not for 7.9.1' \
-		'^ok +Secure Boot: on' 'lockdown: the level is integrity' '^WRONG +C driver: snd-aloop is loaded'
-}
-
 # --- cards of configfs, in the kernel
 
 t_real_add() {
@@ -616,11 +455,6 @@ doctor doctor: a system that works, and an old line of modprobe's
 denied a user who may not
 closed_pipe whoever stops reading, and a full disk
 generate manual and completions
-fake_add add, remove, set: the files of configfs
-fake_restore save and restore: the files of configfs
-fake_missing add: what is missing is told
-fake_doctor doctor: a system with all kinds of faults
-fake_takeover takeover and handback: the file, and kernels without the module
 real_add add, list, check, set, save, restore, remove: a card of configfs
 real_wrong add and set: what the kernel refuses
 takeover takeover and handback: the C driver's cards and options, there and back
