@@ -86,6 +86,7 @@ t_same_directory() {
 
 # A client that does not close what it has open.
 t_taken_away() {
+	measure_patience
 	make studio index=5 wait_for_peer=0
 	record studio
 	freeze "$client"
@@ -122,6 +123,7 @@ t_taken_away() {
 
 # By sysfs. The directory stays.
 t_unbind() {
+	measure_patience
 	make studio
 	record studio
 	freeze "$client"
