@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The packages are installed, on a machine that runs.
-# Kernels: 7.3
+# Kernels: default
 # shellcheck disable=SC2317,SC2329 # the table calls the functions
 . "$(dirname "$0")/../lib.sh"
 

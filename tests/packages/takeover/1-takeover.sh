@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # Who has the C driver loaded at boot, with options of his own, gets this driver by one command.
-# Kernels: 7.3
+# Kernels: default
 # Minutes: 20
 # shellcheck disable=SC2317,SC2329 # the table calls the functions
 . "$(dirname "$0")/../lib.sh"
