@@ -18,7 +18,8 @@ expect() { # WHAT GOT WANT
 	[[ $2 == "$3" ]] || fail "$1: expected '$3', got '$2'"
 }
 
-# wait_until SECONDS WHAT COMMAND...: how long a machine takes is up to the host that emulates it.
+# wait_until SECONDS WHAT COMMAND...: how long a machine takes is up to the host that emulates it, which may have
+# eight other things to do. What has not come in SECONDS never will.
 wait_until() {
 	local seconds=$1 what=$2 end
 	shift 2
@@ -116,13 +117,13 @@ start_recording() {
 		2>"$1.errors" &
 	recorder=$!
 	recording=$1
-	wait_until 60 "recording" running pcm1c
+	wait_until 300 "recording" running pcm1c
 }
 end_recording() {
 	local frames
 	kill -0 "$recorder" 2>/dev/null || fail "arecord has ended: $(cat "$recording.errors")"
 	frames=$(hw_ptr pcm1c)
-	wait_until 60 "recording of $frames frames" longer_than "$recording" $((frames / 4800 * 4800 * 4))
+	wait_until 300 "recording of $frames frames" longer_than "$recording" $((frames / 4800 * 4800 * 4))
 	kill -INT "$recorder"
 	wait "$recorder" || true
 	[[ ! -s $recording.errors ]] || grep -q '^Aborted by signal' "$recording.errors" ||
@@ -139,7 +140,7 @@ play() {
 	noise 384000 >"$1"
 	aplay -q -D hw:Loopback,0,4 -t raw -f dat --period-size=4800 --buffer-size=96000 "$1"
 	sync_to=$(hw_ptr pcm1c)
-	wait_until 60 "recording of what was played" longer_than "$recording" $((sync_to / 4800 * 4800 * 4))
+	wait_until 300 "recording of what was played" longer_than "$recording" $((sync_to / 4800 * 4800 * 4))
 }
 # heard PLAYED RECORDED: silence, then every byte of it, then silence.
 heard() {
@@ -210,9 +211,9 @@ nothing_failed() {
 
 # unload MODULE: which is in use as long as the user's sound servers have the card.
 unload() {
-	wait_until 120 "session of the user" as_user systemctl --user is-active basic.target
+	wait_until 600 "session of the user" as_user systemctl --user is-active basic.target
 	as_user systemctl --user stop pipewire.socket pipewire-pulse.socket wireplumber pipewire pipewire-pulse
-	wait_until 60 "module that is not in use" modprobe -r "$1"
+	wait_until 300 "module that is not in use" modprobe -r "$1"
 	as_user systemctl --user start pipewire.socket pipewire-pulse.socket wireplumber
 }
 

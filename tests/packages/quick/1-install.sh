@@ -53,7 +53,7 @@ t_checks() {
 	finds "a unit that has failed" nothing_failed
 	systemctl reset-failed
 
-	wait_until 120 "PipeWire of the user" as_user wpctl status
+	wait_until 600 "PipeWire of the user" as_user wpctl status
 	finds "that there is no card" seen_by_user
 }
 t_install() {
@@ -76,7 +76,7 @@ t_made() {
 	systemctl -q enable snd-aloop-rs
 	card Studio
 }
-t_pipewire() { wait_until 120 "card in the user's PipeWire" seen_by_user; }
+t_pipewire() { wait_until 600 "card in the user's PipeWire" seen_by_user; }
 
 tests "$@" <<'END'
 before the machine has booted, and has no loopback card

@@ -11,7 +11,7 @@ t_card() {
 }
 t_made() { card Studio; }
 t_pipewire() {
-	wait_until 120 "card in the user's PipeWire" seen_by_user
+	wait_until 600 "card in the user's PipeWire" seen_by_user
 }
 # The module stays what it was until it is loaded anew.
 t_upgrade() {
