@@ -23,19 +23,24 @@ use support::signal::FORMATS;
 pub const RATES: [u32; 8] = [8000, 11025, 44100, 48000, 96000, 192_000, 384_000, 768_000];
 const CHANNELS: [usize; 4] = [1, 2, 6, 32];
 
+/// So many bytes per second all four access modes together are served in any guest.
+const AFFORDABLE: u64 = 6_200_000;
 /// Bytes per second above which a ring is too short-lived to be refilled in real time.
 const FAST: u64 = 16_000_000;
 const MAX_RING: u64 = 2_097_152;
 
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
-    for format in FORMATS {
+    // Each format with each number of channels, and each number of channels at each rate: a format
+    // at each rate is for `matrix`.
+    for (number, format) in FORMATS.into_iter().enumerate() {
         for channels in CHANNELS {
             let frame = (format.bytes * channels) as u64;
-            let affordable = |r: &&u32| u64::from(**r) * frame <= 6_200_000;
-            let rate = *RATES.iter().rev().find(affordable).unwrap_or(&48000);
+            let affordable = |r: &&u32| u64::from(**r) * frame <= AFFORDABLE;
+            let rates: Vec<&u32> = RATES.iter().rev().filter(affordable).collect();
+            let rate = *rates[number % rates.len()];
             let name = format!(
-                "3.3 {} with {channels} channels at {rate} Hz is exact in all access modes",
+                "3.3 3.4 {} with {channels} channels at {rate} Hz is exact in all access modes",
                 format.name
             );
             let test = Test::new("data", name, move |ctx| {
@@ -44,14 +49,13 @@ pub fn tests() -> Vec<Test> {
             tests.push(test.one_of_many());
         }
     }
+    // What is left of the rates: those that are too much for any format of two bytes.
     for (number, rate) in RATES.into_iter().enumerate() {
         for channels in CHANNELS {
-            let fast = u64::from(rate) * channels as u64 * 4 > 6_200_000;
-            let format = if fast {
-                FORMATS[number % 2]
-            } else {
-                FORMATS[number + 2]
-            };
+            if u64::from(rate) * channels as u64 * 2 <= AFFORDABLE {
+                continue;
+            }
+            let format = FORMATS[number % 2];
             let name = format!(
                 "3.4 {rate} Hz with {channels} channels of {} is exact in all access modes",
                 format.name
