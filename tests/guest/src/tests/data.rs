@@ -85,12 +85,6 @@ pub fn tests() -> Vec<Test> {
     }
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("data", name, run);
     tests.extend([
-        test("2.6 device 0 to device 1, each substream", |ctx| {
-            each_substream(ctx, 0)
-        }),
-        test("2.6 device 1 to device 0, each substream", |ctx| {
-            each_substream(ctx, 1)
-        }),
         test(
             "2.6 sixteen cables at once, a different signal each",
             sixteen_cables,
@@ -262,15 +256,6 @@ fn session(ctx: &Context, cable: Cable, cfg: &Config) -> Result<Session, Fail> {
         session.tail = ring / 8;
     }
     Ok(session)
-}
-
-fn each_substream(ctx: &Context, device: u32) -> Outcome {
-    for subdevice in 0..8 {
-        let cable = Cable { device, subdevice };
-        let cfg = shape(Access::RwInterleaved, signal::S16_LE, 48000, 2, 80);
-        unless_stalled(|| one(ctx, cable, &cfg))?;
-    }
-    Ok(())
 }
 
 fn sixteen_cables(ctx: &Context) -> Outcome {
