@@ -90,10 +90,6 @@ pub fn tests() -> Vec<Test> {
             sixteen_cables,
         ),
         test("2.6 a player is heard on its own cable only", isolation),
-        test(
-            "6.3 the two ends may differ in mmap and read/write",
-            mixed_access,
-        ),
     ]);
     tests
 }
@@ -324,31 +320,6 @@ fn isolation(ctx: &Context) -> Outcome {
             heard.first_sound(0),
             None
         );
-    }
-    Ok(())
-}
-
-fn mixed_access(ctx: &Context) -> Outcome {
-    use Access::*;
-    let pairs = [
-        (MmapInterleaved, RwInterleaved),
-        (RwInterleaved, MmapInterleaved),
-        (MmapNoninterleaved, RwNoninterleaved),
-        (RwNoninterleaved, MmapNoninterleaved),
-    ];
-    for (play, rec) in pairs {
-        let cfg = |access| shape(access, signal::S24_3LE, 96000, 6, 80);
-        unless_stalled(|| {
-            let cable = Cable {
-                device: 1,
-                subdevice: 6,
-            };
-            let (p, r) = cable.open(ctx, &cfg(play), &cfg(rec))?;
-            let source = cfg(play).signal(p.config().buffer() * 2, 99);
-            let mut session = Session::new(p, r, source);
-            session.run()?;
-            session.verify(Expect::Whole)
-        })?;
     }
     Ok(())
 }
