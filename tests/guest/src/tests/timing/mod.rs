@@ -90,24 +90,21 @@ pub fn tests() -> Vec<Test> {
             Box::new(move |ctx| until_nothing_is_left(ctx, rate)),
         ));
     }
-    for rate in [48000, 44100, 11025, 8000, 768_000] {
-        tests.push(
-            test(
-                format!("8.9 8.10 position within 1 ppm and 2 frames of the time at {rate} Hz"),
-                Box::new(move |ctx| slope(ctx, rate, 100_000)),
-            )
-            .c_defect("8.9"),
-        );
-    }
-    for shift in [101_000, 80000, 120_000, 99_999] {
-        tests.push(
-            test(
-                format!("9.11 Rate Shift {shift} is exact"),
-                Box::new(move |ctx| slope(ctx, 48000, shift)),
-            )
-            .c_defect("8.9"),
-        );
-    }
+    // Other rates, and other shifts, are judged to the nanosecond by the group `stamps`.
+    tests.push(
+        test(
+            "8.9 8.10 position within 1 ppm and 2 frames of the time at 48000 Hz".into(),
+            Box::new(|ctx| slope(ctx, 48000, 100_000)),
+        )
+        .c_defect("8.9"),
+    );
+    tests.push(
+        test(
+            "9.11 Rate Shift 101000 is exact".into(),
+            Box::new(|ctx| slope(ctx, 48000, 101_000)),
+        )
+        .c_defect("8.9"),
+    );
     tests.push(
         test(
             "9.11 17.13 a change of Rate Shift keeps the position's phase".into(),
