@@ -84,7 +84,7 @@ pub fn tests() -> Vec<Test> {
             );
         }
     }
-    for rate in [48000, 96000, 176_400, 192_000, 384_000, 768_000] {
+    for rate in [48000, 768_000] {
         tests.push(test(
             format!("8.2 reads and writes until there is nothing left end, {rate} Hz"),
             Box::new(move |ctx| until_nothing_is_left(ctx, rate)),
