@@ -119,7 +119,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("7.6"),
     );
-    for frames in [192, 384, 576] {
+    for frames in [192, 384] {
         tests.push(
             test(
                 format!("8.8 17.7 a ring of {frames} frames is clean for 2 s"),
@@ -146,12 +146,10 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("8.8"),
     );
-    for (rate, channels) in [(768_000, 6), (192_000, 32)] {
-        tests.push(test(
-            format!("3.4 {rate} Hz, {channels} channels of S32_LE, round both rings"),
-            Box::new(move |ctx| fast_ring(ctx, rate, channels)),
-        ));
-    }
+    tests.push(test(
+        "3.4 192000 Hz, 32 channels of S32_LE, round both rings".into(),
+        Box::new(|ctx| fast_ring(ctx, 192_000, 32)),
+    ));
     tests
 }
 
