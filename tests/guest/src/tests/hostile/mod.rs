@@ -15,7 +15,6 @@ use support::ktap::Test;
 use support::signal;
 
 use alone::leave_alone;
-use alone::rings;
 use crowd::by_ticks;
 use crowd::crowd;
 use crowd::half;
@@ -77,10 +76,6 @@ pub fn tests() -> Vec<Test> {
             drained_for_ever,
         )
         .limit(300),
-        test(
-            "3.10 the rings of a card take no more than the core allows",
-            rings,
-        ),
     ]
 }
 
