@@ -38,10 +38,6 @@ pub fn tests() -> Vec<Test> {
             },
         ),
         test(
-            "3.6 15 cables with periods of 64 bytes leave the 16th alone",
-            |ctx| leave_alone(ctx, &HASTY),
-        ),
-        test(
             "3.6 hundreds who watch one stream leave three quarters of the machine",
             |ctx| {
                 // They take a quarter, and the clock's own interrupts a little.
