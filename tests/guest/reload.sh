@@ -143,12 +143,6 @@ bind_again() {
 }
 t_bind_again() { rounds bind_again; }
 
-t_works() {
-	load
-	works
-	unload
-}
-
 # apart TEST: in a shell that ends with it. The streams of a test that has failed must not outlive
 # it, and the next one begins without modules.
 leave() {
@@ -171,5 +165,4 @@ after_global_timer 13.1 the same with cables that run by a global timer
 after_own_timer 13.1 the same with a cable that runs by a PCM timer of the card
 unbind_in_use 13.2 unbound while streams run, then unloaded
 bind_again 13.2 unbound, bound, used again, unloaded
-works 13.1 loaded once more, the card works
 END

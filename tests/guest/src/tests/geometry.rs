@@ -23,11 +23,12 @@ use support::signal::Expect;
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("geometry", name, run);
     vec![
-        test("4.3 two ends with different periods and buffers", |ctx| {
-            unlike(ctx, [Access::RwInterleaved, Access::MmapInterleaved])
-        }),
         test(
-            "4.3 two planar ends with different periods and buffers",
+            "4.3 6.3 two ends with different periods and buffers",
+            |ctx| unlike(ctx, [Access::RwInterleaved, Access::MmapInterleaved]),
+        ),
+        test(
+            "4.3 6.3 two planar ends with different periods and buffers",
             |ctx| unlike(ctx, [Access::RwNoninterleaved, Access::MmapNoninterleaved]),
         ),
         test("3.6 the largest buffer, two periods of 1 MiB", largest),
@@ -51,7 +52,9 @@ fn through(ctx: &Context, play: &Config, rec: &Config, frames: usize) -> Outcome
     })
 }
 
-fn unlike(ctx: &Context, [play, rec]: [Access; 2]) -> Outcome {
+/// The player has the first way of access and the recorder the second; in the end it is the other way
+/// round.
+fn unlike(ctx: &Context, [one, other]: [Access; 2]) -> Outcome {
     // Period and number of periods, of the player and of the recorder.
     let shapes = [
         ((480, 10), (1000, 5)),
@@ -61,7 +64,8 @@ fn unlike(ctx: &Context, [play, rec]: [Access; 2]) -> Outcome {
         ((5000, 1), (640, 8)),
         ((37, 200), (4801, 2)),
     ];
-    for ((pp, pn), (rp, rn)) in shapes {
+    let runs = shapes.map(|shape| (one, other, shape));
+    for (play, rec, ((pp, pn), (rp, rn))) in runs.into_iter().chain([(other, one, shapes[0])]) {
         let cfg = |access, period, periods| Config {
             access,
             format: signal::S24_3LE,

@@ -281,27 +281,25 @@ fn memory(ctx: &Context) -> Outcome {
         periods: 2,
         ..USUAL
     };
-    let open = |number: u32| {
+    let mut ends = Vec::new();
+    for number in 0..32 {
         let cable = Cable {
-            device: number / 8,
-            subdevice: number % 8,
+            device: number / 16,
+            subdevice: number / 2 % 8,
         };
-        cable.player(ctx)
-    };
-    let mut streams = Vec::new();
-    for number in 0..16 {
-        let mut pcm = open(number)?;
+        ends.push(Pcm::open(cable.end(ctx, Dir::BOTH[number as usize % 2]))?);
+    }
+    let mut others = ends.split_off(16);
+    for pcm in &mut ends {
         pcm.configure(&largest)?;
-        streams.push(pcm);
     }
-    let mut extra = Cable {
-        device: 0,
-        subdevice: 0,
+    for pcm in &mut others {
+        expect_error("a 17th", pcm.setup(&largest), libc::ENOMEM)?;
     }
-    .recorder(ctx)?;
-    expect_error("the 17th", extra.configure(&largest), libc::ENOMEM)?;
-    streams.pop();
-    Ok(extra.configure(&largest)?)
+    ends[0].hw_free()?;
+    others[0].configure(&largest)?;
+    ends.pop();
+    Ok(others[1].configure(&largest)?)
 }
 
 fn channel_info(pcm: &mut Pcm) -> Outcome {

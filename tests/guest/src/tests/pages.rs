@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use support::cable::record;
 use support::cable::wait_for_position;
 use support::check;
 use support::check_eq;
@@ -112,41 +113,43 @@ fn mapped(ctx: &Context) -> Outcome {
 
 /// It is mapped for writing too, though nothing but the driver has to write there.
 fn scribbled(ctx: &Context) -> Outcome {
-    for format in [signal::S16_LE, signal::DSD_U8] {
-        let cfg = Config {
-            format,
-            access: Access::MmapInterleaved,
-            ..LONG
-        };
-        let mut rec = CABLE.recorder(ctx)?;
-        rec.configure(&cfg)?;
-        let bytes = cfg.buffer() * cfg.frame_bytes();
-        // SAFETY: A new mapping, which is written and given back here.
-        unsafe {
-            let addr = libc::mmap(
-                std::ptr::null_mut(),
-                bytes,
-                libc::PROT_READ | libc::PROT_WRITE,
-                libc::MAP_SHARED,
-                rec.fd(),
-                0,
+    for format in [signal::S32_LE, signal::DSD_U8, signal::DSD_U16_BE] {
+        for access in [Access::MmapInterleaved, Access::MmapNoninterleaved] {
+            let cfg = Config {
+                format,
+                access,
+                ..LONG
+            };
+            let what = format!("{} {access:?}", format.name);
+            let mut rec = CABLE.recorder(ctx)?;
+            rec.configure(&cfg)?;
+            let bytes = cfg.buffer() * cfg.frame_bytes();
+            // SAFETY: A new mapping, which is written and given back here.
+            unsafe {
+                let addr = libc::mmap(
+                    std::ptr::null_mut(),
+                    bytes,
+                    libc::PROT_READ | libc::PROT_WRITE,
+                    libc::MAP_SHARED,
+                    rec.fd(),
+                    0,
+                );
+                check!(addr != libc::MAP_FAILED, "mmap of the ring failed");
+                addr.cast::<u8>().write_bytes(0x5a, bytes);
+                libc::munmap(addr, bytes);
+            }
+            check!(
+                ring(&rec, &cfg)?.iter().all(|&b| b == 0x5a),
+                "nothing was left there"
             );
-            check!(addr != libc::MAP_FAILED, "mmap of the ring failed");
-            addr.cast::<u8>().write_bytes(0x5a, bytes);
-            libc::munmap(addr, bytes);
+            rec.prepare()?;
+            let left = ring(&rec, &cfg)?;
+            let left = left.iter().filter(|&&b| b != format.silence).count();
+            check_eq!(format!("{what}: bytes that are not silent"), left, 0);
+            rec.start()?;
+            let heard = record(&mut rec, cfg.buffer() + 480)?;
+            check_eq!(format!("{what}: first sound"), heard.first_sound(0), None);
         }
-        check!(
-            ring(&rec, &cfg)?.iter().all(|&b| b == 0x5a),
-            "nothing was left there"
-        );
-        rec.prepare()?;
-        let silence = if format == signal::DSD_U8 { 0x69 } else { 0 };
-        let left = ring(&rec, &cfg)?.iter().filter(|&&b| b != silence).count();
-        check_eq!(
-            format!("{}: bytes that are not silent", format.name),
-            left,
-            0
-        );
     }
     Ok(())
 }

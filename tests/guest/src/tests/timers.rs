@@ -112,7 +112,7 @@ fn start(ctx: &Context, linked: bool) -> Result<(Pcm, Pcm), Fail> {
 /// A way to stop both ends, in two halves unless they are linked.
 type Way = fn(play: &mut Pcm, rec: &mut Pcm, linked: bool) -> Outcome;
 
-const WAYS: [(&str, Way); 7] = [
+const WAYS: [(&str, Way); 6] = [
     ("DROP", |play, rec, linked| {
         play.stop()?;
         if !linked {
@@ -151,12 +151,6 @@ const WAYS: [(&str, Way); 7] = [
         }
         play.stop()?;
         Ok(rec.stop()?)
-    }),
-    ("HW_FREE", |play, rec, _| {
-        play.stop()?;
-        rec.stop()?;
-        play.hw_free()?;
-        Ok(rec.hw_free()?)
     }),
 ];
 

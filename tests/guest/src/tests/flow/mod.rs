@@ -24,7 +24,6 @@ use order::recorder_first;
 use order::restart;
 use order::restart_recorder;
 use silence::free_running;
-use silence::prepared_ring;
 use silence::recorded_before;
 use silence::silence_after_stop;
 use silence::underrun;
@@ -34,10 +33,6 @@ const SECOND: Duration = Duration::from_secs(1);
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("flow", name, run);
     vec![
-        test(
-            "5.2 a capture ring is silent after PREPARE, DSD included",
-            prepared_ring,
-        ),
         test(
             "5.2 a recording begins with silence, however much was recorded before",
             recorded_before,

@@ -21,36 +21,6 @@ use support::signal::Expect;
 
 use crate::tests::CABLE;
 
-pub(super) fn prepared_ring(ctx: &Context) -> Outcome {
-    for format in [signal::S32_LE, signal::DSD_U8, signal::DSD_U16_BE] {
-        for access in [Access::MmapInterleaved, Access::MmapNoninterleaved] {
-            let cfg = Config {
-                access,
-                format,
-                ..LONG
-            };
-            // A stream first, so that the ring holds something else.
-            let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(cfg.buffer(), 5))?;
-            session.tail = 480;
-            session.run()?;
-            session.verify(Expect::Whole)?;
-            let mut rec = session.rec;
-            drop(session.play);
-            rec.stop()?;
-            rec.prepare()?;
-            rec.start()?;
-            let heard = record(&mut rec, cfg.buffer() + 480)?;
-            let sound = heard.first_sound(0);
-            check_eq!(
-                format!("{} {access:?}: first sound", format.name),
-                sound,
-                None
-            );
-        }
-    }
-    Ok(())
-}
-
 /// Of a ring that cannot be mapped, no more need be silenced than has been heard.
 pub(super) fn recorded_before(ctx: &Context) -> Outcome {
     for access in [Access::RwInterleaved, Access::RwNoninterleaved] {

@@ -9,51 +9,12 @@ use support::config::Config;
 use support::config::Dir;
 use support::config::LONG;
 use support::kernel::now_ns;
-use support::ktap::expect_error;
 use support::ktap::note;
 use support::ktap::Context;
 use support::ktap::Outcome;
 use support::pcm::poll;
 use support::pcm::Pcm;
-use support::signal;
 use support::signal::Expect;
-
-use super::HASTY;
-
-/// All ends with the greatest rings: those beyond the core's limit for a card get none, until
-/// another is given up.
-pub(super) fn rings(ctx: &Context) -> Outcome {
-    let cfg = Config {
-        format: signal::S32_LE,
-        channels: 32,
-        period: 4096,
-        periods: 4,
-        ..HASTY
-    };
-    let text = std::fs::read_to_string("/sys/module/snd_pcm/parameters/max_alloc_per_card")?;
-    let limit: usize = text.trim().parse().map_err(|e| format!("{text}: {e}"))?;
-    let mut ends: Vec<Pcm> = Vec::new();
-    for number in 0..32 {
-        let cable = Cable {
-            device: number / 16,
-            subdevice: number / 2 % 8,
-        };
-        ends.push(Pcm::open(cable.end(ctx, Dir::BOTH[number as usize % 2]))?);
-    }
-    let ring = cfg.buffer() * cfg.frame_bytes();
-    let fit = limit / ring;
-    check!(fit < ends.len(), "{limit} bytes are enough for all");
-    let (first, rest) = ends.split_at_mut(fit);
-    for end in first.iter_mut() {
-        end.setup(&cfg)?;
-    }
-    for end in rest.iter_mut() {
-        expect_error("HW_PARAMS beyond the limit", end.setup(&cfg), libc::ENOMEM)?;
-    }
-    first[0].hw_free()?;
-    rest[0].setup(&cfg)?;
-    Ok(())
-}
 
 /// How long a computation takes that needs no kernel, in nanoseconds.
 pub(super) fn work() -> i64 {

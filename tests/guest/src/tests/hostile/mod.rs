@@ -15,7 +15,6 @@ use support::ktap::Test;
 use support::signal;
 
 use alone::leave_alone;
-use alone::rings;
 use crowd::by_ticks;
 use crowd::crowd;
 use crowd::half;
@@ -37,10 +36,6 @@ pub fn tests() -> Vec<Test> {
                 };
                 leave_alone(ctx, &one_frame)
             },
-        ),
-        test(
-            "3.6 15 cables with periods of 64 bytes leave the 16th alone",
-            |ctx| leave_alone(ctx, &HASTY),
         ),
         test(
             "3.6 hundreds who watch one stream leave three quarters of the machine",
@@ -77,10 +72,6 @@ pub fn tests() -> Vec<Test> {
             drained_for_ever,
         )
         .limit(300),
-        test(
-            "3.10 the rings of a card take no more than the core allows",
-            rings,
-        ),
     ]
 }
 

@@ -75,10 +75,6 @@ pub fn tests() -> Vec<Test> {
             both_ends_speed(ctx, 11025)
         })
         .c_defect("17.6"),
-        test("8.10 17.6 both ends run at 44100 Hz", |ctx| {
-            both_ends_speed(ctx, 44100)
-        })
-        .c_defect("17.6"),
         test(
             "14.2 a slow open of one cable does not hold up another",
             slow_open,

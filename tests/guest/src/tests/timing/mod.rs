@@ -56,7 +56,7 @@ pub fn tests() -> Vec<Test> {
             )
             .c_defect("8.2"),
         );
-        for period in [480, 1024, 128, 64] {
+        for period in [480, 1024, 64] {
             tests.push(
                 test(
                     format!("8.5 8.6 wake-ups at {period} frames less than 100 us late, {dir:?}"),
@@ -74,7 +74,7 @@ pub fn tests() -> Vec<Test> {
         .c_defect("8.2"),
     );
     for dir in Dir::BOTH {
-        for period in [480, 1024, 64] {
+        for period in [480, 64] {
             tests.push(
                 test(
                     format!("8.7 one wake-up a period of {period} frames if all is taken, {dir:?}"),
@@ -84,30 +84,27 @@ pub fn tests() -> Vec<Test> {
             );
         }
     }
-    for rate in [48000, 96000, 176_400, 192_000, 384_000, 768_000] {
+    for rate in [48000, 768_000] {
         tests.push(test(
             format!("8.2 reads and writes until there is nothing left end, {rate} Hz"),
             Box::new(move |ctx| until_nothing_is_left(ctx, rate)),
         ));
     }
-    for rate in [48000, 44100, 11025, 8000, 768_000] {
-        tests.push(
-            test(
-                format!("8.9 8.10 position within 1 ppm and 2 frames of the time at {rate} Hz"),
-                Box::new(move |ctx| slope(ctx, rate, 100_000)),
-            )
-            .c_defect("8.9"),
-        );
-    }
-    for shift in [101_000, 80000, 120_000, 99_999] {
-        tests.push(
-            test(
-                format!("9.11 Rate Shift {shift} is exact"),
-                Box::new(move |ctx| slope(ctx, 48000, shift)),
-            )
-            .c_defect("8.9"),
-        );
-    }
+    // Other rates, and other shifts, are judged to the nanosecond by the group `stamps`.
+    tests.push(
+        test(
+            "8.9 8.10 position within 1 ppm and 2 frames of the time at 48000 Hz".into(),
+            Box::new(|ctx| slope(ctx, 48000, 100_000)),
+        )
+        .c_defect("8.9"),
+    );
+    tests.push(
+        test(
+            "9.11 Rate Shift 101000 is exact".into(),
+            Box::new(|ctx| slope(ctx, 48000, 101_000)),
+        )
+        .c_defect("8.9"),
+    );
     tests.push(
         test(
             "9.11 17.13 a change of Rate Shift keeps the position's phase".into(),
@@ -122,7 +119,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("7.6"),
     );
-    for frames in [192, 384, 576] {
+    for frames in [192, 384] {
         tests.push(
             test(
                 format!("8.8 17.7 a ring of {frames} frames is clean for 2 s"),
@@ -149,12 +146,10 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("8.8"),
     );
-    for (rate, channels) in [(768_000, 6), (192_000, 32)] {
-        tests.push(test(
-            format!("3.4 {rate} Hz, {channels} channels of S32_LE, round both rings"),
-            Box::new(move |ctx| fast_ring(ctx, rate, channels)),
-        ));
-    }
+    tests.push(test(
+        "3.4 192000 Hz, 32 channels of S32_LE, round both rings".into(),
+        Box::new(|ctx| fast_ring(ctx, 192_000, 32)),
+    ));
     tests
 }
 
