@@ -9,8 +9,17 @@
 //!
 //! Whatever the arguments, no span leaves its ring and nothing here panics.
 
-use core::num::NonZeroU32;
-use core::num::NonZeroU64;
+use crate::units::{
+    Frames,
+    Pointer, //
+};
+use core::{
+    cmp::min,
+    num::{
+        NonZeroU32,
+        NonZeroU64, //
+    }, //
+};
 
 /// The shape of one end's ring buffer.
 ///
@@ -59,9 +68,9 @@ impl Geometry {
         }
     }
 
-    /// Returns the size of the buffer in frames, at least 1.
-    pub(crate) const fn frames(&self) -> u32 {
-        self.frames.get()
+    /// Returns the size of the buffer, at least 1 frame.
+    pub(crate) const fn frames(&self) -> Frames {
+        Frames(self.frames.get() as u64)
     }
 
     /// Returns the number of samples in a frame, at least 1.
@@ -123,14 +132,14 @@ impl Geometry {
     /// Returns which slot of the ring is that of the frame `skip` frames after the position `pos`.
     ///
     /// The slot is below `frames`. It is right even where `pos + skip` does not fit into 64 bits.
-    pub(crate) fn slot(&self, pos: u64, skip: u64) -> u32 {
+    pub(crate) fn slot(&self, pos: Frames, skip: Frames) -> u32 {
         let frames = NonZeroU64::from(self.frames);
 
-        if skip == 0 {
-            return (pos % frames) as u32;
+        if skip.is_zero() {
+            return (pos.0 % frames) as u32;
         }
         // The sum of two 32-bit numbers doesn't wrap, and the remainder by a third is one again.
-        ((pos % frames).wrapping_add(skip % frames) % frames) as u32
+        ((pos.0 % frames).wrapping_add(skip.0 % frames) % frames) as u32
     }
 
     /// Returns whether a frame has the same samples in both rings.
@@ -216,7 +225,7 @@ pub(crate) enum CopyStep {
 ///
 /// Each byte is given once. If there are more frames than the ring holds, these are the bytes of
 /// the last ringful, which is all of them.
-pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Item = Span> {
+pub(crate) fn spans(ring: &Geometry, pos: Frames, frames: Frames) -> impl Iterator<Item = Span> {
     // The places to write to are the same wherever the bytes come from.
     copy_steps(ring, pos, ring, pos, frames).filter_map(|copy| match copy {
         CopyStep::Bytes(span) => Some(Span {
@@ -243,15 +252,16 @@ pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Ite
 /// Returns nothing if the two differ in channels or sample width.
 pub(crate) fn copy_steps(
     from: &Geometry,
-    from_pos: u64,
+    from_pos: Frames,
     to: &Geometry,
-    to_pos: u64,
-    frames: u64,
+    to_pos: Frames,
+    frames: Frames,
 ) -> impl Iterator<Item = CopyStep> {
-    let skip = frames.saturating_sub(u64::from(to.frames()));
+    let kept = min(frames, to.frames());
+    let skip = frames - kept;
     let count = if from.same_frames(to) {
-        // At most `to.frames()`, by the choice of `skip`.
-        frames.wrapping_sub(skip) as u32
+        // Not more than `to.frames()`, which fits into 32 bits.
+        kept.0 as u32
     } else {
         0
     };
@@ -272,19 +282,20 @@ pub(crate) fn copy_steps(
 /// more, or nothing.
 pub(crate) fn copy_span(
     from: &Geometry,
-    from_pos: u64,
+    from_pos: Frames,
     to: &Geometry,
-    to_pos: u64,
-    frames: u64,
+    to_pos: Frames,
+    frames: Frames,
 ) -> Option<CopySpan> {
-    if frames == 0 || !from.interleaved() || !to.interleaved() || !from.same_frames(to) {
+    if frames.is_zero() || !from.interleaved() || !to.interleaved() || !from.same_frames(to) {
         return None;
     }
-    let (from_slot, to_slot) = (from.slot(from_pos, 0), to.slot(to_pos, 0));
+    let from_slot = from.slot(from_pos, Frames::ZERO);
+    let to_slot = to.slot(to_pos, Frames::ZERO);
     // A slot is below its ring's frames: nothing wraps.
-    let from_left = from.frames().wrapping_sub(from_slot);
-    let to_left = to.frames().wrapping_sub(to_slot);
-    let count = u32::try_from(frames).ok()?;
+    let from_left = from.frames.get().wrapping_sub(from_slot);
+    let to_left = to.frames.get().wrapping_sub(to_slot);
+    let count = u32::try_from(frames.0).ok()?;
     (count <= from_left && count <= to_left).then(|| CopySpan {
         again: false,
         from: from.offset(0, from_slot),
@@ -330,21 +341,28 @@ impl Iterator for CopySteps {
         // power of two, are copied next.
         let times = (self.done / self.from.frames).checked_ilog2();
         let (source, from_slot, begin, there) = match times {
-            None => (&self.from, self.from_slot, self.done, self.from.frames()),
+            None => (
+                &self.from,
+                self.from_slot,
+                self.done,
+                self.from.frames.get(),
+            ),
             Some(times) => {
                 // At most `done`, so nothing is shifted out.
-                let there = self.from.frames().wrapping_shl(times);
+                let there = self.from.frames.get().wrapping_shl(times);
                 (&self.to, self.to_slot, self.done.wrapping_sub(there), there)
             }
         };
-        let from_slot = source.slot(from_slot.into(), begin.into());
-        let to_slot = self.to.slot(self.to_slot.into(), self.done.into());
+        let from_slot = source.slot(Frames::from(from_slot), Frames::from(begin));
+        let to_slot = self
+            .to
+            .slot(Frames::from(self.to_slot), Frames::from(self.done));
         // `begin` is below `there`, a slot is below its ring's frames, and `done` isn't `count`:
         // nothing wraps, and each of the four is at least 1.
         let run = (self.count.wrapping_sub(self.done))
             .min(there.wrapping_sub(begin))
-            .min(source.frames().wrapping_sub(from_slot))
-            .min(self.to.frames().wrapping_sub(to_slot));
+            .min(source.frames.get().wrapping_sub(from_slot))
+            .min(self.to.frames.get().wrapping_sub(to_slot));
 
         let (copy, planes) = if source.lies_alike(&self.to) {
             let span = CopySpan {
@@ -374,87 +392,83 @@ impl Iterator for CopySteps {
     }
 }
 
-/// Returns how many frames from the device's position `pos` on the application has written.
+/// How far the device and the application of a stream have come, as ALSA counts that.
 ///
-/// `hw_ptr` and `appl_ptr` are ALSA's pointers in frames, both modulo `boundary`, which is a
-/// multiple of the buffer's size `buffer`. `pos` counts without wrapping and may be ahead of
-/// `hw_ptr` by the frames the device has advanced since `hw_ptr` was updated; it has the same
-/// remainder by `buffer` as `hw_ptr` plus those frames, which have to be fewer than `buffer`.
-///
-/// The result is 0 for an application that has been overtaken by the device.
-///
-/// `appl_ptr` lies in memory that the application can write. For any of its values, and indeed for
-/// any values at all, the result is at most `buffer`.
-pub(crate) fn written_ahead(
-    hw_ptr: u64,
-    appl_ptr: u64,
-    boundary: u64,
-    buffer: u32,
-    pos: u64,
-) -> u64 {
-    let (Some(boundary), Some(buffer)) = (NonZeroU64::new(boundary), NonZeroU32::new(buffer))
-    else {
-        return 0;
-    };
-    let buffer = NonZeroU64::from(buffer);
+/// `appl_ptr` lies in memory that the application can write. It may have any value, and so may the
+/// others.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pointers {
+    /// How far the device had come when the core last asked.
+    pub(crate) hw_ptr: Pointer,
+    /// How far the application has written or read.
+    pub(crate) appl_ptr: Pointer,
+    /// Where both begin again from 0: a multiple of the buffer's size.
+    pub(crate) boundary: Frames,
+}
 
-    let queued = sub_modulo(appl_ptr, hw_ptr, boundary);
-    if queued > buffer.get() {
-        // The application is behind `hw_ptr`, which shows as nearly a whole boundary ahead.
-        return 0;
+impl Pointers {
+    /// Returns how many frames from the device's position `pos` on the application has written, in
+    /// a buffer of `buffer` frames.
+    ///
+    /// `pos` counts without wrapping and may be ahead of `hw_ptr` by the frames the device has
+    /// advanced since `hw_ptr` was updated; it has the same remainder by `buffer` as `hw_ptr` plus
+    /// those frames, which have to be fewer than `buffer`.
+    ///
+    /// The result is 0 for an application that has been overtaken by the device, and at most
+    /// `buffer` whatever the values.
+    pub(crate) fn written_ahead(&self, buffer: Frames, pos: Frames) -> Frames {
+        let (Some(boundary), Some(size)) = (
+            NonZeroU64::new(self.boundary.0),
+            NonZeroU64::new(buffer.0), //
+        ) else {
+            return Frames::ZERO;
+        };
+
+        let queued = self.appl_ptr.after(self.hw_ptr, boundary);
+        if queued > buffer {
+            // The application is behind `hw_ptr`, which shows as nearly a whole boundary ahead.
+            return Frames::ZERO;
+        }
+        queued - self.advanced(size, pos)
     }
-    queued.saturating_sub(sub_modulo(pos, hw_ptr, buffer))
-}
 
-/// Returns how many frames before the device's position `pos` the application has still to read.
-///
-/// The arguments are those of [`written_ahead`], and may have any values. The result is more than
-/// `buffer` for an application that has been overtaken by the device.
-pub(crate) fn left_to_read(
-    hw_ptr: u64,
-    appl_ptr: u64,
-    boundary: u64,
-    buffer: u32,
-    pos: u64,
-) -> u64 {
-    let (Some(boundary), Some(buffer)) = (NonZeroU64::new(boundary), NonZeroU32::new(buffer))
-    else {
-        return 0;
-    };
-    sub_modulo(hw_ptr, appl_ptr, boundary).saturating_add(sub_modulo(pos, hw_ptr, buffer.into()))
-}
+    /// Returns how many frames before the device's position `pos` the application has still to
+    /// read.
+    ///
+    /// The arguments are those of [`Pointers::written_ahead`]. The result is more than `buffer` for
+    /// an application that has been overtaken by the device.
+    pub(crate) fn left_to_read(&self, buffer: Frames, pos: Frames) -> Frames {
+        let (Some(boundary), Some(size)) = (
+            NonZeroU64::new(self.boundary.0),
+            NonZeroU64::new(buffer.0), //
+        ) else {
+            return Frames::ZERO;
+        };
+        self.hw_ptr.after(self.appl_ptr, boundary) + self.advanced(size, pos)
+    }
 
-/// Returns how many frames the application of a stream has to read or may write, as the core counts
-/// them when it looks for an xrun: the buffer for a playback that has played all that was written,
-/// and more for one that has played on.
-///
-/// The arguments are those of [`written_ahead`], and may have any values. `space` is the buffer's
-/// size for a playback, 0 for a capture. The result is below `boundary`, or 0.
-///
-/// C: `snd_pcm_playback_avail()`, `snd_pcm_capture_avail()`.
-pub(crate) fn available(hw_ptr: u64, appl_ptr: u64, boundary: u64, space: u32) -> u64 {
-    let Some(boundary) = NonZeroU64::new(boundary) else {
-        return 0;
-    };
-    // The sum may be a boundary or more, but does not wrap: one is the remainder by the other.
-    let hw_ptr = (hw_ptr % boundary).saturating_add(space.into());
-    sub_modulo(hw_ptr, appl_ptr, boundary)
-}
+    /// Returns how many frames the application of a stream has to read or may write, as the core
+    /// counts them when it looks for an xrun: the buffer for a playback that has played all that
+    /// was written, and more for one that has played on.
+    ///
+    /// `space` is the buffer's size for a playback, 0 for a capture. The result is below
+    /// `boundary`, or 0.
+    ///
+    /// C: `snd_pcm_playback_avail()`, `snd_pcm_capture_avail()`.
+    pub(crate) fn available(&self, space: Frames) -> Frames {
+        let Some(boundary) = NonZeroU64::new(self.boundary.0) else {
+            return Frames::ZERO;
+        };
+        // The sum may be a boundary or more, but does not wrap: one is the remainder by the other.
+        let hw_ptr = Frames(self.hw_ptr.0 % boundary) + space;
+        Pointer(hw_ptr.0).after(self.appl_ptr, boundary)
+    }
 
-/// Returns `a - b` modulo `n`, in `0..n`.
-fn sub_modulo(a: u64, b: u64, n: NonZeroU64) -> u64 {
-    // Mostly they are below `n`: a division takes longer than all the rest.
-    let (a, b) = if a < n.get() && b < n.get() {
-        (a, b)
-    } else {
-        (a % n, b % n)
-    };
-
-    // Both are below `n`, so where the difference wraps, adding `n` brings it back.
-    if a >= b {
-        a.wrapping_sub(b)
-    } else {
-        a.wrapping_sub(b).wrapping_add(n.get())
+    /// Returns how far the device is ahead of `hw_ptr` at its position `pos`, in a buffer of `size`
+    /// frames.
+    fn advanced(&self, size: NonZeroU64, pos: Frames) -> Frames {
+        // The boundary is a multiple of the size: a remainder by that is known of both.
+        Pointer(pos.0).after(self.hw_ptr, size)
     }
 }
 
@@ -469,7 +483,7 @@ fn sub_modulo(a: u64, b: u64, n: NonZeroU64) -> u64 {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SilenceMark {
     /// The position at which the last sound ended, or [`None`] if there was none.
-    end: Option<u64>,
+    end: Option<Frames>,
 }
 
 impl SilenceMark {
@@ -481,41 +495,38 @@ impl SilenceMark {
     /// Makes the mark of a ring that may be silent nowhere.
     pub(crate) const fn unknown() -> Self {
         Self {
-            end: Some(u64::MAX),
+            end: Some(Frames::MAX),
         }
     }
 
     /// Notes that sound was copied to the ring up to the position `end_pos`, exclusive.
-    pub(crate) fn data(&mut self, end_pos: u64) {
+    pub(crate) fn data(&mut self, end_pos: Frames) {
         // Should a position go backwards, the later one still may have left sound behind.
         self.end = self.end.max(Some(end_pos));
     }
 
     /// Returns how many frames before the position `pos` are known to be silent, at most the ring.
-    pub(crate) fn silent_frames(self, ring_frames: u32, pos: u64) -> u64 {
-        self.end.map_or(u64::from(ring_frames), |end| {
-            pos.saturating_sub(end).min(ring_frames.into())
-        })
+    pub(crate) fn silent_frames(self, ring_frames: Frames, pos: Frames) -> Frames {
+        self.end
+            .map_or(ring_frames, |end| min(pos - end, ring_frames))
     }
 
     /// Returns how many frames at the beginning of the ring may hold sound, if the position was 0
     /// when it was silent all over.
-    pub(crate) fn sound_frames(self, ring_frames: u32) -> u64 {
-        self.end.map_or(0, |end| end.min(ring_frames.into()))
+    pub(crate) fn sound_frames(self, ring_frames: Frames) -> Frames {
+        self.end.map_or(Frames::ZERO, |end| min(end, ring_frames))
     }
 
     /// Returns how many of the `frames` frames from the position `pos` on have to be silenced, in a
     /// ring of `ring_frames` frames.
     ///
     /// They are the first ones; the others are silent already.
-    pub(crate) fn to_clear(self, ring_frames: u32, pos: u64, frames: u64) -> u64 {
+    pub(crate) fn to_clear(self, ring_frames: Frames, pos: Frames, frames: Frames) -> Frames {
         let Some(end) = self.end else {
-            return 0;
+            return Frames::ZERO;
         };
 
         // The last frame of sound was at `end - 1`; one ring later its slot is passed again.
-        end.saturating_add(ring_frames.into())
-            .saturating_sub(pos)
-            .min(frames)
+        min(end + ring_frames - pos, frames)
     }
 }

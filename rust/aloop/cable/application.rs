@@ -10,18 +10,27 @@ use super::{
     told::Told, //
 };
 use crate::{
-    ring::{
-        self,
-        available,
-        written_ahead, //
+    ring::Pointers,
+    units::{
+        Frames,
+        Pointer, //
     },
-    units::Frames,
 };
 use alsa::pcm::{
     Direction,
     Port,
     State, //
 };
+
+/// Returns how far the core and the application have come, by ALSA's pointers.
+fn pointers(own: &Port<'_>) -> Pointers {
+    let pointers = own.pointers();
+    Pointers {
+        hw_ptr: Pointer(pointers.hw_ptr),
+        appl_ptr: Pointer(pointers.appl_ptr),
+        boundary: Frames(pointers.boundary),
+    }
+}
 
 /// Returns whether the core stops the stream when its buffer is used up (played, or full of what
 /// was recorded).
@@ -50,14 +59,7 @@ pub(super) fn written(own: &Port<'_>, setup: &Setup, told: &Told, position: Fram
     if told.is_drained() || told.lost_buffers(position, setup) > 0 {
         return Frames::ZERO;
     }
-    let pointers = own.pointers();
-    Frames(written_ahead(
-        pointers.hw_ptr,
-        pointers.appl_ptr,
-        pointers.boundary,
-        setup.params.buffer_size,
-        position.0,
-    ))
+    pointers(own).written_ahead(setup.frames(), position)
 }
 
 /// Returns how many frames from `position` on may be heard of a playback.
@@ -75,25 +77,17 @@ pub(super) fn audible(own: &Port<'_>, setup: &Setup, told: &Told, position: Fram
 /// Returns whether the core is about to stop the stream, or has found that it must, because its
 /// application is late.
 pub(super) fn is_late(direction: Direction, own: &Port<'_>, setup: &Setup) -> bool {
-    let pointers = own.pointers();
     let space = match direction {
-        Direction::Playback => setup.params.buffer_size,
-        Direction::Capture => 0,
+        Direction::Playback => setup.frames(),
+        Direction::Capture => Frames::ZERO,
     };
-    let available = available(pointers.hw_ptr, pointers.appl_ptr, pointers.boundary, space);
-    own.state() == State::Running && available >= own.stop_threshold()
+    let available = pointers(own).available(space);
+    own.state() == State::Running && available >= Frames(own.stop_threshold())
 }
 
 /// Returns how many frames before `position` the application of a capture has yet to read.
 pub(super) fn left_to_read(own: &Port<'_>, setup: &Setup, position: Frames) -> Frames {
-    let pointers = own.pointers();
-    Frames(ring::left_to_read(
-        pointers.hw_ptr,
-        pointers.appl_ptr,
-        pointers.boundary,
-        setup.params.buffer_size,
-        position.0,
-    ))
+    pointers(own).left_to_read(setup.frames(), position)
 }
 
 /// Returns the position at which the application has what it waits for, if that is after the end of

@@ -144,7 +144,7 @@ impl State {
             // Its application may have left anything there.
             return setup.frames();
         }
-        Frames(self.silence.sound_frames(setup.geometry.frames()))
+        self.silence.sound_frames(setup.frames())
     }
 
     /// The stream has been prepared, and its buffer is silent if it is a capture.
@@ -187,7 +187,7 @@ impl State {
         let mut limits = Limits::exactly(params.format, params.rate, params.channels);
         if self.timer.is_some_and(|timer| !timer.follows) {
             // A tick is a period for both.
-            let bytes = u32::try_from(other.period_bytes()).unwrap_or(u32::MAX);
+            let bytes = u32::try_from(other.period_bytes().0).unwrap_or(u32::MAX);
             limits.period_bytes = (bytes, bytes);
         }
         limits
@@ -293,7 +293,7 @@ impl<'a> Locked<'a> {
         Self {
             state,
             streams,
-            now: Instant(now.as_nanos()),
+            now: now.into(),
         }
     }
 
@@ -301,7 +301,7 @@ impl<'a> Locked<'a> {
     /// nothing, and is not worth a look at the clock.
     pub(crate) fn unmoved(guard: &'a mut HubGuard<'_, State, 2>) -> Self {
         let now = guard.time.moved_at().unwrap_or(Instant::START);
-        Self::new(guard, Ktime::from_nanos(now.0))
+        Self::new(guard, now.into())
     }
 
     /// Returns the stream of a direction, from just before the trigger that starts it, when the core

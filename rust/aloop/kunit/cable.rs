@@ -15,6 +15,7 @@ mod tests {
         State,
         TimerInfo, //
     };
+    use crate::units::Delta;
     use alsa::{
         kext::task::Program,
         pcm::{
@@ -218,7 +219,7 @@ mod tests {
             for tick in 0..500 {
                 let now = 1_000_000_000 + tick * 9_900_000;
                 let before = cable.position(Capture);
-                assert!(cable.at_ns(now).tick(1, 10_000_000).is_ok());
+                assert!(cable.at_ns(now).tick(1, Delta::from_millis(10)).is_ok());
                 assert!((before..before + 500).contains(&cable.position(Capture)) || tick == 0);
             }
             let before = cable.position(Capture);

@@ -6,14 +6,20 @@ use kernel::prelude::*;
 
 #[kunit_tests(aloop_ring)]
 mod tests {
-    use crate::ring::{
-        copy_steps,
-        spans,
-        written_ahead,
-        CopyStep,
-        Geometry,
-        Samples,
-        SilenceMark, //
+    use crate::{
+        ring::{
+            copy_steps,
+            spans,
+            CopyStep,
+            Geometry,
+            Pointers,
+            Samples,
+            SilenceMark, //
+        },
+        units::{
+            Frames,
+            Pointer, //
+        },
     };
     use kernel::prelude::*;
 
@@ -37,7 +43,7 @@ mod tests {
         let ring = ring(10, 3, false)?;
         let mut seen = [0u8; 60];
         let mut count = 0;
-        for span in spans(&ring, 28, 7) {
+        for span in spans(&ring, Frames(28), Frames(7)) {
             count += 1;
             for slot in seen.iter_mut().skip(span.offset).take(span.len) {
                 *slot += 1;
@@ -57,7 +63,7 @@ mod tests {
     fn copied() -> Result {
         let (from, to) = (ring(7, 1, true)?, ring(5, 1, true)?);
         let mut target = [u64::MAX; 5];
-        for copy in copy_steps(&from, 100, &to, 200, 4) {
+        for copy in copy_steps(&from, Frames(100), &to, Frames(200), Frames(4)) {
             let CopyStep::Bytes(span) = copy else {
                 return Err(EINVAL);
             };
@@ -74,7 +80,7 @@ mod tests {
     #[test]
     fn turned() -> Result {
         let (from, to) = (ring(7, 2, true)?, ring(5, 2, false)?);
-        let mut copies = copy_steps(&from, 5, &to, 1, 3);
+        let mut copies = copy_steps(&from, Frames(5), &to, Frames(1), Frames(3));
         let sample = |offset, frame_step, channel_step| Samples {
             offset,
             frame_step,
@@ -108,9 +114,11 @@ mod tests {
             ring(8, 2, true)?,
             Geometry::new(8, 1, 4, true).ok_or(EINVAL)?,
         ] {
-            assert_eq!(copy_steps(&mono, 0, &other, 0, 8).count(), 0);
+            let mut copies = copy_steps(&mono, Frames::ZERO, &other, Frames::ZERO, Frames(8));
+            assert!(copies.next().is_none());
         }
-        assert_eq!(copy_steps(&mono, 0, &mono, 0, 0).count(), 0);
+        let mut copies = copy_steps(&mono, Frames::ZERO, &mono, Frames::ZERO, Frames::ZERO);
+        assert!(copies.next().is_none());
         Ok(())
     }
 
@@ -118,6 +126,14 @@ mod tests {
     #[test]
     fn hostile_pointer() {
         const BOUNDARY: u64 = 1024 << 20;
+        let written_ahead = |hw_ptr, appl_ptr, boundary, buffer, pos| {
+            let pointers = Pointers {
+                hw_ptr: Pointer(hw_ptr),
+                appl_ptr: Pointer(appl_ptr),
+                boundary: Frames(boundary),
+            };
+            pointers.written_ahead(Frames(buffer), Frames(pos)).0
+        };
         assert_eq!(written_ahead(0, 100, BOUNDARY, 1024, 0), 100);
         assert_eq!(written_ahead(0, 100, BOUNDARY, 1024, 60), 40);
         assert_eq!(written_ahead(BOUNDARY - 10, 5, BOUNDARY, 1024, 1014), 15);
@@ -143,15 +159,19 @@ mod tests {
 
     #[test]
     fn silence_mark() {
+        let buffer = Frames(100);
         let mut mark = SilenceMark::silent();
-        assert_eq!(mark.to_clear(100, 0, 50), 0);
-        assert_eq!(mark.silent_frames(100, 0), 100);
-        mark.data(40);
-        assert_eq!(mark.silent_frames(100, 40), 0);
+        let silent = |mark: SilenceMark, pos| mark.silent_frames(buffer, Frames(pos)).0;
+        let to_clear =
+            |mark: SilenceMark, pos, frames| mark.to_clear(buffer, Frames(pos), Frames(frames)).0;
+        assert_eq!(to_clear(mark, 0, 50), 0);
+        assert_eq!(silent(mark, 0), 100);
+        mark.data(Frames(40));
+        assert_eq!(silent(mark, 40), 0);
         // Up to 139 the slots may hold sound of the last round.
-        assert_eq!(mark.to_clear(100, 40, 1000), 100);
-        assert_eq!(mark.to_clear(100, 130, 50), 10);
-        assert_eq!(mark.to_clear(100, 140, 50), 0);
-        assert_eq!(mark.silent_frames(100, 1000), 100);
+        assert_eq!(to_clear(mark, 40, 1000), 100);
+        assert_eq!(to_clear(mark, 130, 50), 10);
+        assert_eq!(to_clear(mark, 140, 50), 0);
+        assert_eq!(silent(mark, 1000), 100);
     }
 }

@@ -38,6 +38,7 @@ mod clock_shift;
 mod clock_time;
 mod duty_share;
 mod follow_phase;
+mod plain;
 mod ring_model;
 mod ring_queue;
 mod ring_silence;

@@ -48,14 +48,14 @@ pub(crate) fn position() -> impl Strategy<Value = u64> {
 
 /// Where the byte `byte` of the sample of `channel` lies, for the frame `i` frames after `pos`.
 pub(crate) fn index(ring: &Geometry, pos: u64, i: u64, channel: u32, byte: u32) -> usize {
-    let slot = ((u128::from(pos) + u128::from(i)) % u128::from(ring.frames())) as usize;
+    let slot = ((u128::from(pos) + u128::from(i)) % u128::from(ring.frames().0)) as usize;
     let (channel, byte) = (channel as usize, byte as usize);
     let (channels, width) = (ring.channels() as usize, ring.sample_bytes() as usize);
 
     if ring.interleaved() {
         (slot * channels + channel) * width + byte
     } else {
-        (channel * ring.frames() as usize + slot) * width + byte
+        (channel * ring.frames().0 as usize + slot) * width + byte
     }
 }
 

@@ -2,9 +2,9 @@
 
 //! How much the application has written, from ALSA's wrapping pointers.
 
-use crate::ring::available;
-use crate::ring::left_to_read;
-use crate::ring::written_ahead;
+use crate::plain::available;
+use crate::plain::left_to_read;
+use crate::plain::written_ahead;
 use crate::times::wild;
 use proptest::prelude::*;
 

@@ -2,9 +2,9 @@
 
 //! The mark that tells how far a capture ring may still hold sound.
 
-use crate::ring::spans;
+use crate::plain::spans;
+use crate::plain::SilenceMark;
 use crate::ring::Geometry;
-use crate::ring::SilenceMark;
 use crate::ring_model::geometry;
 use crate::times::wild;
 use proptest::collection::vec;
@@ -76,7 +76,7 @@ impl Capture {
 
     /// Silences what may not be silent, and begins anew.
     fn prepare(&mut self) {
-        let frames = self.mark.sound_frames(self.geometry.frames());
+        let frames = self.mark.sound_frames(self.geometry.frames().0);
         // No more than was heard.
         assert!(frames <= self.pos);
         self.pos = 0;
@@ -95,7 +95,9 @@ impl Capture {
     }
 
     fn silence(&mut self, frames: u64) {
-        let clear = self.mark.to_clear(self.geometry.frames(), self.pos, frames);
+        let clear = self
+            .mark
+            .to_clear(self.geometry.frames().0, self.pos, frames);
         assert!(clear <= frames);
         self.fill(clear, 0);
         self.pos += frames;
@@ -134,7 +136,7 @@ proptest! {
     #[test]
     fn no_sound_stays_where_silence_is_due(geometry in geometry(), moves in moves()) {
         let mut capture = Capture::new(geometry);
-        let ring = u64::from(geometry.frames());
+        let ring = geometry.frames().0;
         for step in moves {
             match step {
                 Move::Sound(frames) => {
