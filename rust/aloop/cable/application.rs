@@ -10,7 +10,7 @@ use super::{
     told::Told, //
 };
 use crate::{
-    ring::Pointers,
+    buffer::Pointers,
     units::{
         Frames,
         Pointer, //

@@ -8,7 +8,7 @@ use super::{
     time::Time, //
 };
 use crate::{
-    ring::{
+    buffer::{
         self,
         copy_span,
         copy_steps,
@@ -171,7 +171,7 @@ impl Locked<'_> {
 }
 
 /// Says to the buffers where samples lie.
-fn samples(samples: &ring::Samples) -> Samples {
+fn samples(samples: &buffer::Samples) -> Samples {
     Samples {
         offset: samples.offset,
         frame_step: samples.frame_step,

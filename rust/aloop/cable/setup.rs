@@ -3,12 +3,12 @@
 //! What a side of a cable has been prepared for.
 
 use crate::{
-    clock::NSEC_PER_SEC,
-    ring::{
+    buffer::{
         spans,
         Geometry,
         Span, //
     },
+    clock::NSEC_PER_SEC,
     units::{
         Bytes,
         Delta,

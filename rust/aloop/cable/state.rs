@@ -22,13 +22,13 @@ use super::{
     },
 };
 use crate::{
+    buffer::SilenceMark,
     clock::{
         Absolute,
         Pace,
         SHIFT_NOMINAL, //
     },
     follow::Follow,
-    ring::SilenceMark,
     units::{
         Frames,
         Instant, //

@@ -336,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn reported_position_is_in_the_ring() -> Result {
+    fn reported_position_is_in_the_buffer() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
             cable.at(0).start(Capture, None)?;

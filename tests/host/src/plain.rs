@@ -5,15 +5,15 @@
 //! The tests compute what is right in another way than the driver, in 128 bits or by counting. There
 //! the units, which saturate, would only be in the way.
 
+use crate::buffer;
+use crate::buffer::CopySpan;
+use crate::buffer::CopyStep;
+use crate::buffer::Geometry;
+use crate::buffer::Pointers;
+use crate::buffer::Span;
 use crate::clock;
 use crate::clock::Pace;
 use crate::clock::Phase;
-use crate::ring;
-use crate::ring::CopySpan;
-use crate::ring::CopyStep;
-use crate::ring::Geometry;
-use crate::ring::Pointers;
-use crate::ring::Span;
 use crate::units::Frames;
 use crate::units::Instant;
 use crate::units::Pointer;
@@ -79,12 +79,12 @@ pub(crate) fn nanos(frames: u64, phase: Phase, rate: u32) -> u64 {
     clock::duration(Frames(frames), phase, rate).0
 }
 
-/// [`ring::spans`].
-pub(crate) fn spans(ring: &Geometry, pos: u64, frames: u64) -> impl Iterator<Item = Span> {
-    ring::spans(ring, Frames(pos), Frames(frames))
+/// [`buffer::spans`].
+pub(crate) fn spans(buffer: &Geometry, pos: u64, frames: u64) -> impl Iterator<Item = Span> {
+    buffer::spans(buffer, Frames(pos), Frames(frames))
 }
 
-/// [`ring::copy_steps`].
+/// [`buffer::copy_steps`].
 pub(crate) fn copy_steps(
     from: &Geometry,
     from_pos: u64,
@@ -92,10 +92,10 @@ pub(crate) fn copy_steps(
     to_pos: u64,
     frames: u64,
 ) -> impl Iterator<Item = CopyStep> {
-    ring::copy_steps(from, Frames(from_pos), to, Frames(to_pos), Frames(frames))
+    buffer::copy_steps(from, Frames(from_pos), to, Frames(to_pos), Frames(frames))
 }
 
-/// [`ring::copy_span`].
+/// [`buffer::copy_span`].
 pub(crate) fn copy_span(
     from: &Geometry,
     from_pos: u64,
@@ -103,7 +103,7 @@ pub(crate) fn copy_span(
     to_pos: u64,
     frames: u64,
 ) -> Option<CopySpan> {
-    ring::copy_span(from, Frames(from_pos), to, Frames(to_pos), Frames(frames))
+    buffer::copy_span(from, Frames(from_pos), to, Frames(to_pos), Frames(frames))
 }
 
 fn pointers(hw_ptr: u64, appl_ptr: u64, boundary: u64) -> Pointers {
@@ -131,33 +131,33 @@ pub(crate) fn available(hw: u64, appl: u64, boundary: u64, space: u32) -> u64 {
     pointers(hw, appl, boundary).available(space.into()).0
 }
 
-/// [`ring::SilenceMark`].
+/// [`buffer::SilenceMark`].
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct SilenceMark(ring::SilenceMark);
+pub(crate) struct SilenceMark(buffer::SilenceMark);
 
 impl SilenceMark {
     pub(crate) fn silent() -> Self {
-        Self(ring::SilenceMark::silent())
+        Self(buffer::SilenceMark::silent())
     }
 
     pub(crate) fn unknown() -> Self {
-        Self(ring::SilenceMark::unknown())
+        Self(buffer::SilenceMark::unknown())
     }
 
     pub(crate) fn data(&mut self, end: u64) {
         self.0.data(Frames(end));
     }
 
-    pub(crate) fn silent_frames(self, ring: impl Into<u64>, pos: u64) -> u64 {
-        self.0.silent_frames(Frames(ring.into()), Frames(pos)).0
+    pub(crate) fn silent_frames(self, buffer: impl Into<u64>, pos: u64) -> u64 {
+        self.0.silent_frames(Frames(buffer.into()), Frames(pos)).0
     }
 
-    pub(crate) fn sound_frames(self, ring: impl Into<u64>) -> u64 {
-        self.0.sound_frames(Frames(ring.into())).0
+    pub(crate) fn sound_frames(self, buffer: impl Into<u64>) -> u64 {
+        self.0.sound_frames(Frames(buffer.into())).0
     }
 
-    pub(crate) fn to_clear(self, ring: impl Into<u64>, pos: u64, frames: u64) -> u64 {
-        let ring = Frames(ring.into());
-        self.0.to_clear(ring, Frames(pos), Frames(frames)).0
+    pub(crate) fn to_clear(self, buffer: impl Into<u64>, pos: u64, frames: u64) -> u64 {
+        let buffer = Frames(buffer.into());
+        self.0.to_clear(buffer, Frames(pos), Frames(frames)).0
     }
 }

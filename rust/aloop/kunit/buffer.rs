@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rings, and what is silent in them.
+//! Buffers, and what is silent in them.
 
 use kernel::prelude::*;
 
-#[kunit_tests(aloop_ring)]
+#[kunit_tests(aloop_buffer)]
 mod tests {
     use crate::{
-        ring::{
+        buffer::{
             copy_steps,
             spans,
             CopyStep,
@@ -23,7 +23,7 @@ mod tests {
     };
     use kernel::prelude::*;
 
-    fn ring(frames: u32, channels: u32, interleaved: bool) -> Result<Geometry> {
+    fn geometry(frames: u32, channels: u32, interleaved: bool) -> Result<Geometry> {
         Geometry::new(frames, channels, 2, interleaved).ok_or(EINVAL)
     }
 
@@ -37,13 +37,14 @@ mod tests {
         assert!(Geometry::new(u32::MAX, 1, 1, true).is_some());
     }
 
-    /// A stretch over the end of a ring of planes: two spans a plane, no byte twice, none outside.
+    /// A stretch over the end of a buffer of planes: two spans a plane, no byte twice, none
+    /// outside.
     #[test]
     fn wrapped_planes() -> Result {
-        let ring = ring(10, 3, false)?;
+        let buffer = geometry(10, 3, false)?;
         let mut seen = [0u8; 60];
         let mut count = 0;
-        for span in spans(&ring, Frames(28), Frames(7)) {
+        for span in spans(&buffer, Frames(28), Frames(7)) {
             count += 1;
             for slot in seen.iter_mut().skip(span.offset).take(span.len) {
                 *slot += 1;
@@ -58,10 +59,10 @@ mod tests {
         Ok(())
     }
 
-    /// Frames come to lie where they belong, between rings of different lengths.
+    /// Frames come to lie where they belong, between buffers of different lengths.
     #[test]
     fn copied() -> Result {
-        let (from, to) = (ring(7, 1, true)?, ring(5, 1, true)?);
+        let (from, to) = (geometry(7, 1, true)?, geometry(5, 1, true)?);
         let mut target = [u64::MAX; 5];
         for copy in copy_steps(&from, Frames(100), &to, Frames(200), Frames(4)) {
             let CopyStep::Bytes(span) = copy else {
@@ -76,10 +77,10 @@ mod tests {
         Ok(())
     }
 
-    /// Between a ring of frames and one of planes: sample by sample, up to where either wraps.
+    /// Between a buffer of frames and one of planes: sample by sample, up to where either wraps.
     #[test]
     fn turned() -> Result {
-        let (from, to) = (ring(7, 2, true)?, ring(5, 2, false)?);
+        let (from, to) = (geometry(7, 2, true)?, geometry(5, 2, false)?);
         let mut copies = copy_steps(&from, Frames(5), &to, Frames(1), Frames(3));
         let sample = |offset, frame_step, channel_step| Samples {
             offset,
@@ -109,9 +110,9 @@ mod tests {
 
     #[test]
     fn never_copied() -> Result {
-        let mono = ring(8, 1, true)?;
+        let mono = geometry(8, 1, true)?;
         for other in [
-            ring(8, 2, true)?,
+            geometry(8, 2, true)?,
             Geometry::new(8, 1, 4, true).ok_or(EINVAL)?,
         ] {
             let mut copies = copy_steps(&mono, Frames::ZERO, &other, Frames::ZERO, Frames(8));
@@ -122,7 +123,7 @@ mod tests {
         Ok(())
     }
 
-    /// What an application can write into its pointer is never more than a ring ahead.
+    /// What an application can write into its pointer is never more than a buffer ahead.
     #[test]
     fn hostile_pointer() {
         const BOUNDARY: u64 = 1024 << 20;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which bytes of a ring buffer to copy or to silence.
+//! Which bytes of a buffer to copy or to silence.
 //!
 //! Positions are in frames, count from `prepare` on and never wrap: at 768 kHz, 64 bits last for
-//! 760 000 years. A position's place in a ring is its remainder by the ring's size, so the two ends
-//! of a cable may have rings of different sizes. All of this is pure arithmetic on numbers, without
-//! kernel types and without memory: host tests compile this very file.
+//! 760 000 years. A position's place in a buffer is its remainder by the buffer's size, so the two
+//! sides of a cable may have buffers of different sizes. All of this is pure arithmetic on numbers,
+//! without kernel types and without memory: host tests compile this very file.
 //!
-//! Whatever the arguments, no span leaves its ring and nothing here panics.
+//! Whatever the arguments, no span leaves its buffer and nothing here panics.
 
 use crate::units::{
     Frames,
@@ -21,7 +21,7 @@ use core::{
     }, //
 };
 
-/// The shape of one end's ring buffer.
+/// The shape of the buffer of one side.
 ///
 /// # Invariants
 ///
@@ -39,10 +39,10 @@ pub(crate) struct Geometry {
 }
 
 impl Geometry {
-    /// Makes the geometry of a ring of `frames` frames, each of `channels` samples of
+    /// Makes the geometry of a buffer of `frames` frames, each of `channels` samples of
     /// `sample_bytes` bytes (the physical width: 4 for S24_LE, 3 for S24_3LE).
     ///
-    /// Returns [`None`] if one of them is 0 or the ring would have more than [`u32::MAX`] bytes.
+    /// Returns [`None`] if one of them is 0 or the buffer would have more than [`u32::MAX`] bytes.
     pub(crate) const fn new(
         frames: u32,
         channels: u32,
@@ -88,7 +88,7 @@ impl Geometry {
         self.interleaved
     }
 
-    /// Returns the size of the whole ring in bytes.
+    /// Returns the size of the whole buffer in bytes.
     pub(crate) const fn bytes(&self) -> usize {
         // By the type invariant, this fits into 32 bits.
         (self.planes() as usize).wrapping_mul(self.plane_bytes())
@@ -129,7 +129,8 @@ impl Geometry {
             .wrapping_add(slot.wrapping_mul(self.step()) as usize)
     }
 
-    /// Returns which slot of the ring is that of the frame `skip` frames after the position `pos`.
+    /// Returns which slot of the buffer is that of the frame `skip` frames after the position
+    /// `pos`.
     ///
     /// The slot is below `frames`. It is right even where `pos + skip` does not fit into 64 bits.
     pub(crate) fn slot(&self, pos: Frames, skip: Frames) -> u32 {
@@ -142,13 +143,13 @@ impl Geometry {
         ((pos.0 % frames).wrapping_add(skip.0 % frames) % frames) as u32
     }
 
-    /// Returns whether a frame has the same samples in both rings.
+    /// Returns whether a frame has the same samples in both buffers.
     fn same_frames(&self, other: &Self) -> bool {
         self.channels == other.channels && self.sample_bytes == other.sample_bytes
     }
 
-    /// Returns whether samples that lie side by side in one ring do so in the other, which has the
-    /// same frames.
+    /// Returns whether samples that lie side by side in one buffer do so in the other, which has
+    /// the same frames.
     pub(crate) fn lies_alike(&self, other: &Self) -> bool {
         // There is one way only for one channel.
         self.interleaved() == other.interleaved() || self.channels == 1
@@ -169,34 +170,34 @@ impl Geometry {
     }
 }
 
-/// A stretch of bytes in a ring buffer.
+/// A stretch of bytes in a buffer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Span {
-    /// The first byte, counted from the start of the ring.
+    /// The first byte, counted from the start of the buffer.
     pub(crate) offset: usize,
     /// The number of bytes, at least 1.
     pub(crate) len: usize,
 }
 
-/// A stretch of bytes to copy from one ring buffer to another.
+/// A stretch of bytes to copy from one buffer to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct CopySpan {
-    /// Whether to read in the destination ring, what has been copied there before: the source ring
-    /// would give the same again.
+    /// Whether to read in the destination buffer, what has been copied there before: the source
+    /// buffer would give the same again.
     pub(crate) again: bool,
-    /// The first byte to read, counted from the start of the source ring, or of the destination
-    /// ring if `again`. The two stretches have no byte in common.
+    /// The first byte to read, counted from the start of the source buffer, or of the destination
+    /// buffer if `again`. The two stretches have no byte in common.
     pub(crate) from: usize,
-    /// The first byte to write, counted from the start of the destination ring.
+    /// The first byte to write, counted from the start of the destination buffer.
     pub(crate) to: usize,
     /// The number of bytes, at least 1.
     pub(crate) len: usize,
 }
 
-/// Where the samples of some frames lie in a ring buffer, in bytes.
+/// Where the samples of some frames lie in a buffer, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Samples {
-    /// The first sample of the first frame, counted from the start of the ring.
+    /// The first sample of the first frame, counted from the start of the buffer.
     pub(crate) offset: usize,
     /// From a sample to that of the same channel in the next frame.
     pub(crate) frame_step: usize,
@@ -204,50 +205,50 @@ pub(crate) struct Samples {
     pub(crate) channel_step: usize,
 }
 
-/// What to copy at once from one ring buffer to another.
+/// What to copy at once from one buffer to another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CopyStep {
     /// A stretch of bytes.
     Bytes(CopySpan),
-    /// Samples of whole frames that lie interleaved in one of the rings and by channels in the
+    /// Samples of whole frames that lie interleaved in one of the buffers and by channels in the
     /// other.
     Samples {
-        /// Where they lie in the source ring.
+        /// Where they lie in the source buffer.
         from: Samples,
-        /// Where they come to lie in the destination ring.
+        /// Where they come to lie in the destination buffer.
         to: Samples,
         /// The number of frames, at least 1.
         frames: u32,
     },
 }
 
-/// Returns the bytes in `ring` of the `frames` frames from the position `pos` on.
+/// Returns the bytes in `buffer` of the `frames` frames from the position `pos` on.
 ///
-/// Each byte is given once. If there are more frames than the ring holds, these are the bytes of
-/// the last ringful, which is all of them.
-pub(crate) fn spans(ring: &Geometry, pos: Frames, frames: Frames) -> impl Iterator<Item = Span> {
+/// Each byte is given once. If there are more frames than the buffer holds, these are the bytes of
+/// the last ones that it holds, which is all of it.
+pub(crate) fn spans(buffer: &Geometry, pos: Frames, frames: Frames) -> impl Iterator<Item = Span> {
     // The places to write to are the same wherever the bytes come from.
-    copy_steps(ring, pos, ring, pos, frames).filter_map(|copy| match copy {
+    copy_steps(buffer, pos, buffer, pos, frames).filter_map(|copy| match copy {
         CopyStep::Bytes(span) => Some(Span {
             offset: span.to,
             len: span.len,
         }),
-        // A ring lies as itself.
+        // A buffer lies as itself.
         CopyStep::Samples { .. } => None,
     })
 }
 
-/// Returns what to copy so that the `frames` frames from `from_pos` on in the ring `from` come to
-/// lie from `to_pos` on in the ring `to`.
+/// Returns what to copy so that the `frames` frames from `from_pos` on in the buffer `from` come to
+/// lie from `to_pos` on in the buffer `to`.
 ///
-/// Only the last ringful of `to` is copied if there are more frames: what comes before it would be
-/// overwritten anyway. So each byte of `to` is written at most once, and the work is bounded even
-/// after the longest stall. A ring `from` that holds fewer frames than are copied is played over
-/// and over, as by a device that plays past its data: what it gives again is copied from where it
-/// was copied to, twice as much each time, for a ring can be as short as a frame. So there are at
-/// most 3 stretches of frames for the first time and 3 for each time that what has been copied
-/// doubles. They are to be copied in their order. One of planes is a span for each channel, but a
-/// single [`CopyStep::Samples`] where the other ring is interleaved.
+/// Only the last ones that `to` holds are copied if there are more frames: what comes before it
+/// would be overwritten anyway. So each byte of `to` is written at most once, and the work is
+/// bounded even after the longest stall. A buffer `from` that holds fewer frames than are copied is
+/// played over and over, as by a device that plays past its data: what it gives again is copied
+/// from where it was copied to, twice as much each time, for a buffer can be as short as a frame.
+/// So there are at most 3 stretches of frames for the first time and 3 for each time that what has
+/// been copied doubles. They are to be copied in their order. One of planes is a span for each
+/// channel, but a single [`CopyStep::Samples`] where the other buffer is interleaved.
 ///
 /// Returns nothing if the two differ in channels or sample width.
 pub(crate) fn copy_steps(
@@ -278,7 +279,7 @@ pub(crate) fn copy_steps(
 }
 
 /// Returns what [`copy_steps`] gives if that is a single span, as it is most of the time: frames
-/// that are interleaved, at whose end neither ring has to be begun anew. [`None`] if it may be
+/// that are interleaved, at whose end neither buffer has to be begun anew. [`None`] if it may be
 /// more, or nothing.
 pub(crate) fn copy_span(
     from: &Geometry,
@@ -292,7 +293,7 @@ pub(crate) fn copy_span(
     }
     let from_slot = from.slot(from_pos, Frames::ZERO);
     let to_slot = to.slot(to_pos, Frames::ZERO);
-    // A slot is below its ring's frames: nothing wraps.
+    // A slot is below its buffer's frames: nothing wraps.
     let from_left = from.frames.get().wrapping_sub(from_slot);
     let to_left = to.frames.get().wrapping_sub(to_slot);
     let count = u32::try_from(frames.0).ok()?;
@@ -300,13 +301,13 @@ pub(crate) fn copy_span(
         again: false,
         from: from.offset(0, from_slot),
         to: to.offset(0, to_slot),
-        // At most a ring, which fits into 32 bits.
+        // At most a buffer, which fits into 32 bits.
         len: count.wrapping_mul(to.step()) as usize,
     })
 }
 
-/// The iterator behind [`copy_steps`]: from one wrap of either ring, or of what there is to copy from,
-/// to the next, and within such a stretch plane by plane.
+/// The iterator behind [`copy_steps`]: from one wrap of either buffer, or of what there is to copy
+/// from, to the next, and within such a stretch plane by plane.
 ///
 /// # Invariants
 ///
@@ -337,7 +338,7 @@ impl Iterator for CopySteps {
             return None;
         }
 
-        // How often the whole source ring is there already; the first of these, as many as are a
+        // How often the whole source buffer is there already; the first of these, as many as are a
         // power of two, are copied next.
         let times = (self.done / self.from.frames).checked_ilog2();
         let (source, from_slot, begin, there) = match times {
@@ -357,7 +358,7 @@ impl Iterator for CopySteps {
         let to_slot = self
             .to
             .slot(Frames::from(self.to_slot), Frames::from(self.done));
-        // `begin` is below `there`, a slot is below its ring's frames, and `done` isn't `count`:
+        // `begin` is below `there`, a slot is below its buffer's frames, and `done` isn't `count`:
         // nothing wraps, and each of the four is at least 1.
         let run = (self.count.wrapping_sub(self.done))
             .min(there.wrapping_sub(begin))
@@ -472,13 +473,13 @@ impl Pointers {
     }
 }
 
-/// Keeps track of how far a capture ring may still hold sound.
+/// Keeps track of how far a capture buffer may still hold sound.
 ///
-/// Without a player a capture end hears silence. Its ring then has to be cleared ahead of the
+/// Without a playback a capture hears silence. Its buffer then has to be cleared ahead of the
 /// reader, but only until each slot that held sound has been cleared once. The mark is the end of
-/// the last sound: a slot passed later than one ring after that is silent already.
+/// the last sound: a slot passed later than one buffer after that is silent already.
 ///
-/// Positions are those of the capture end. Every frame it advances over has to be accounted for,
+/// Positions are those of the capture. Every frame it advances over has to be accounted for,
 /// either as sound ([`SilenceMark::data`]) or as silence ([`SilenceMark::to_clear`]).
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SilenceMark {
@@ -487,46 +488,47 @@ pub(crate) struct SilenceMark {
 }
 
 impl SilenceMark {
-    /// Makes the mark of a ring that is silent all over, as after `prepare`.
+    /// Makes the mark of a buffer that is silent all over, as after `prepare`.
     pub(crate) const fn silent() -> Self {
         Self { end: None }
     }
 
-    /// Makes the mark of a ring that may be silent nowhere.
+    /// Makes the mark of a buffer that may be silent nowhere.
     pub(crate) const fn unknown() -> Self {
         Self {
             end: Some(Frames::MAX),
         }
     }
 
-    /// Notes that sound was copied to the ring up to the position `end_pos`, exclusive.
+    /// Notes that sound was copied to the buffer up to the position `end_pos`, exclusive.
     pub(crate) fn data(&mut self, end_pos: Frames) {
         // Should a position go backwards, the later one still may have left sound behind.
         self.end = self.end.max(Some(end_pos));
     }
 
-    /// Returns how many frames before the position `pos` are known to be silent, at most the ring.
-    pub(crate) fn silent_frames(self, ring_frames: Frames, pos: Frames) -> Frames {
+    /// Returns how many frames before the position `pos` are known to be silent, at most the
+    /// buffer.
+    pub(crate) fn silent_frames(self, buffer_frames: Frames, pos: Frames) -> Frames {
         self.end
-            .map_or(ring_frames, |end| min(pos - end, ring_frames))
+            .map_or(buffer_frames, |end| min(pos - end, buffer_frames))
     }
 
-    /// Returns how many frames at the beginning of the ring may hold sound, if the position was 0
+    /// Returns how many frames at the beginning of the buffer may hold sound, if the position was 0
     /// when it was silent all over.
-    pub(crate) fn sound_frames(self, ring_frames: Frames) -> Frames {
-        self.end.map_or(Frames::ZERO, |end| min(end, ring_frames))
+    pub(crate) fn sound_frames(self, buffer_frames: Frames) -> Frames {
+        self.end.map_or(Frames::ZERO, |end| min(end, buffer_frames))
     }
 
     /// Returns how many of the `frames` frames from the position `pos` on have to be silenced, in a
-    /// ring of `ring_frames` frames.
+    /// buffer of `buffer_frames` frames.
     ///
     /// They are the first ones; the others are silent already.
-    pub(crate) fn to_clear(self, ring_frames: Frames, pos: Frames, frames: Frames) -> Frames {
+    pub(crate) fn to_clear(self, buffer_frames: Frames, pos: Frames, frames: Frames) -> Frames {
         let Some(end) = self.end else {
             return Frames::ZERO;
         };
 
-        // The last frame of sound was at `end - 1`; one ring later its slot is passed again.
-        min(end + ring_frames - pos, frames)
+        // The last frame of sound was at `end - 1`; one buffer later its slot is passed again.
+        min(end + buffer_frames - pos, frames)
     }
 }
