@@ -5,7 +5,7 @@
 //!
 //! The arithmetic of `clock`, `buffer` and `source` is tested at length on the host; what stands
 //! here is to show that it is the same when compiled for the kernel. `cable` knows kernel types,
-//! and is tested here alone: its state is driven without a stream at any port.
+//! and is tested here alone: its state is driven without a stream that runs.
 
 mod buffer;
 mod cable;

@@ -44,7 +44,7 @@ use crate::units::{
 use alsa::pcm::{
     Action,
     Direction,
-    Port,
+    RunningStream,
     State,
     StopState, //
 };
@@ -130,8 +130,8 @@ impl Locked<'_> {
         if other.is_some_and(|other| other.expiry.move_to(at, cpu)) {
             // Its period may be shorter.
             let slack = self.slack(opposite);
-            if let Some(port) = self.stream(opposite) {
-                port.arm_timer_with_slack(at.into(), slack.0);
+            if let Some(other) = self.stream(opposite) {
+                other.arm_timer_with_slack(at.into(), slack.0);
             }
         }
     }
@@ -177,7 +177,7 @@ impl Locked<'_> {
     /// - for a capture whose buffer is being filled, the time at which [`PIECE`] bytes have to be
     ///   copied or silenced. So that, which happens with interrupts off, does not take as long as a
     ///   period may.
-    fn next_event(&self, direction: Direction, own: &Port<'_>) -> Option<Frames> {
+    fn next_event(&self, direction: Direction, own: &RunningStream<'_>) -> Option<Frames> {
         let prepared = self.state.side(direction).prepared()?;
         let (setup, position) = (&prepared.setup, prepared.position());
         let mut next = Frames::MAX;
@@ -266,7 +266,7 @@ impl Locked<'_> {
     }
 
     /// Returns what the core has to do about a stream that runs, at its present position.
-    fn due(&mut self, direction: Direction, own: &Port<'_>) -> Action {
+    fn due(&mut self, direction: Direction, own: &RunningStream<'_>) -> Action {
         let by_ticks = matches!(self.state.time, Time::Ticks);
         let is_over = self.is_over(direction);
         let Some(prepared) = self.state.side_mut(direction).prepared_mut() else {
@@ -320,7 +320,7 @@ impl Locked<'_> {
     /// What [`Locked::expired`] has asked for has been done.
     pub(crate) fn callback_done(&mut self, direction: Direction) {
         let now = self.now;
-        // Also if the callback has stopped the stream, and with it left the port.
+        // Also if the callback has stopped the stream, so that it is not found any more.
         let turn = self
             .state
             .side_mut(direction)

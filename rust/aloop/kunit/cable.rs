@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state of a cable, with nobody at its ports: nothing is copied, but everything else happens.
+//! The state of a cable of which the core knows no stream: nothing is copied, but everything else
+//! happens.
 
 use kernel::prelude::*;
 
@@ -28,9 +29,9 @@ mod tests {
             },
             Format,
             Formats,
-            HubGuard,
             Limits,
             Params,
+            SharedGuard,
             StopState, //
         },
         time::Ktime,
@@ -55,7 +56,7 @@ mod tests {
     };
 
     /// A cable whose lock is held.
-    struct Bench<'a>(HubGuard<'a, State, 2>);
+    struct Bench<'a>(SharedGuard<'a, State>);
 
     impl Bench<'_> {
         /// The cable at a time in milliseconds.
