@@ -206,7 +206,7 @@ void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm)
  * --------------------------------
  * In a stream with period wake-ups, snd_pcm_drain() waits for 1.1 times what the buffer lasts, or
  * 100 ms. If nothing has woken it then, it stops the stream, and returns EIO. `wait_time` is for
- * reads and writes only. A player that waits for its recorder (or for a clock that stands still) has
+ * reads and writes only. A playback that waits for its capture (or for a clock that stands still) has
  * nothing to wake it with.
  *
  * Here: those who wait in a drain or a poll are woken, look anew, and wait again.

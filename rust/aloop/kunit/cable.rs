@@ -124,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_the_other_ends() -> Result {
+    fn limits_are_the_other_sides() -> Result {
         with_cable(|cable| {
             cable.open(Playback)?;
             cable.open(Capture)?;
@@ -158,7 +158,7 @@ mod tests {
         })
     }
 
-    /// By a sound timer, both ends have the same period, in bytes.
+    /// By a sound timer, both sides have the same period, in bytes.
     #[test]
     fn timer_fixes_the_period() -> Result {
         with_cable(|cable| {
@@ -300,7 +300,7 @@ mod tests {
         })
     }
 
-    /// Both ends move by the same clock, from the start of each and not before.
+    /// Both sides move by the same clock, from the start of each and not before.
     #[test]
     fn positions() -> Result {
         with_cable(|cable| {
@@ -351,7 +351,7 @@ mod tests {
         })
     }
 
-    /// The ends are suspended one after the other, and both stand where the first one was.
+    /// The sides are suspended one after the other, and both stand where the first one was.
     #[test]
     fn suspended_at_one_frame() -> Result {
         for (first, second) in [(Playback, Capture), (Capture, Playback)] {
@@ -371,7 +371,7 @@ mod tests {
         Ok(())
     }
 
-    /// An end that waits for the other counts as taking part, and does not move.
+    /// A side that waits for the other counts as taking part, and does not move.
     #[test]
     fn waits_for_the_peer() -> Result {
         let habits = Habits {
