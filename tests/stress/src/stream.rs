@@ -41,7 +41,7 @@ pub struct Stream {
     pub waits: bool,
     /// It has asked to be woken at its periods.
     pub wakes: bool,
-    /// It stops when its ring is used up.
+    /// It stops when its buffer is used up.
     pub stops: bool,
     /// Reading or writing starts it.
     pub starts: bool,
@@ -56,7 +56,7 @@ pub struct Stream {
     pub seen: Option<(u64, i64)>,
     /// `World::suspends` before the last call.
     suspends_before: u64,
-    /// Frames before this may have been overtaken by the ring, unseen.
+    /// Frames before this may have been overtaken by the buffer, unseen.
     pub overtaken: u64,
 }
 
