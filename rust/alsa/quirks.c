@@ -100,7 +100,7 @@ void rust_helper_alsa_card_keep_root(struct snd_card *card)
  * to be the present one is moved on as it would do itself. In a buffer of one frame, the next frame
  * is the next buffer.
  *
- * Tests: wakeups, 3.9; power, 12.3 "rings lost after RESUME"; drain, 7.8 "a ring of a frame or
+ * Tests: wakeups, 3.9; power, 12.3 "buffers lost after RESUME"; drain, 7.8 "a buffer of a frame or
  * two".
  *
  * In the core: a callback beside `pointer` that returns the frames since PREPARE, not modulo

@@ -148,7 +148,7 @@ impl Stream {
             .pcm
             .as_ref()
             .and_then(|pcm| pcm.cfg)
-            .map_or(0, |cfg| cfg.ring_ns());
+            .map_or(0, |cfg| cfg.buffer_ns());
         if !self.stops && last.is_none_or(|(_, since)| now_ns() - since > buffer * 3 / 4) {
             self.overtaken = hw + self.step_frames();
             let at = last.map_or(0, |last| last.0);

@@ -192,7 +192,7 @@ impl Stream {
     /// more than a third of it, since a beat is 5 ms.
     fn may_give_up(&self, stood_still: i64) -> bool {
         let cfg = self.pcm.as_ref().and_then(|pcm| pcm.cfg);
-        let buffer = cfg.map_or(0, |cfg| cfg.ring_ns());
+        let buffer = cfg.map_or(0, |cfg| cfg.buffer_ns());
         let spare = (buffer / 10).max(100_000_000 - buffer);
         stood_still > spare / 3
     }

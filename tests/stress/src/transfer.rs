@@ -266,7 +266,7 @@ impl Stream {
     /// Waits until the stream is ready, or twice as long as the buffer lasts.
     pub fn poll(&mut self) -> Option<i16> {
         let cfg = self.pcm.as_ref()?.cfg?;
-        let buffer_ms = (cfg.ring_ns() / 1_000_000) as u64;
+        let buffer_ms = (cfg.buffer_ns() / 1_000_000) as u64;
         let sure = self.wakes && !self.odd_clock() && self.stops;
         let ms = match sure {
             true => buffer_ms * 2 + 200,

@@ -125,8 +125,8 @@ impl Session {
     fn shortest_buffer(&self) -> i64 {
         self.play
             .config()
-            .ring_ns()
-            .min(self.rec.config().ring_ns())
+            .buffer_ns()
+            .min(self.rec.config().buffer_ns())
     }
 
     fn longest_period(&self) -> i64 {

@@ -112,7 +112,7 @@ impl Config {
     }
 
     /// How long the buffer lasts, in nanoseconds.
-    pub fn ring_ns(&self) -> i64 {
+    pub fn buffer_ns(&self) -> i64 {
         self.buffer() as i64 * 1_000_000_000 / i64::from(self.rate)
     }
 

@@ -24,7 +24,7 @@ use order::recorder_first;
 use order::restart;
 use order::restart_recorder;
 use silence::free_running;
-use silence::prepared_ring;
+use silence::prepared_buffer;
 use silence::recorded_before;
 use silence::silence_after_stop;
 use silence::underrun;
@@ -35,8 +35,8 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("flow", name, run);
     vec![
         test(
-            "5.2 a capture ring is silent after PREPARE, DSD included",
-            prepared_ring,
+            "5.2 a capture buffer is silent after PREPARE, DSD included",
+            prepared_buffer,
         ),
         test(
             "5.2 a recording begins with silence, however much was recorded before",
@@ -64,7 +64,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("5.6"),
         test(
-            "5.7 without a stop threshold the ring is played again",
+            "5.7 without a stop threshold the buffer is played again",
             free_running,
         ),
         test("5.8 17.8 an underrun gives no stale frames", underrun).c_defect("5.8"),

@@ -20,9 +20,9 @@ use support::signal::Expect;
 
 use super::HASTY;
 
-/// All ends with the greatest rings: those beyond the core's limit for a card get none, until
+/// All ends with the greatest buffers: those beyond the core's limit for a card get none, until
 /// another is given up.
-pub(super) fn rings(ctx: &Context) -> Outcome {
+pub(super) fn buffers(ctx: &Context) -> Outcome {
     let cfg = Config {
         format: signal::S32_LE,
         channels: 32,
@@ -40,8 +40,8 @@ pub(super) fn rings(ctx: &Context) -> Outcome {
         };
         ends.push(Pcm::open(cable.end(ctx, Dir::BOTH[number as usize % 2]))?);
     }
-    let ring = cfg.buffer() * cfg.frame_bytes();
-    let fit = limit / ring;
+    let buffer = cfg.buffer() * cfg.frame_bytes();
+    let fit = limit / buffer;
     check!(fit < ends.len(), "{limit} bytes are enough for all");
     let (first, rest) = ends.split_at_mut(fit);
     for end in first.iter_mut() {

@@ -14,8 +14,8 @@ use support::ktap::Outcome;
 use support::ktap::Test;
 use support::signal;
 
+use alone::buffers;
 use alone::leave_alone;
-use alone::rings;
 use crowd::by_ticks;
 use crowd::crowd;
 use crowd::half;
@@ -73,13 +73,13 @@ pub fn tests() -> Vec<Test> {
         .limit(600),
         Test::new(
             "parallel",
-            "7.8 DRAIN of a ring of two frames, not asked for long, leaves its processor alone",
+            "7.8 DRAIN of a buffer of two frames, not asked for long, leaves its processor alone",
             drained_for_ever,
         )
         .limit(300),
         test(
-            "3.10 the rings of a card take no more than the core allows",
-            rings,
+            "3.10 the buffers of a card take no more than the core allows",
+            buffers,
         ),
     ]
 }
