@@ -10,8 +10,8 @@
 //!   device 0 capture  s ◄─── cable 1, s ───── device 1 playback s
 //! ```
 //!
-//! - `clock`: time to frames and back. `ring`: which bytes to copy or to silence. `duty`: how often
-//!   timers may expire. They know nothing of the kernel, and are tested on the host as well.
+//! - `clock`: time to frames and back. `buffer`: which bytes to copy or to silence. `duty`: how
+//!   often timers may expire. They know nothing of the kernel, and are tested on the host as well.
 //! - `follow`: how a cable keeps in phase with another card; neither does it.
 //! - `text`: what users have written.
 //! - `units`: frames and times, and what becomes of them when they overflow.
@@ -32,6 +32,7 @@ use kernel::{
     prelude::*, //
 };
 
+mod buffer;
 mod cable;
 mod card;
 mod clock;
@@ -44,7 +45,6 @@ mod follow;
 mod kunit;
 mod params;
 mod proc;
-mod ring;
 #[cfg(CONFIG_CONFIGFS_FS)]
 mod settings;
 mod share;

@@ -25,7 +25,7 @@
 //!
 //! # Locks
 //!
-//! One lock a cable (that of its [`Hub`](alsa::pcm::Hub)). The order is
+//! One lock a cable (that of its [`Shared`](alsa::pcm::Shared)). The order is
 //!
 //! ```text
 //!   PCM open_mutex, buffer_mutex ─► cable
@@ -66,7 +66,6 @@ pub(crate) use self::{
     },
     slave::Changes,
     state::{
-        port,
         Cable,
         Locked,
         State, //

@@ -2,7 +2,7 @@
 
 //! The clock of one cable: `CLOCK_MONOTONIC` nanoseconds to frames, and back.
 //!
-//! Both ends of a cable read the same [`Clock`]. It is pure arithmetic: it reads no time by itself
+//! Both sides of a cable read the same [`Clock`]. It is pure arithmetic: it reads no time by itself
 //! and knows no kernel type, so host tests compile this very file.
 //!
 //! # Why it is exact and can't drift
@@ -32,6 +32,11 @@
 //! `dt = q * den + r` gives `q * rate` frames plus those of `r`, and `r < den` is at most 1.2
 //! seconds: `r * rate + rem` stays below 2^63 for every 32-bit rate.
 
+use crate::units::{
+    Delta,
+    Frames,
+    Instant, //
+};
 use core::num::NonZeroU64;
 
 /// The value of the rate shift at which a cable runs at its nominal rate.
@@ -98,21 +103,20 @@ pub(crate) struct Clock {
     den: NonZeroU64,
     /// How much of the begun frame has gone by, in 1/`den` of a frame.
     rem: u64,
-    /// The time up to which frames have been handed out, in ns.
-    last: u64,
+    /// The time up to which frames have been handed out.
+    last: Instant,
 }
 
 impl Clock {
     /// Makes a clock whose frame 0 begins at `now`.
     ///
-    /// `rate` is in Hz; 0 counts as 1. `shift` is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`]. `now`
-    /// is in ns.
-    pub(crate) const fn new(rate: u32, shift: u32, now: u64) -> Self {
+    /// `rate` is in Hz; 0 counts as 1. `shift` is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`].
+    pub(crate) const fn new(rate: u32, shift: u32, now: Instant) -> Self {
         Self::with_pace(rate, Pace::of_shift(shift), now)
     }
 
     /// As [`Clock::new`], with a pace that need not be that of a rate shift.
-    pub(crate) const fn with_pace(rate: u32, pace: Pace, now: u64) -> Self {
+    pub(crate) const fn with_pace(rate: u32, pace: Pace, now: Instant) -> Self {
         // INVARIANT: A `u32` that isn't 0 is in range; 0 is below `den`.
         Self {
             rate: non_zero(rate as u64),
@@ -130,16 +134,16 @@ impl Clock {
         self
     }
 
-    /// Moves the clock to the time `now`, in ns.
+    /// Moves the clock to the time `now`.
     ///
     /// Returns how many frames were completed since the last call. A time that is not after the
     /// last one gives 0 and changes nothing: the clock never goes backwards.
     ///
-    /// The count saturates at [`u64::MAX`], which takes over 700 000 years at 768 kHz: only a rate
-    /// above 1 GHz gets there within 64 bits of nanoseconds.
-    pub(crate) fn advance(&mut self, now: u64) -> u64 {
-        let Some(dt) = now.checked_sub(self.last) else {
-            return 0;
+    /// The count saturates, which takes over 700 000 years at 768 kHz: only a rate above 1 GHz gets
+    /// there within 64 bits of nanoseconds.
+    pub(crate) fn advance(&mut self, now: Instant) -> Frames {
+        let Some(dt) = now.0.checked_sub(self.last.0) else {
+            return Frames::ZERO;
         };
 
         let whole = (dt / self.den).saturating_mul(self.rate.get());
@@ -151,7 +155,7 @@ impl Clock {
         // INVARIANT: A remainder of a division by `den` is below it.
         self.rem = num % self.den;
         self.last = now;
-        whole.saturating_add(num / self.den)
+        Frames(whole.saturating_add(num / self.den))
     }
 
     /// Changes the pace, from the time of the last [`Clock::advance`] on.
@@ -180,15 +184,15 @@ impl Clock {
         }
     }
 
-    /// Returns the time, in ns, at which `ahead` more frames will be complete.
+    /// Returns the time at which `ahead` more frames will be complete.
     ///
     /// This is the smallest `now` for which [`Clock::advance`] returns `ahead` or more, and with
-    /// `ahead` 0 the time of the last [`Clock::advance`]. A time that doesn't fit saturates at
-    /// [`u64::MAX`]: year 2554 of the monotonic clock.
-    pub(crate) fn time_of(&self, ahead: u64) -> u64 {
+    /// `ahead` 0 the time of the last [`Clock::advance`]. A time that doesn't fit saturates: year
+    /// 2554 of the monotonic clock.
+    pub(crate) fn time_of(&self, ahead: Frames) -> Instant {
         // Of the last frame wanted only its end counts: take it out, and what is left to wait for
         // is more than nothing even if `ahead` is a multiple of `rate`.
-        let Some(before) = ahead.checked_sub(1) else {
+        let Some(before) = ahead.0.checked_sub(1) else {
             return self.last;
         };
 
@@ -200,7 +204,7 @@ impl Clock {
             .wrapping_sub(self.rem);
         let part = num.div_ceil(self.rate.get());
 
-        self.last.saturating_add(whole).saturating_add(part)
+        self.last + Delta(whole) + Delta(part)
     }
 }
 
@@ -224,9 +228,10 @@ impl Phase {
     };
 }
 
-/// Returns how long `frames` frames and `phase` of another last at `rate`, in ns, rounded down.
+/// Returns how long `frames` frames and `phase` of another last at `rate`, rounded down to a
+/// nanosecond.
 ///
-/// `rate` is in Hz; 0 counts as 1. A time that doesn't fit saturates at [`u64::MAX`].
+/// `rate` is in Hz; 0 counts as 1. A time that doesn't fit saturates.
 ///
 /// In integers, and without a product that leaves 64 bits, with `r` for the remainders:
 ///
@@ -237,23 +242,23 @@ impl Phase {
 /// ```
 ///
 /// In the last line `r2 < rate < 2^32` and `rem < den <= 1.2e9`: the dividend stays below 2^63.
-pub(crate) fn nanos(frames: u64, phase: Phase, rate: u32) -> u64 {
+pub(crate) fn duration(frames: Frames, phase: Phase, rate: u32) -> Delta {
     let rate = non_zero(rate.into());
 
-    let seconds = (frames / rate).saturating_mul(NSEC_PER_SEC);
-    // `frames % rate` is below 2^32: nothing wraps.
-    let rest = (frames % rate).wrapping_mul(NSEC_PER_SEC);
+    let seconds = (frames.0 / rate).saturating_mul(NSEC_PER_SEC);
+    // `frames.0 % rate` is below 2^32: nothing wraps.
+    let rest = (frames.0 % rate).wrapping_mul(NSEC_PER_SEC);
     let part = (rest % rate)
         .wrapping_mul(phase.den.get())
         .wrapping_add(phase.rem.wrapping_mul(NSEC_PER_SEC));
     // Neither factor is 0 and the product is below 2^63.
     let part = part / non_zero(phase.den.get().wrapping_mul(rate.get()));
 
-    seconds.saturating_add(rest / rate).saturating_add(part)
+    Delta(seconds) + Delta(rest / rate) + Delta(part)
 }
 
-/// A clock that counts nanoseconds of audio, from the start of `CLOCK_MONOTONIC` on: at nominal
-/// speed it shows the same, and each change of the rate shift bends it.
+/// A clock that counts how much audio has gone by, from the start of `CLOCK_MONOTONIC` on: at
+/// nominal speed as much as time, and each change of the rate shift bends it.
 ///
 /// It belongs to a cable, and unlike its [`Clock`], which counts frames while a stream runs, it
 /// never stops.
@@ -269,16 +274,16 @@ pub(crate) struct Absolute {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Stretch {
     /// What it showed at the beginning.
-    nanos: u64,
-    /// What has gone by since.
+    audio: Delta,
+    /// What has gone by since: of "frames" that last a nanosecond.
     clock: Clock,
 }
 
 impl Stretch {
     /// Returns what is shown at the time `now`; [`None`] before the beginning.
-    fn at(&self, now: u64) -> Option<u64> {
+    fn at(&self, now: Instant) -> Option<Delta> {
         let mut clock = self.clock;
-        (now >= clock.last).then(|| self.nanos.saturating_add(clock.advance(now)))
+        (now >= clock.last).then(|| self.audio + Delta(clock.advance(now).0))
     }
 }
 
@@ -287,35 +292,34 @@ impl Absolute {
     pub(crate) const fn new() -> Self {
         Self {
             since: Stretch {
-                nanos: 0,
-                // A "frame" that lasts a nanosecond.
-                clock: Clock::new(1_000_000_000, SHIFT_NOMINAL, 0),
+                audio: Delta::ZERO,
+                clock: Clock::new(1_000_000_000, SHIFT_NOMINAL, Instant::START),
             },
             before: None,
         }
     }
 
-    /// Returns what it shows at the time `now`, in ns; [`None`] for a time before the last change
+    /// Returns what it shows at the time `now`; [`None`] for a time before the last change
     /// of pace but one, as what it showed then is not known any more.
     ///
     /// (Who asks for a time that was the present when it last looked may have been overtaken by a
     /// change, but hardly by two.)
-    pub(crate) fn at(&self, now: u64) -> Option<u64> {
+    pub(crate) fn at(&self, now: Instant) -> Option<Delta> {
         self.since.at(now).or_else(|| self.before?.at(now))
     }
 
-    /// Returns the time of the last change of pace, in ns.
-    pub(crate) fn changed_at(&self) -> u64 {
+    /// Returns the time of the last change of pace.
+    pub(crate) fn changed_at(&self) -> Instant {
         self.since.clock.last
     }
 
     /// Changes the pace from the time `now` on, as [`Clock::set_pace`].
-    pub(crate) fn set_pace(&mut self, pace: Pace, now: u64) {
+    pub(crate) fn set_pace(&mut self, pace: Pace, now: Instant) {
         if now > self.changed_at() {
             self.before = Some(self.since);
         }
-        let Stretch { nanos, clock } = &mut self.since;
-        *nanos = nanos.saturating_add(clock.advance(now));
+        let Stretch { audio, clock } = &mut self.since;
+        *audio = *audio + Delta(clock.advance(now).0);
         clock.set_pace(pace);
     }
 }

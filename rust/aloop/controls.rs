@@ -2,10 +2,10 @@
 
 //! The controls of each cable.
 //!
-//! The device and subdevice of a control name the *capture* end of the cable that it is about: the
+//! The device and subdevice of a control name the *capture* side of the cable that it is about: the
 //! program that records finds it by the substream that it records from. There are seven of these,
 //! which are those of the C driver. An eighth, behind them all, is for the program that plays: it
-//! names the playback end.
+//! names the playback side.
 
 use crate::{
     cable::{

@@ -23,8 +23,12 @@
 //! at most, those of all streams together.
 //!
 //! It is pure arithmetic: it reads no time by itself and knows no kernel type, so host tests
-//! compile this very file. All times are in nanoseconds, and saturate.
+//! compile this very file.
 
+use crate::units::{
+    Delta,
+    Instant, //
+};
 use core::cmp::{
     max,
     min, //
@@ -38,50 +42,50 @@ const SHARE: u64 = 2;
 
 /// How much all streams together may owe before they take turns: half a millisecond of callbacks,
 /// which is what 100 streams take whose periods end at one time.
-const BURST: u64 = 1_000_000;
+const BURST: Delta = Delta::from_millis(1);
 
 /// What the times of turns are multiples of.
-const GRID: u64 = 250_000;
+const GRID: Delta = Delta::from_micros(250);
 
 /// How late a turn may be used.
-const LATE: u64 = 1_000_000;
+const LATE: Delta = Delta::from_millis(1);
 
 /// What the interrupt, the queue of timers and the stream's lock take around a callback: this, and
 /// as much as a callback that does little, since it depends on the processor.
-const AROUND: u64 = 1_000;
+const AROUND: Delta = Delta::from_micros(1);
 
 /// How many times as much. On `PREEMPT_RT`, a thread is woken for it as well.
 const AS_MUCH: u64 = if cfg!(CONFIG_PREEMPT_RT) { 2 } else { 1 };
 
 /// What such a callback takes at most.
-const LITTLE: u64 = 4_000;
+const LITTLE: Delta = Delta::from_micros(4);
 
 /// Of how many callbacks, about, the usual length is a mean.
 const SMOOTH: u64 = 8;
 
 /// How much more than twice the usual a callback has to take to be forgiven.
-const JUMP: u64 = 80_000;
+const JUMP: Delta = Delta::from_micros(80);
 
 /// How many times as long as a callback that is forgiven the last such has to lie back.
 const RARE: u64 = 100;
 
 /// What a callback is taken to last at most.
-const LONGEST: u64 = 100_000_000;
+const LONGEST: Delta = Delta::from_millis(100);
 
 /// What the callbacks of all streams take.
 pub(crate) trait Account {
     /// The time at which all that was charged is paid off. It may have passed.
-    fn paid_at(&self) -> u64;
+    fn paid_at(&self) -> Instant;
 
     /// Charges for a callback, as [`charge`] has it. Returns what [`Account::paid_at`] was before.
-    fn charge(&self, now: u64, cost: u64) -> u64;
+    fn charge(&self, now: Instant, cost: Delta) -> Instant;
 
     /// Takes that back for a callback that will not be.
-    fn refund(&self, cost: u64);
+    fn refund(&self, cost: Delta);
 
     /// Whether a callback that took `length` far longer than usual, and has just ended, may be
     /// forgiven: then none is for [`RARE`] times as long.
-    fn forgive(&self, ended: u64, length: u64) -> bool;
+    fn forgive(&self, ended: Instant, length: Delta) -> bool;
 
     /// How many streams there are.
     fn streams(&self) -> u64;
@@ -89,135 +93,130 @@ pub(crate) trait Account {
 
 /// What [`Account::forgive`] returns, if the last callback that was forgiven has ended at
 /// `forgiven_at`.
-pub(crate) fn is_rare(forgiven_at: u64, ended: u64, length: u64) -> bool {
-    ended.saturating_sub(forgiven_at) / RARE >= length
+pub(crate) fn is_rare(forgiven_at: Instant, ended: Instant, length: Delta) -> bool {
+    (ended - forgiven_at) / RARE >= length
 }
 
 /// The time at which an account has paid for a callback, if what was charged before is paid off at
 /// `paid_at`.
-pub(crate) fn charge(paid_at: u64, now: u64, cost: u64) -> u64 {
-    max(paid_at, now).saturating_add(cost.saturating_mul(SHARE))
+pub(crate) fn charge(paid_at: Instant, now: Instant, cost: Delta) -> Instant {
+    max(paid_at, now) + time_to_pay(cost)
+}
+
+/// How long an account pays for a callback.
+pub(crate) fn time_to_pay(cost: Delta) -> Delta {
+    cost * SHARE
 }
 
 /// What is known of the callbacks of a stream.
 #[derive(Clone, Copy)]
 pub(crate) struct Duty {
     /// How long they usually take.
-    usual: u64,
+    usual: Delta,
     /// The time before which the next one is not to begin: the end of a rest, or a turn.
-    until: u64,
+    until: Instant,
     /// What was charged for the next one, if that is a turn; otherwise 0.
-    charged: u64,
+    charged: Delta,
 }
 
 impl Duty {
     /// Nothing is known.
     pub(crate) const NEW: Self = Self {
-        usual: 0,
-        until: 0,
-        charged: 0,
+        usual: Delta::ZERO,
+        until: Instant::START,
+        charged: Delta::ZERO,
     };
 
     /// The time before which the next callback is not to begin.
-    pub(crate) fn until(&self) -> u64 {
+    pub(crate) fn until(&self) -> Instant {
         self.until
     }
 
     /// Whether a callback that was due at `expired_at` waits for its turn, which is then
     /// [`Duty::until`].
-    pub(crate) fn is_put_off(&self, expired_at: u64) -> bool {
-        self.charged > 0 && expired_at < self.until
+    pub(crate) fn is_put_off(&self, expired_at: Instant) -> bool {
+        !self.charged.is_zero() && expired_at < self.until
     }
 
     /// The timer has expired, at `now`: decides whether the callback has to wait for its turn.
-    /// Afterwards
-    /// [`Duty::is_put_off`] says so.
-    pub(crate) fn expired(&mut self, now: u64, account: &impl Account) {
+    /// Afterwards [`Duty::is_put_off`] says so.
+    pub(crate) fn expired(&mut self, now: Instant, account: &impl Account) {
         // If it is too late for a turn, the processor could not look after its timers. Now all
         // those have come at once whose turns have been meanwhile: that would go on. They are
         // charged once more, which keeps them apart.
-        if self.charged > 0 && now < self.until.saturating_add(LATE) {
+        if !self.charged.is_zero() && now < self.until + LATE {
             return;
         }
         if is_much(account.paid_at(), now) {
-            self.take_turn(now, 0, account);
+            self.take_turn(now, Delta::ZERO, account);
         }
     }
 
     /// The timer has been armed for a time. If that is later than a turn that was taken, that is
     /// given up: many could be saved up for one time.
-    pub(crate) fn armed(&mut self, at: u64, account: &impl Account) {
+    pub(crate) fn armed(&mut self, at: Instant, account: &impl Account) {
         // Most never take one. All processors share the account: it is left alone then.
-        if self.charged > 0 && at > self.until {
+        if !self.charged.is_zero() && at > self.until {
             account.refund(core::mem::take(&mut self.charged));
         }
     }
 
     /// Notes a callback that has ended. `length` is how long it has taken, if that is known: others
     /// may have had its processor meanwhile.
-    pub(crate) fn rest(&mut self, length: Option<u64>, ended: u64, account: &impl Account) {
+    pub(crate) fn rest(&mut self, length: Option<Delta>, ended: Instant, account: &impl Account) {
         let cost = match length {
             Some(length) => self.note(length, ended, account),
             None => self.cost(),
         };
-        let cost = cost.saturating_sub(self.charged);
-        self.charged = 0;
+        let cost = cost - self.charged;
+        self.charged = Delta::ZERO;
         let paid_at = charge(account.charge(ended, cost), ended, cost);
-        let rest = self.cost().saturating_mul(REST);
+        let rest = self.cost() * REST;
         if is_much(paid_at, ended) {
             self.take_turn(ended, rest, account);
         } else {
-            self.until = ended.saturating_add(rest);
+            self.until = ended + rest;
         }
     }
 
     /// Charges for the next callback, which is to begin at its turn, and no sooner than in `rest`.
-    fn take_turn(&mut self, now: u64, rest: u64, account: &impl Account) {
+    fn take_turn(&mut self, now: Instant, rest: Delta, account: &impl Account) {
         self.charged = self.cost();
         let paid_at = account.charge(now, self.charged);
-        let longest = self
-            .charged
-            .saturating_mul(REST)
-            .saturating_mul(account.streams());
-        let mut wait = paid_at.saturating_sub(now);
+        let longest = self.charged * REST * account.streams();
+        let mut wait = paid_at - now;
         if wait > longest {
             // Not all at the same time.
             let half = longest / 2;
-            wait = half.saturating_add(wait.checked_rem(half).unwrap_or(0));
+            wait = half + Delta(wait.0.checked_rem(half.0).unwrap_or(0));
         }
-        let turn = now.saturating_add(max(rest, wait));
-        self.until = turn.checked_next_multiple_of(GRID).unwrap_or(turn);
+        self.until = (now + max(rest, wait)).next_multiple_of(GRID);
     }
 
     /// Notes how long a callback has taken. Returns what it costs.
-    fn note(&mut self, length: u64, ended: u64, account: &impl Account) -> u64 {
-        let is_long = length > self.usual.saturating_mul(2).saturating_add(JUMP);
+    fn note(&mut self, length: Delta, ended: Instant, account: &impl Account) -> Delta {
+        let is_long = length > self.usual * 2 + JUMP;
         if is_long && account.forgive(ended, length) {
             return self.cost();
         }
         let length = min(length, LONGEST);
-        self.usual = self
-            .usual
-            .saturating_sub(self.usual / SMOOTH)
-            .saturating_add(length / SMOOTH);
+        self.usual = self.usual - self.usual / SMOOTH + length / SMOOTH;
         with_surroundings(length)
     }
 
     /// What a callback usually costs.
-    fn cost(&self) -> u64 {
+    fn cost(&self) -> Delta {
         with_surroundings(self.usual)
     }
 }
 
 /// What a callback costs that takes `length`.
-fn with_surroundings(length: u64) -> u64 {
-    length
-        .saturating_add(min(length, LITTLE).saturating_mul(AS_MUCH))
-        .saturating_add(AROUND)
+fn with_surroundings(length: Delta) -> Delta {
+    length + min(length, LITTLE) * AS_MUCH + AROUND
 }
 
 /// Whether so much is owed at the time `now` that streams take turns, if all is paid off at
 /// `paid_at`.
-fn is_much(paid_at: u64, now: u64) -> bool {
-    paid_at.saturating_sub(now) > BURST
+fn is_much(paid_at: Instant, now: Instant) -> bool {
+    paid_at - now > BURST
 }

@@ -22,13 +22,19 @@
 //! the cable is then is where it is to stay. A source that falls silent leaves the cable at the
 //! speed that it was last known to have, and is measured anew when it ticks again.
 //!
-//! Times are in ns and speeds in parts of 10^9 (which are ns a second), both in 1/256. Nothing here
-//! is of the kernel; `tests/host` compiles this file as well.
+//! The estimate is in fixed point: places in ns and speeds in parts of 10^9 (which are ns a second),
+//! both in 1/256. Nothing here is of the kernel; `tests/host` compiles this file as well.
 
-use crate::clock::{
-    Clock,
-    Pace,
-    NSEC_PER_SEC, //
+use crate::{
+    clock::{
+        Clock,
+        Pace,
+        NSEC_PER_SEC, //
+    },
+    units::{
+        Delta,
+        Instant, //
+    },
 };
 use core::{
     cmp::max,
@@ -38,11 +44,11 @@ use core::{
 /// 1 ns, or 1 part of 10^9.
 const ONE: i64 = 256;
 
-/// How far back the estimate looks, in ns: what is older has lost its weight.
-const MEMORY: u64 = 4 * NSEC_PER_SEC;
+/// How far back the estimate looks: what is older has lost its weight.
+const MEMORY: Delta = Delta::from_secs(4);
 
-/// How long the source is measured before the cable is steered by it, in ns.
-const MEASURE: u64 = NSEC_PER_SEC;
+/// How long the source is measured before the cable is steered by it.
+const MEASURE: Delta = Delta::from_secs(1);
 
 /// After how many ticks the cable is steered at the earliest.
 const FEWEST: u64 = 4;
@@ -54,9 +60,9 @@ const SLOWEST: i64 = -166_000_000 * ONE;
 /// How much faster or slower than the source the cable goes at most to catch up.
 const CORRECTION: i64 = 5_000_000 * ONE;
 
-/// How far a tick may be from where it is expected, at least (half a tick is always allowed), in
-/// ns. What is further away is another beginning.
-const JUMP: u64 = 10_000_000;
+/// How far a tick may be from where it is expected, at least (half a tick is always allowed). What
+/// is further away is another beginning.
+const JUMP: Delta = Delta::from_millis(10);
 
 /// How far the cable may be off and still be called in phase.
 const IN_PHASE: i64 = 1_000_000 * ONE;
@@ -64,8 +70,11 @@ const IN_PHASE: i64 = 1_000_000 * ONE;
 /// How many ticks in a row have to be off until others are taken for lost.
 const ODD: u32 = 3;
 
-/// The longest tick that is reckoned with, in ns.
-const LONGEST: u64 = 10 * NSEC_PER_SEC;
+/// The shortest tick that is reckoned with.
+const SHORTEST: Delta = Delta(1);
+
+/// The longest.
+const LONGEST: Delta = Delta::from_secs(10);
 
 /// Rates of which the length of a tick may be a whole number of frames.
 const RATES: [u32; 17] = [
@@ -81,8 +90,8 @@ const RATES: [u32; 17] = [
 /// `nanos / rate` is at most [`LONGEST`], and at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Length {
-    /// What the timer core says, in ns.
-    resolution: u64,
+    /// What the timer core says.
+    resolution: Delta,
     /// A multiple of what it lasts, in ns.
     nanos: u64,
     /// By how much that is multiplied.
@@ -92,22 +101,23 @@ struct Length {
 impl Length {
     /// Finds out what a length in whole nanoseconds stands for: for whole frames at some usual
     /// rate, or at `own`, that of the cable, if there is such a number; otherwise for itself.
-    fn new(resolution: u64, own: u32) -> Self {
-        let resolution = resolution.clamp(1, LONGEST);
+    fn new(resolution: Delta, own: u32) -> Self {
+        let resolution = resolution.clamp(SHORTEST, LONGEST);
         let whole = |rate: u32| {
             let rate = NonZeroU64::new(rate.into())?;
             // At most 10^10 * 2^32.
             let frames = resolution
+                .0
                 .checked_mul(rate.get())?
                 .checked_add(NSEC_PER_SEC / 2)?
                 / NSEC_PER_SEC;
             let nanos = frames.checked_mul(NSEC_PER_SEC)?;
-            (nanos / rate == resolution).then_some((nanos, rate))
+            (nanos / rate == resolution.0).then_some((nanos, rate))
         };
         let mut candidates = [own].into_iter().chain(RATES);
         let (nanos, rate) = candidates
             .find_map(whole)
-            .unwrap_or((resolution, NonZeroU64::MIN));
+            .unwrap_or((resolution.0, NonZeroU64::MIN));
         Self {
             resolution,
             nanos,
@@ -120,9 +130,9 @@ impl Length {
 #[derive(Clone, Copy, Debug)]
 struct Track {
     /// When it began.
-    begun: u64,
+    begun: Instant,
     /// When it last ticked.
-    last: u64,
+    last: Instant,
     /// What is left over of the ticks' lengths, in 1/256 ns over `rate` of [`Length`].
     rem: u64,
     /// The clock of the cable: of a "rate" of a frame for each nanosecond.
@@ -164,7 +174,7 @@ impl Follow {
         Self {
             pace: Pace::NOMINAL,
             speed: 0,
-            length: Length::new(1, 1),
+            length: Length::new(SHORTEST, 1),
             track: None,
         }
     }
@@ -194,17 +204,16 @@ impl Follow {
         })
     }
 
-    /// Returns the time until which the next tick has to come, in ns; after that it is
+    /// Returns the time until which the next tick has to come; after that it is
     /// [missed](Self::miss). [`None`] if none is expected, or it has been.
-    pub(crate) fn patience(&self) -> Option<u64> {
+    pub(crate) fn patience(&self) -> Option<Instant> {
         let track = self.track.as_ref().filter(|track| !track.missed)?;
-        let length = self.length.resolution.saturating_mul(2);
-        Some(track.last.saturating_add(length).saturating_add(JUMP))
+        Some(track.last + self.length.resolution * 2 + JUMP)
     }
 
-    /// Lets the cable go at the speed that the source last had, as it is `now`, in ns, and the next
-    /// tick is missing. If it still comes, and is where it should be, nothing is lost.
-    pub(crate) fn miss(&mut self, now: u64) {
+    /// Lets the cable go at the speed that the source last had, as it is `now` and the next tick is
+    /// missing. If it still comes, and is where it should be, nothing is lost.
+    pub(crate) fn miss(&mut self, now: Instant) {
         self.pace = Pace::of_speed(self.speed / ONE);
         if let Some(track) = &mut self.track {
             track.missed = true;
@@ -220,10 +229,10 @@ impl Follow {
         self.pace = Pace::of_speed(self.speed / ONE);
     }
 
-    /// The source has ticked `ticks` times since the last time, and it is `now`, in ns. A tick lasts
-    /// `resolution` ns, and the rate of the cable is `rate`.
-    pub(crate) fn tick(&mut self, now: u64, ticks: u64, resolution: u64, rate: u32) {
-        if resolution.clamp(1, LONGEST) != self.length.resolution {
+    /// The source has ticked `ticks` times since the last time, and it is `now`. A tick lasts
+    /// `resolution`, and the rate of the cable is `rate`, in Hz.
+    pub(crate) fn tick(&mut self, now: Instant, ticks: u64, resolution: Delta, rate: u32) {
+        if resolution.clamp(SHORTEST, LONGEST) != self.length.resolution {
             self.length = Length::new(resolution, rate);
             self.track = None;
         }
@@ -243,7 +252,7 @@ impl Follow {
 
 impl Track {
     /// A source that ticks for the first time.
-    fn new(now: u64, pace: Pace, speed: i64) -> Self {
+    fn new(now: Instant, pace: Pace, speed: i64) -> Self {
         Self {
             begun: now,
             last: now,
@@ -263,14 +272,14 @@ impl Track {
 
     /// Adds ticks to the estimate. Returns whether they are near enough to where they are expected;
     /// if not, the track is of no use any more.
-    fn go_on(&mut self, now: u64, ticks: u64, length: &Length) -> bool {
-        let (Some(passed), Some(sound)) = (now.checked_sub(self.last), self.sound(ticks, length))
-        else {
+    fn go_on(&mut self, now: Instant, ticks: u64, length: &Length) -> bool {
+        let passed = now.0.checked_sub(self.last.0);
+        let (Some(passed), Some(sound)) = (passed, self.sound(ticks, length)) else {
             return false;
         };
         let Some(passed) = i64::try_from(passed)
             .ok()
-            .filter(|passed| passed.unsigned_abs() <= LONGEST.saturating_mul(16))
+            .filter(|passed| Delta(passed.unsigned_abs()) <= LONGEST * 16)
         else {
             return false;
         };
@@ -287,14 +296,14 @@ impl Track {
 
         // Where the last tick says that the source is, after where the estimate does.
         let off = self.source.saturating_neg();
-        let jump = i64::try_from(JUMP.max(length.resolution / 2)).unwrap_or(i64::MAX);
+        let jump = i64::try_from(max(JUMP, length.resolution / 2).0).unwrap_or(i64::MAX);
         if off.unsigned_abs() > jump.saturating_mul(ONE).unsigned_abs() {
             return false;
         }
         if self.counts(off, length) {
             self.fit(off, length);
         }
-        let is_known = now.saturating_sub(self.begun) >= MEASURE && self.ticks >= FEWEST;
+        let is_known = now - self.begun >= MEASURE && self.ticks >= FEWEST;
         if is_known && !self.steers {
             self.steers = true;
             // Here it is to stay.
@@ -326,7 +335,7 @@ impl Track {
 
     /// Counts a tick in that is so far off the estimate.
     fn fit(&mut self, off: i64, length: &Length) {
-        let most = MEMORY.checked_div(length.resolution).unwrap_or(0);
+        let most = MEMORY.0.checked_div(length.resolution.0).unwrap_or(0);
         let most = most.clamp(2 * FEWEST, 40_000);
         self.ticks = self.ticks.saturating_add(1).min(most);
         // The gains of the fit to n points; below 2^31, and `off` below 2^41.
@@ -337,10 +346,8 @@ impl Track {
         self.source = self.source.saturating_add(part);
         // From tick to tick by the system's clock; of a source that is far off, that is another
         // time than a tick's.
-        let interval = self.last.saturating_sub(self.begun).checked_div(self.count);
-        let micros = i64::try_from(interval.unwrap_or(0) / 1000)
-            .unwrap_or(1)
-            .max(1);
+        let interval = (self.last - self.begun) / self.count;
+        let micros = i64::try_from(interval.0 / 1000).unwrap_or(1).max(1);
         self.speed = off
             .clamp(-(1 << 38), 1 << 38)
             .saturating_mul(6_000_000)
@@ -370,8 +377,8 @@ impl Track {
     }
 
     /// Moves the cable on to the time `now`.
-    fn advance(&mut self, now: u64) {
-        let audio = i64::try_from(self.audio.advance(now)).unwrap_or(i64::MAX);
+    fn advance(&mut self, now: Instant) {
+        let audio = i64::try_from(self.audio.advance(now).0).unwrap_or(i64::MAX);
         self.cable = self.cable.saturating_add(audio.saturating_mul(ONE));
     }
 
@@ -396,7 +403,7 @@ impl Track {
     fn pace(&self, length: &Length) -> Pace {
         let behind = self.source.saturating_sub(self.cable);
         // Within a second; but not before the next tick is there.
-        let micros = i64::try_from(length.resolution / 500).unwrap_or(i64::MAX);
+        let micros = i64::try_from(length.resolution.0 / 500).unwrap_or(i64::MAX);
         let correction = behind
             .clamp(-CORRECTION, CORRECTION)
             .saturating_mul(1_000_000)
@@ -408,7 +415,7 @@ impl Track {
 
 /// Returns half of a tick's length, in 1/256 ns.
 fn half(length: &Length) -> i64 {
-    i64::try_from(length.resolution)
+    i64::try_from(length.resolution.0)
         .unwrap_or(i64::MAX)
         .saturating_mul(ONE / 2)
 }

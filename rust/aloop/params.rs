@@ -58,14 +58,14 @@ module_param_array! {
 }
 
 module_param_array! {
-    /// Whether an end of a cable that starts first waits for the other; see
+    /// Whether a side of a cable that starts first waits for the other; see
     /// [`cable`](crate::cable).
     pub(crate) static wait_for_peer: [bool; SLOTS] = [false; SLOTS],
         "The side that starts first waits until the other starts."
 }
 
 module_param_array! {
-    /// Whether a recording ends when its player is closed; see [`cable`](crate::cable).
+    /// Whether a recording ends when its playback is closed; see [`cable`](crate::cable).
     pub(crate) static end_with_peer: [bool; SLOTS] = [false; SLOTS],
         "A recording ends when its player is closed."
 }

@@ -13,6 +13,10 @@ use crate::{
     },
     follow::Follow,
     params::MAX_SUBSTREAMS,
+    units::{
+        Bytes,
+        Frames, //
+    },
 };
 use alsa::{
     kext::task::Program,
@@ -43,12 +47,12 @@ pub(crate) struct Cables {
 /// What the file says of one side; taken under the lock of the cable, printed without.
 #[derive(Default)]
 struct SideView {
-    buffer_size: u64,
-    buffer_pos: u64,
-    silent_size: u64,
-    period_size: u64,
-    bytes_per_sec: u64,
-    sample_align: u64,
+    buffer_size: Bytes,
+    buffer_pos: Bytes,
+    silent_size: Bytes,
+    period_size: Bytes,
+    bytes_per_sec: Bytes,
+    sample_align: Bytes,
     rate_shift: u32,
     timer: Option<TimerInfo>,
     follow: Option<Follow>,
@@ -84,7 +88,7 @@ impl Pins {
 }
 
 impl SideView {
-    fn new(state: &State, direction: Direction, silent_size: u64) -> Option<Self> {
+    fn new(state: &State, direction: Direction, silent_size: Bytes) -> Option<Self> {
         let side = state.side(direction);
         if !side.is_open() {
             return None;
@@ -103,7 +107,7 @@ impl SideView {
         };
         let align = setup.frame_bytes();
         // At most 2^32 frames of 1024 bytes, or 768000 of them a second.
-        let bytes = |frames: u32| align.saturating_mul(frames.into());
+        let bytes = |frames: u32| align * Frames::from(frames);
         Some(Self {
             buffer_size: bytes(setup.params.buffer_size),
             buffer_pos: bytes(side.buffer_position()),
@@ -121,12 +125,12 @@ impl SideView {
             seq_print!(file, "    inactive\n");
             return;
         };
-        seq_print!(file, "    buffer_size:\t{}\n", view.buffer_size);
-        seq_print!(file, "    buffer_pos:\t\t{}\n", view.buffer_pos);
-        seq_print!(file, "    silent_size:\t{}\n", view.silent_size);
-        seq_print!(file, "    period_size:\t{}\n", view.period_size);
-        seq_print!(file, "    bytes_per_sec:\t{}\n", view.bytes_per_sec);
-        seq_print!(file, "    sample_align:\t{}\n", view.sample_align);
+        seq_print!(file, "    buffer_size:\t{}\n", view.buffer_size.0);
+        seq_print!(file, "    buffer_pos:\t\t{}\n", view.buffer_pos.0);
+        seq_print!(file, "    silent_size:\t{}\n", view.silent_size.0);
+        seq_print!(file, "    period_size:\t{}\n", view.period_size.0);
+        seq_print!(file, "    bytes_per_sec:\t{}\n", view.bytes_per_sec.0);
+        seq_print!(file, "    sample_align:\t{}\n", view.sample_align.0);
         seq_print!(file, "    rate_shift:\t\t{}\n", view.rate_shift);
         if let Some(TimerInfo { id, opened_by, .. }) = &view.timer {
             let opened_by = match opened_by {
@@ -205,7 +209,7 @@ impl Text for Cables {
                 continue;
             };
             let state = cable.lock();
-            let playback = SideView::new(&state, Direction::Playback, 0);
+            let playback = SideView::new(&state, Direction::Playback, Bytes::default());
             let capture = SideView::new(&state, Direction::Capture, state.silent_bytes());
             let valid = bits(&state, |side| side.setup().is_some());
             // A stream that pauses is said to run and to pause.

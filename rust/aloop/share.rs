@@ -3,9 +3,15 @@
 //! What the period timers of all cards together take of a processor's time: the account for
 //! [`duty`].
 
-use crate::duty::{
-    self,
-    Account, //
+use crate::{
+    duty::{
+        self,
+        Account, //
+    },
+    units::{
+        Delta,
+        Instant, //
+    },
 };
 use kernel::sync::atomic::{
     Atomic,
@@ -41,30 +47,31 @@ impl Drop for Member {
 }
 
 impl Account for Member {
-    fn paid_at(&self) -> u64 {
-        PAID_AT.load(Relaxed)
+    fn paid_at(&self) -> Instant {
+        Instant(PAID_AT.load(Relaxed))
     }
 
-    fn charge(&self, now: u64, cost: u64) -> u64 {
-        let mut before = PAID_AT.load(Relaxed);
+    fn charge(&self, now: Instant, cost: Delta) -> Instant {
+        let mut before = self.paid_at();
         loop {
-            match PAID_AT.cmpxchg(before, duty::charge(before, now, cost), Relaxed) {
+            let after = duty::charge(before, now, cost);
+            match PAID_AT.cmpxchg(before.0, after.0, Relaxed) {
                 Ok(_) => return before,
                 // Another processor has charged something: it does not go on like this.
-                Err(present) => before = present,
+                Err(present) => before = Instant(present),
             }
         }
     }
 
-    fn refund(&self, cost: u64) {
-        PAID_AT.fetch_sub(duty::charge(0, 0, cost), Relaxed);
+    fn refund(&self, cost: Delta) {
+        PAID_AT.fetch_sub(duty::time_to_pay(cost).0, Relaxed);
     }
 
-    fn forgive(&self, ended: u64, length: u64) -> bool {
-        let forgiven_at = FORGIVEN_AT.load(Relaxed);
+    fn forgive(&self, ended: Instant, length: Delta) -> bool {
+        let forgiven_at = Instant(FORGIVEN_AT.load(Relaxed));
         duty::is_rare(forgiven_at, ended, length)
             // Of two processors, one is forgiven.
-            && FORGIVEN_AT.cmpxchg(forgiven_at, ended, Relaxed).is_ok()
+            && FORGIVEN_AT.cmpxchg(forgiven_at.0, ended.0, Relaxed).is_ok()
     }
 
     fn streams(&self) -> u64 {

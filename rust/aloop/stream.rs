@@ -4,7 +4,6 @@
 
 use crate::{
     cable::{
-        port,
         Cable,
         Changes,
         Locked,
@@ -154,7 +153,7 @@ impl pcm::Ops for Stream {
         };
         let line = lines.get(substream.number()).ok_or(ENODEV)?.clone();
         substream.constrain_periods_to_integer()?;
-        substream.attach(line.cable.clone(), port(direction))?;
+        substream.attach(line.cable.clone());
         let program = Arc::new(Program::current(), GFP_KERNEL)?;
         let timer = line.timer.open(&line.cable, direction)?;
         let mut cable = line.cable.lock();

@@ -21,6 +21,10 @@ use crate::{
         Source,
         SourceText, //
     },
+    units::{
+        Delta,
+        Frames, //
+    },
 };
 use alsa::{
     card::Card,
@@ -91,11 +95,11 @@ impl Handler for Ticker {
         if self.starts.load(Relaxed) != starts {
             return;
         }
-        let result = Locked::new(&mut guard, Ktime::now()).tick(ticks, resolution);
+        let result = Locked::new(&mut guard, Ktime::now()).tick(ticks, Delta(resolution));
         drop(guard);
         if let Err(Mismatch {
-            period_size,
-            fitting,
+            period: Frames(period_size),
+            fitting: Frames(fitting),
         }) = result
         {
             let timer::Id {

@@ -1,20 +1,27 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Numbers with a unit: frames, points in time, lengths of time.
+//! Numbers with a unit: frames, bytes, points in time, lengths of time, and ALSA's pointers.
 //!
-//! They saturate, all of them, in every sum, difference and product. None comes near the end of its
-//! range by itself (2^64 frames are 760 000 years at 768 kHz, 2^64 nanoseconds 584 years), and
-//! where an application makes one up, the greatest there is means as much as any other. What is
-//! not there, such as frames before the first, is 0.
+//! [`Frames`], [`Bytes`], [`Instant`] and [`Delta`] saturate, in every sum, difference and product.
+//! None comes near the end of its range by itself (2^64 frames are 760 000 years at 768 kHz, 2^64
+//! nanoseconds 584 years), and where an application makes one up, the greatest there is means as
+//! much as any other. What is not there, such as frames before the first, is 0; so is the quotient
+//! of a division by 0.
 //!
-//! `clock`, `duty` and `buffer` compute with plain numbers, whose units are in their documentation,
-//! and say why nothing wraps there.
+//! A [`Pointer`] has no end: it is a remainder, and so is the difference of two.
+//!
+//! What is given to the driver's functions, and what they return, has its unit. Where more is to be
+//! computed than these types can do (the remainders of `clock`, the fixed point of `follow`, the
+//! slots of `buffer`), that is done inside, with plain numbers, and says why nothing wraps there.
+//! Plain are also indices: the slot of a frame in a buffer, and the offset of a byte.
 
 use core::{
     cmp::Ordering,
+    num::NonZeroU64,
     ops::{
         Add,
         AddAssign,
+        Div,
         Mul,
         Sub, //
     },
@@ -87,6 +94,65 @@ impl Mul<u64> for Frames {
     }
 }
 
+/// One of ALSA's pointers, `hw_ptr` or `appl_ptr`: a number of frames modulo the boundary.
+///
+/// It may be any number, for the application can write its own: it stands for its remainder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Pointer(pub(crate) u64);
+
+impl Pointer {
+    /// Returns how many frames after `other` it is, modulo `boundary`: fewer than that.
+    pub(crate) fn after(self, other: Self, boundary: NonZeroU64) -> Frames {
+        // Mostly they are below `boundary`: a division takes longer than all the rest.
+        let (this, other) = if self.0 < boundary.get() && other.0 < boundary.get() {
+            (self.0, other.0)
+        } else {
+            (self.0 % boundary, other.0 % boundary)
+        };
+
+        // Both are below `boundary`, so where the difference wraps, adding it brings that back.
+        Frames(if this >= other {
+            this.wrapping_sub(other)
+        } else {
+            this.wrapping_sub(other).wrapping_add(boundary.get())
+        })
+    }
+}
+
+/// A number of bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Bytes(pub(crate) u64);
+
+impl Bytes {
+    /// Returns how many whole frames of `frame` bytes there are in it; none if `frame` is 0.
+    pub(crate) fn frames(self, frame: Self) -> Frames {
+        Frames(self.0.checked_div(frame.0).unwrap_or(0))
+    }
+}
+
+impl From<u32> for Bytes {
+    fn from(bytes: u32) -> Self {
+        Self(bytes.into())
+    }
+}
+
+impl Mul<u64> for Bytes {
+    type Output = Self;
+
+    fn mul(self, times: u64) -> Self {
+        Self(self.0.saturating_mul(times))
+    }
+}
+
+/// So many frames of this size.
+impl Mul<Frames> for Bytes {
+    type Output = Self;
+
+    fn mul(self, frames: Frames) -> Self {
+        self * frames.0
+    }
+}
+
 /// A point in time: nanoseconds of `CLOCK_MONOTONIC`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Instant(pub(crate) u64);
@@ -94,6 +160,12 @@ pub(crate) struct Instant(pub(crate) u64);
 impl Instant {
     /// The start of the clock, before all that happens.
     pub(crate) const START: Self = Self(0);
+
+    /// Returns the first multiple of `step`, counted from the start of the clock, that is not
+    /// before this time.
+    pub(crate) fn next_multiple_of(self, step: Delta) -> Self {
+        Self(self.0.checked_next_multiple_of(step.0).unwrap_or(u64::MAX))
+    }
 }
 
 impl Add<Delta> for Instant {
@@ -128,5 +200,47 @@ impl Delta {
     /// Returns so many milliseconds.
     pub(crate) const fn from_millis(millis: u64) -> Self {
         Self(millis.saturating_mul(1_000_000))
+    }
+
+    /// Returns so many seconds.
+    pub(crate) const fn from_secs(secs: u64) -> Self {
+        Self(secs.saturating_mul(1_000_000_000))
+    }
+
+    /// Returns whether it is no time.
+    pub(crate) const fn is_zero(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Add for Delta {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self(self.0.saturating_add(other.0))
+    }
+}
+
+impl Sub for Delta {
+    type Output = Self;
+
+    fn sub(self, other: Self) -> Self {
+        Self(self.0.saturating_sub(other.0))
+    }
+}
+
+impl Mul<u64> for Delta {
+    type Output = Self;
+
+    fn mul(self, times: u64) -> Self {
+        Self(self.0.saturating_mul(times))
+    }
+}
+
+impl Div<u64> for Delta {
+    type Output = Self;
+
+    fn div(self, parts: u64) -> Self {
+        Self(self.0.checked_div(parts).unwrap_or(0))
     }
 }

@@ -19,7 +19,7 @@
 //!
 //! # Streams that depend on each other
 //!
-//! See [`Hub`].
+//! See [`Shared`].
 //!
 //! [`UnregisteredCard::add_pcm`]: crate::card::UnregisteredCard::add_pcm
 //!
@@ -28,11 +28,11 @@
 mod buffer;
 mod context;
 mod glue;
-mod hub;
 mod hw;
 mod ops;
 mod params;
 mod runtime;
+mod shared;
 mod substream;
 mod timer;
 
@@ -47,12 +47,6 @@ pub use self::{
         Preparing,
         Querying,
         Triggering, //
-    },
-    hub::{
-        Hub,
-        HubGuard,
-        Port,
-        PortTable, //
     },
     hw::{
         Format,
@@ -73,6 +67,12 @@ pub use self::{
     runtime::{
         Pointers,
         State, //
+    },
+    shared::{
+        RunningStream,
+        RunningStreams,
+        Shared,
+        SharedGuard, //
     },
     substream::{
         Direction,
@@ -221,18 +221,18 @@ unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
 mod tests {
     use super::*;
 
-    /// A hub nobody stands at.
+    /// Shared by two streams of which none runs.
     #[test]
-    fn empty_hub() -> Result {
-        let hub = KBox::pin_init(Hub::<u32, 2>::new(5), GFP_KERNEL)?;
-        let mut guard = hub.lock();
-        let (data, ports) = guard.split();
+    fn none_runs() -> Result {
+        let shared = KBox::pin_init(Shared::<u32>::new(5), GFP_KERNEL)?;
+        let mut guard = shared.lock();
+        let (data, streams) = guard.split();
         *data += 1;
-        for port in [0, 1, 2, usize::MAX] {
-            assert!(ports.get(port).is_none());
+        for direction in [Direction::Playback, Direction::Capture] {
+            assert!(streams.get(direction).is_none());
         }
         drop(guard);
-        assert_eq!(*hub.lock(), 6);
+        assert_eq!(*shared.lock(), 6);
         Ok(())
     }
 }

@@ -100,7 +100,7 @@ void rust_helper_alsa_card_keep_root(struct snd_card *card)
  * to be the present one is moved on as it would do itself. In a buffer of one frame, the next frame
  * is the next buffer.
  *
- * Tests: wakeups, 3.9; power, 12.3 "rings lost after RESUME"; drain, 7.8 "a ring of a frame or
+ * Tests: wakeups, 3.9; power, 12.3 "buffers lost after RESUME"; drain, 7.8 "a buffer of a frame or
  * two".
  *
  * In the core: a callback beside `pointer` that returns the frames since PREPARE, not modulo
@@ -206,7 +206,7 @@ void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm)
  * --------------------------------
  * In a stream with period wake-ups, snd_pcm_drain() waits for 1.1 times what the buffer lasts, or
  * 100 ms. If nothing has woken it then, it stops the stream, and returns EIO. `wait_time` is for
- * reads and writes only. A player that waits for its recorder (or for a clock that stands still) has
+ * reads and writes only. A playback that waits for its capture (or for a clock that stands still) has
  * nothing to wake it with.
  *
  * Here: those who wait in a drain or a poll are woken, look anew, and wait again.

@@ -115,7 +115,7 @@ t_cable() {
 	one_cable snd-aloop
 	c=$((own + core))
 	one_cable snd-aloop-rs
-	echo "a cable that runs, without its rings: ours $own bytes and $core of ALSA's core; C's with the core $c"
+	echo "a cable that runs, without its buffers: ours $own bytes and $core of ALSA's core; C's with the core $c"
 	[ "$own" -gt 0 ] || fail "the driver takes nothing: the trace is at fault"
 	[ "$own" -lt 8192 ] || fail "the driver takes $own bytes, limit 8192"
 }
@@ -181,7 +181,7 @@ status=0
 ktap_around=apart
 ktap_test_table <<'END' || status=1
 idle 8.1 a card that nobody uses takes less than 64 KiB
-cable 8.1 a cable that runs takes less than 8 KiB beside its rings
+cable 8.1 a cable that runs takes less than 8 KiB beside its buffers
 unload 13.1 nothing is left after an unload
 directory 20.5 nothing is left of a card that was taken away while it was open
 END

@@ -85,7 +85,7 @@ t_recorder_waits() {
 	recorder 1 /tmp/waits.raw -s "$FRAMES" &
 	pid=$!
 	until_state RUNNING 1c 1 "$pid"
-	# Longer than the core waits for a device that does nothing: 1.1 rings, and a ring is 0.5 s.
+	# Longer than the core waits for a device that does nothing: 1.1 buffers, and a buffer is 0.5 s.
 	pass_ms 1500
 	kill -0 "$pid" || fail "the recorder has given up"
 	[ "$(position 1c 1)" = 0 ] || fail "it has recorded $(position 1c 1) frames of nothing"
@@ -107,7 +107,7 @@ t_player_waits() {
 	wait "$pid" || fail "aplay: status $?"
 	starts_with_noise /tmp/heard.raw
 }
-# All that there is fits the ring: the player waits in its drain.
+# All that there is fits the buffer: the player waits in its drain.
 t_drain_waits() {
 	load wait_for_peer=1
 	head -c 4000 /tmp/noise.raw >/tmp/short.raw

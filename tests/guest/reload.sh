@@ -37,7 +37,7 @@ unload() {
 }
 
 # stream COMMAND PLACE: a player or recorder in the background, whose process is $!.
-# (A ring of a second: the core gives up a stream that the host holds up for longer than its ring.)
+# (A buffer of a second: the core gives up a stream that the host holds up for longer than its buffer.)
 stream() {
 	"$1" -q -D "hw:$CARD,$2" -f S16_LE -c 2 -r 48000 -t raw --period-size=48 --buffer-size=48000 \
 		"$3" >/dev/null 2>&1 &

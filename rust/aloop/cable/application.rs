@@ -10,22 +10,31 @@ use super::{
     told::Told, //
 };
 use crate::{
-    ring::{
-        self,
-        available,
-        written_ahead, //
+    buffer::Pointers,
+    units::{
+        Frames,
+        Pointer, //
     },
-    units::Frames,
 };
 use alsa::pcm::{
     Direction,
-    Port,
+    RunningStream,
     State, //
 };
 
+/// Returns how far the core and the application have come, by ALSA's pointers.
+fn pointers(own: &RunningStream<'_>) -> Pointers {
+    let pointers = own.pointers();
+    Pointers {
+        hw_ptr: Pointer(pointers.hw_ptr),
+        appl_ptr: Pointer(pointers.appl_ptr),
+        boundary: Frames(pointers.boundary),
+    }
+}
+
 /// Returns whether the core stops the stream when its buffer is used up (played, or full of what
 /// was recorded).
-pub(super) fn stops_at_its_end(own: &Port<'_>, setup: &Setup) -> bool {
+pub(super) fn stops_at_its_end(own: &RunningStream<'_>, setup: &Setup) -> bool {
     Frames(own.stop_threshold()) <= setup.frames()
 }
 
@@ -35,7 +44,7 @@ pub(super) fn stops_at_its_end(own: &Port<'_>, setup: &Setup) -> bool {
 /// A buffer or more has gone by since it last asked, or it has been told a part of that. The core
 /// takes it for an xrun, and is told in steps.
 pub(super) fn has_drained(
-    own: Option<&Port<'_>>,
+    own: Option<&RunningStream<'_>>,
     setup: &Setup,
     told: &Told,
     position: Frames,
@@ -46,18 +55,16 @@ pub(super) fn has_drained(
 
 /// Returns how many frames from `position` on a playback has to play that its application has
 /// written.
-pub(super) fn written(own: &Port<'_>, setup: &Setup, told: &Told, position: Frames) -> Frames {
+pub(super) fn written(
+    own: &RunningStream<'_>,
+    setup: &Setup,
+    told: &Told,
+    position: Frames,
+) -> Frames {
     if told.is_drained() || told.lost_buffers(position, setup) > 0 {
         return Frames::ZERO;
     }
-    let pointers = own.pointers();
-    Frames(written_ahead(
-        pointers.hw_ptr,
-        pointers.appl_ptr,
-        pointers.boundary,
-        setup.params.buffer_size,
-        position.0,
-    ))
+    pointers(own).written_ahead(setup.frames(), position)
 }
 
 /// Returns how many frames from `position` on may be heard of a playback.
@@ -65,7 +72,12 @@ pub(super) fn written(own: &Port<'_>, setup: &Setup, told: &Told, position: Fram
 /// Those are what its application has written: nothing else must be heard, neither at the end of a
 /// drain nor when the application is late and about to be stopped for it. One that has asked never
 /// to be stopped plays its buffer round and round.
-pub(super) fn audible(own: &Port<'_>, setup: &Setup, told: &Told, position: Frames) -> Frames {
+pub(super) fn audible(
+    own: &RunningStream<'_>,
+    setup: &Setup,
+    told: &Told,
+    position: Frames,
+) -> Frames {
     if own.state() != State::Draining && !stops_at_its_end(own, setup) {
         return Frames::MAX;
     }
@@ -74,26 +86,18 @@ pub(super) fn audible(own: &Port<'_>, setup: &Setup, told: &Told, position: Fram
 
 /// Returns whether the core is about to stop the stream, or has found that it must, because its
 /// application is late.
-pub(super) fn is_late(direction: Direction, own: &Port<'_>, setup: &Setup) -> bool {
-    let pointers = own.pointers();
+pub(super) fn is_late(direction: Direction, own: &RunningStream<'_>, setup: &Setup) -> bool {
     let space = match direction {
-        Direction::Playback => setup.params.buffer_size,
-        Direction::Capture => 0,
+        Direction::Playback => setup.frames(),
+        Direction::Capture => Frames::ZERO,
     };
-    let available = available(pointers.hw_ptr, pointers.appl_ptr, pointers.boundary, space);
-    own.state() == State::Running && available >= own.stop_threshold()
+    let available = pointers(own).available(space);
+    own.state() == State::Running && available >= Frames(own.stop_threshold())
 }
 
 /// Returns how many frames before `position` the application of a capture has yet to read.
-pub(super) fn left_to_read(own: &Port<'_>, setup: &Setup, position: Frames) -> Frames {
-    let pointers = own.pointers();
-    Frames(ring::left_to_read(
-        pointers.hw_ptr,
-        pointers.appl_ptr,
-        pointers.boundary,
-        setup.params.buffer_size,
-        position.0,
-    ))
+pub(super) fn left_to_read(own: &RunningStream<'_>, setup: &Setup, position: Frames) -> Frames {
+    pointers(own).left_to_read(setup.frames(), position)
 }
 
 /// Returns the position at which the application has what it waits for, if that is after the end of
@@ -103,7 +107,7 @@ pub(super) fn left_to_read(own: &Port<'_>, setup: &Setup, position: Frames) -> F
 /// position.
 pub(super) fn deferral(
     direction: Direction,
-    own: &Port<'_>,
+    own: &RunningStream<'_>,
     setup: &Setup,
     told: &Told,
     position: Frames,

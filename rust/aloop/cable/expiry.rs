@@ -72,14 +72,14 @@ impl Expiry {
 
     /// Returns the earliest time at which the timer may expire again, which may be past.
     pub(super) fn earliest(&self) -> Instant {
-        max(self.expired_at + MIN_INTERVAL, Instant(self.duty.until()))
+        max(self.expired_at + MIN_INTERVAL, self.duty.until())
     }
 
     /// Notes that the timer is armed for the time `at`, and will interrupt the processor `cpu`.
     pub(super) fn armed(&mut self, at: Instant, cpu: u32) {
         self.armed_at = at;
         self.armed_on = cpu;
-        self.duty.armed(at.0, &self.member);
+        self.duty.armed(at, &self.member);
     }
 
     /// If the timer is armed for the time `at`, has it interrupt the processor `cpu`. Returns
@@ -101,8 +101,8 @@ impl Expiry {
             callback.began = now;
             callback.switches = switches();
             callback.is_put_off = is_running && {
-                self.duty.expired(now.0, &self.member);
-                self.duty.is_put_off(now.0)
+                self.duty.expired(now, &self.member);
+                self.duty.is_put_off(now)
             };
         }
         callback.count = callback.count.saturating_add(1);
@@ -119,12 +119,12 @@ impl Expiry {
             return None;
         }
         if callback.is_put_off {
-            return Some(Instant(self.duty.until()));
+            return Some(self.duty.until());
         }
         // On PREEMPT_RT it is a thread's work, and whom it has woken may have run at once.
         let is_known = callback.switches == switches();
-        let length = is_known.then(|| (now - callback.began).0);
-        self.duty.rest(length, now.0, &self.member);
+        let length = is_known.then(|| now - callback.began);
+        self.duty.rest(length, now, &self.member);
         None
     }
 }
@@ -178,11 +178,11 @@ mod tests {
         assert!(expiry
             .callback_ends(begun + Delta::from_micros(20))
             .is_none());
-        assert!(expiry.duty.until() == 0);
+        assert!(expiry.duty.until() == Instant::START);
         let ended = begun + Delta::from_micros(80);
         assert!(expiry.callback_ends(ended).is_none());
         // A mean of eight, and the surroundings: three times 80 / 8 and 5 us.
-        let rest = Instant(expiry.duty.until()) - ended;
+        let rest = expiry.duty.until() - ended;
         assert!(rest >= Delta::from_micros(30) && rest <= Delta::from_micros(60));
     }
 

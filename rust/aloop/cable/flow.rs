@@ -8,7 +8,7 @@ use super::{
     time::Time, //
 };
 use crate::{
-    ring::{
+    buffer::{
         self,
         copy_span,
         copy_steps,
@@ -39,8 +39,8 @@ impl Locked<'_> {
     /// Moves the cable to a time, which is not after the present.
     pub(super) fn update_to(&mut self, time: Instant) {
         if let Time::Clock(clock) = &mut self.state.time {
-            let frames = clock.advance(time.0);
-            self.advance(Frames(frames));
+            let frames = clock.advance(time);
+            self.advance(frames);
         }
     }
 
@@ -116,12 +116,12 @@ impl Locked<'_> {
         }
         let (from, to) = (&playback.setup.geometry, &capture.setup.geometry);
         // The geometry is that of the buffers, and no span leaves a buffer: there is no error.
-        if let Some(span) = copy_span(from, position.0, to, target.0, sound.0) {
+        if let Some(span) = copy_span(from, position, to, target, sound) {
             let _ = capt
                 .buffer()
                 .copy_from(span.to, &play.buffer(), span.from, span.len);
         } else {
-            for copy in copy_steps(from, position.0, to, target.0, sound.0) {
+            for copy in copy_steps(from, position, to, target, sound) {
                 let _ = match copy {
                     CopyStep::Bytes(span) => {
                         let source = match span.again {
@@ -140,7 +140,7 @@ impl Locked<'_> {
                 };
             }
         }
-        self.state.silence.data((target + sound).0);
+        self.state.silence.data(target + sound);
         sound
     }
 
@@ -162,8 +162,8 @@ impl Locked<'_> {
         let clear = self
             .state
             .silence
-            .to_clear(geometry.frames(), position.0, frames.0);
-        for span in spans(geometry, position.0, clear) {
+            .to_clear(geometry.frames(), position, frames);
+        for span in spans(geometry, position, clear) {
             // As in `copy()`: there is no error.
             let _ = capt.buffer().silence(span.offset, span.len);
         }
@@ -171,7 +171,7 @@ impl Locked<'_> {
 }
 
 /// Says to the buffers where samples lie.
-fn samples(samples: &ring::Samples) -> Samples {
+fn samples(samples: &buffer::Samples) -> Samples {
     Samples {
         offset: samples.offset,
         frame_step: samples.frame_step,

@@ -27,7 +27,7 @@ use crate::units::Frames;
 use alsa::pcm::{
     Action,
     Direction,
-    Port,
+    RunningStream,
     StopState, //
 };
 
@@ -91,7 +91,7 @@ impl Locked<'_> {
     }
 
     /// Returns whether the capture is one that reads what it likes, as dsnoop does: it has asked
-    /// never to be stopped. Nothing is known of one that is paused, and has no port.
+    /// never to be stopped. Nothing is known of one that is paused, and is not found.
     fn is_never_stopped(&self) -> bool {
         self.stream(Direction::Capture)
             .zip(self.state.capture.setup())
@@ -99,7 +99,7 @@ impl Locked<'_> {
     }
 
     /// Returns what the core has to do about a capture that is over.
-    pub(super) fn look_for_reader(&mut self, own: &Port<'_>) -> Action {
+    pub(super) fn look_for_reader(&mut self, own: &RunningStream<'_>) -> Action {
         let Some(capture) = self.state.capture.prepared() else {
             return Action::None;
         };

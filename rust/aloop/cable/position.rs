@@ -13,14 +13,14 @@ use super::{
         State, //
     },
 };
-use crate::units::Instant;
-use alsa::{
-    pcm::{
-        AudioClock,
-        AudioTime,
-        Direction, //
-    },
-    time::Ktime, //
+use crate::units::{
+    Bytes,
+    Instant, //
+};
+use alsa::pcm::{
+    AudioClock,
+    AudioTime,
+    Direction, //
 };
 
 /// An answer to the question for a position.
@@ -85,7 +85,7 @@ impl Locked<'_> {
             if setup.buffer_time() >= MIN_INTERVAL {
                 own.expire_timer_now();
             } else {
-                own.arm_timer(Ktime::from_nanos((self.now + MIN_INTERVAL).0));
+                own.arm_timer((self.now + MIN_INTERVAL).into());
             }
         }
         Some(Report {
@@ -110,26 +110,26 @@ impl State {
         let audio = match clock {
             // Position and system time are of one and the same moment, so either name is true.
             AudioClock::Link | AudioClock::LinkSynchronized => {
-                prepared.told.link_time(prepared.setup.params.rate).0
+                prepared.told.link_time(prepared.setup.params.rate)
             }
-            AudioClock::LinkAbsolute => absolute.at(at.0)?,
+            AudioClock::LinkAbsolute => absolute.at(at)?,
         };
         Some(AudioTime {
-            system: Ktime::from_nanos(at.0),
-            audio,
+            system: at.into(),
+            audio: audio.0,
             accuracy: 1,
         })
     }
 
     /// Returns how many bytes of the buffer of the capture are known to be silent, from its
     /// position backwards.
-    pub(crate) fn silent_bytes(&self) -> u64 {
-        self.capture.prepared().map_or(0, |capture| {
+    pub(crate) fn silent_bytes(&self) -> Bytes {
+        self.capture.prepared().map_or(Bytes::default(), |capture| {
             let setup = &capture.setup;
             let frames = self
                 .silence
-                .silent_frames(setup.geometry.frames(), capture.position().0);
-            setup.frame_bytes().saturating_mul(frames)
+                .silent_frames(setup.frames(), capture.position());
+            setup.frame_bytes() * frames
         })
     }
 }

@@ -3,13 +3,14 @@
 //! What a side of a cable has been prepared for.
 
 use crate::{
-    clock::NSEC_PER_SEC,
-    ring::{
+    buffer::{
         spans,
         Geometry,
         Span, //
     },
+    clock::NSEC_PER_SEC,
     units::{
+        Bytes,
         Delta,
         Frames, //
     },
@@ -54,28 +55,28 @@ impl Setup {
             params,
             step: Delta::ZERO,
         };
-        setup.step = min(STEP, Delta(setup.buffer_time().0 / 2));
+        setup.step = min(STEP, setup.buffer_time() / 2);
         Ok(setup)
     }
 
-    /// Returns the size of the buffer in bytes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.geometry.bytes()
+    /// Returns the size of the buffer.
+    pub(super) fn bytes(&self) -> Bytes {
+        Bytes(self.geometry.bytes() as u64)
     }
 
     /// Returns where the first `frames` frames of the buffer are, in bytes.
     pub(crate) fn spans(&self, frames: Frames) -> impl Iterator<Item = Span> {
-        spans(&self.geometry, 0, frames.0)
+        spans(&self.geometry, Frames::ZERO, frames)
     }
 
     /// Returns the size of the buffer.
     pub(super) fn frames(&self) -> Frames {
-        self.geometry.frames().into()
+        self.geometry.frames()
     }
 
     /// Returns where in the buffer a position is that is counted since PREPARE, in frames.
     pub(super) fn buffer_position(&self, position: Frames) -> u32 {
-        self.geometry.slot(position.0, 0)
+        self.geometry.slot(position, Frames::ZERO)
     }
 
     /// Returns how long the buffer lasts.
@@ -90,8 +91,8 @@ impl Setup {
 
     /// Returns how long so many frames last, at nominal speed.
     fn time_of(&self, frames: Frames) -> Delta {
-        let rate = u64::from(self.params.rate);
-        Delta((frames * NSEC_PER_SEC).0.checked_div(rate).unwrap_or(0))
+        // As long as there are frames in a buffer, which fit into 32 bits, this does not saturate.
+        Delta((frames * NSEC_PER_SEC).0) / self.params.rate.into()
     }
 
     /// Returns the size of a period: 1 frame or more.
@@ -99,15 +100,19 @@ impl Setup {
         self.params.period_size.max(1).into()
     }
 
-    /// Returns the size of a frame in bytes.
-    pub(crate) fn frame_bytes(&self) -> u64 {
-        u64::from(self.geometry.channels()).saturating_mul(self.geometry.sample_bytes().into())
+    /// Returns the size of a frame.
+    pub(crate) fn frame_bytes(&self) -> Bytes {
+        self.sample_bytes() * u64::from(self.geometry.channels())
     }
 
-    /// Returns the size of a period in bytes.
-    pub(super) fn period_bytes(&self) -> u64 {
-        self.frame_bytes()
-            .saturating_mul(self.params.period_size.into())
+    /// Returns the size of a period.
+    pub(super) fn period_bytes(&self) -> Bytes {
+        self.frame_bytes() * Frames::from(self.params.period_size)
+    }
+
+    /// Returns the size of a sample in memory.
+    pub(super) fn sample_bytes(&self) -> Bytes {
+        self.geometry.sample_bytes().into()
     }
 
     /// Returns whether what is copied from one side to the other stays as it lies.

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     follow::Follow,
-    units::Instant, //
+    units::{
+        Delta,
+        Instant, //
+    },
 };
 use alsa::pcm::Direction;
 
@@ -40,7 +43,7 @@ impl Locked<'_> {
     }
 
     /// The source has ticked.
-    pub(super) fn follow_source(&mut self, ticks: u64, resolution: u64) {
+    pub(super) fn follow_source(&mut self, ticks: u64, resolution: Delta) {
         self.update();
         let running = [&self.state.playback, &self.state.capture]
             .into_iter()
@@ -53,7 +56,7 @@ impl Locked<'_> {
         let now = self.now;
         self.change_pace(now, |state| {
             if let Some(follow) = &mut state.follow {
-                follow.tick(now.0, ticks, resolution, rate);
+                follow.tick(now, ticks, resolution, rate);
             }
         });
     }
@@ -62,13 +65,13 @@ impl Locked<'_> {
     /// the source last had, from the time on at which it was too late.
     pub(super) fn miss_source(&mut self) {
         let until = self.state.follow.as_ref().and_then(Follow::patience);
-        let Some(until) = until.map(Instant).filter(|&until| until < self.now) else {
+        let Some(until) = until.filter(|&until| until < self.now) else {
             return;
         };
         self.update_to(until);
         self.change_pace(until, |state| {
             if let Some(follow) = &mut state.follow {
-                follow.miss(until.0);
+                follow.miss(until);
             }
         });
     }
@@ -98,7 +101,7 @@ impl Locked<'_> {
         if pace == before {
             return;
         }
-        self.state.absolute.set_pace(pace, at.0);
+        self.state.absolute.set_pace(pace, at);
         if let Time::Clock(clock) = &mut self.state.time {
             clock.set_pace(pace);
             // The periods now end at another time.

@@ -22,13 +22,13 @@ use super::{
     },
 };
 use crate::{
+    buffer::SilenceMark,
     clock::{
         Absolute,
         Pace,
         SHIFT_NOMINAL, //
     },
     follow::Follow,
-    ring::SilenceMark,
     units::{
         Frames,
         Instant, //
@@ -38,27 +38,19 @@ use alsa::{
     kext::task::Program,
     pcm::{
         Direction,
-        Hub,
-        HubGuard,
         Limits,
         Params,
-        Port,
-        PortTable, //
+        RunningStream,
+        RunningStreams,
+        Shared,
+        SharedGuard, //
     },
     time::Ktime, //
 };
 use kernel::sync::Arc;
 
 /// A cable, with the lock that protects it.
-pub(crate) type Cable = Hub<State, 2>;
-
-/// Returns the number of the port at which a stream of a direction stands.
-pub(crate) fn port(direction: Direction) -> usize {
-    match direction {
-        Direction::Playback => 0,
-        Direction::Capture => 1,
-    }
-}
+pub(crate) type Cable = Shared<State>;
 
 /// What the lock of a cable protects.
 pub(crate) struct State {
@@ -144,7 +136,7 @@ impl State {
             // Its application may have left anything there.
             return setup.frames();
         }
-        Frames(self.silence.sound_frames(setup.geometry.frames()))
+        self.silence.sound_frames(setup.frames())
     }
 
     /// The stream has been prepared, and its buffer is silent if it is a capture.
@@ -187,7 +179,7 @@ impl State {
         let mut limits = Limits::exactly(params.format, params.rate, params.channels);
         if self.timer.is_some_and(|timer| !timer.follows) {
             // A tick is a period for both.
-            let bytes = u32::try_from(other.period_bytes()).unwrap_or(u32::MAX);
+            let bytes = u32::try_from(other.period_bytes().0).unwrap_or(u32::MAX);
             limits.period_bytes = (bytes, bytes);
         }
         limits
@@ -281,32 +273,32 @@ impl State {
 /// [`cable`]: super
 pub(crate) struct Locked<'a> {
     pub(super) state: &'a mut State,
-    streams: PortTable<'a, 2>,
+    streams: RunningStreams<'a>,
     pub(super) now: Instant,
 }
 
 impl<'a> Locked<'a> {
     /// Looks at a cable whose lock is held. It is `now`: a time from before the lock was taken may
     /// be earlier than what others have seen since, and then nothing moves.
-    pub(crate) fn new(guard: &'a mut HubGuard<'_, State, 2>, now: Ktime) -> Self {
+    pub(crate) fn new(guard: &'a mut SharedGuard<'_, State>, now: Ktime) -> Self {
         let (state, streams) = guard.split();
         Self {
             state,
             streams,
-            now: Instant(now.as_nanos()),
+            now: now.into(),
         }
     }
 
     /// Looks at a cable whose lock is held, as it was when it was last moved: for what moves
     /// nothing, and is not worth a look at the clock.
-    pub(crate) fn unmoved(guard: &'a mut HubGuard<'_, State, 2>) -> Self {
+    pub(crate) fn unmoved(guard: &'a mut SharedGuard<'_, State>) -> Self {
         let now = guard.time.moved_at().unwrap_or(Instant::START);
-        Self::new(guard, Ktime::from_nanos(now.0))
+        Self::new(guard, now.into())
     }
 
     /// Returns the stream of a direction, from just before the trigger that starts it, when the core
     /// still calls it prepared, until just after the one that stops it.
-    pub(super) fn stream(&self, direction: Direction) -> Option<Port<'a>> {
-        self.streams.get(port(direction))
+    pub(super) fn stream(&self, direction: Direction) -> Option<RunningStream<'a>> {
+        self.streams.get(direction)
     }
 }

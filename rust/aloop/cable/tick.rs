@@ -10,7 +10,10 @@ use super::{
 };
 use crate::{
     clock::NSEC_PER_SEC,
-    units::Frames, //
+    units::{
+        Delta,
+        Frames, //
+    },
 };
 use alsa::pcm::{
     self,
@@ -19,19 +22,19 @@ use alsa::pcm::{
 
 /// A tick that does not last as long as a period.
 pub(crate) struct Mismatch {
-    /// The length of the period, in frames.
-    pub(crate) period_size: u32,
+    /// The length of the period.
+    pub(crate) period: Frames,
     /// The frames that fit the tick.
-    pub(crate) fitting: u64,
+    pub(crate) fitting: Frames,
 }
 
 impl Locked<'_> {
-    /// The timer that the cable runs by has ticked: so many periods have elapsed.
+    /// The timer that the cable runs by has ticked: so many periods, of this length, have elapsed.
     ///
     /// # Errors
     ///
     /// If a tick is not a period long. Both sides are stopped then.
-    pub(crate) fn tick(&mut self, ticks: u64, resolution: u64) -> Result<(), Mismatch> {
+    pub(crate) fn tick(&mut self, ticks: u64, resolution: Delta) -> Result<(), Mismatch> {
         if self.state.follow.is_some() {
             self.follow_source(ticks, resolution);
             return Ok(());
@@ -40,27 +43,24 @@ impl Locked<'_> {
             // It ticked while the last stream was being stopped.
             return Ok(());
         }
-        let mut period_size = 0;
+        let mut period = Frames::ZERO;
         let mut mismatch = None;
         for side in [&self.state.playback, &self.state.capture] {
             let Some(running) = side.prepared().filter(|side| side.is_running()) else {
                 continue;
             };
             let params = &running.setup.params;
-            period_size = params.period_size;
+            period = params.period_size.into();
             let fitting = frames_in(resolution, params.rate);
-            if fitting != u64::from(period_size) {
-                mismatch = Some(Mismatch {
-                    period_size,
-                    fitting,
-                });
+            if fitting != period {
+                mismatch = Some(Mismatch { period, fitting });
             }
         }
         if let Some(mismatch) = mismatch {
             self.fall_out_of_step();
             return Err(mismatch);
         }
-        self.advance(Frames::from(period_size) * ticks);
+        self.advance(period * ticks);
         self.expire_timers();
         Ok(())
     }
@@ -108,9 +108,9 @@ impl Locked<'_> {
     }
 }
 
-/// Returns how many frames fit a time in nanoseconds best.
-fn frames_in(time: u64, rate: u32) -> u64 {
-    time.saturating_mul(rate.into())
-        .saturating_add(NSEC_PER_SEC / 2)
-        / NSEC_PER_SEC
+/// Returns how many frames fit a time best, at `rate` frames a second.
+fn frames_in(time: Delta, rate: u32) -> Frames {
+    // In parts of 10^9 of a frame. One tick of the longest that there is, 10^9 seconds, saturates.
+    let parts = (time * rate.into()).0.saturating_add(NSEC_PER_SEC / 2);
+    Frames(parts / NSEC_PER_SEC)
 }

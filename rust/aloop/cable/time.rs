@@ -14,6 +14,7 @@ use crate::{
 };
 use alsa::{
     pcm::Direction,
+    time::Ktime,
     timer, //
 };
 use kernel::prelude::*;
@@ -66,7 +67,7 @@ impl Time {
     /// system's clock.
     pub(super) fn moved_at(&self) -> Option<Instant> {
         match self {
-            Self::Clock(clock) => Some(Instant(clock.time_of(0))),
+            Self::Clock(clock) => Some(clock.time_of(Frames::ZERO)),
             _ => None,
         }
     }
@@ -75,8 +76,20 @@ impl Time {
     /// not run by the system's clock.
     pub(super) fn time_of(&self, frames: Frames) -> Option<Instant> {
         match self {
-            Self::Clock(clock) => Some(Instant(clock.time_of(frames.0))),
+            Self::Clock(clock) => Some(clock.time_of(frames)),
             _ => None,
         }
+    }
+}
+
+impl From<Ktime> for Instant {
+    fn from(time: Ktime) -> Self {
+        Self(time.as_nanos())
+    }
+}
+
+impl From<Instant> for Ktime {
+    fn from(time: Instant) -> Self {
+        Self::from_nanos(time.0)
     }
 }

@@ -9,7 +9,7 @@
 use super::setup::Setup;
 use crate::{
     clock::{
-        nanos,
+        duration,
         Phase, //
     },
     units::{
@@ -118,10 +118,7 @@ impl Told {
     pub(super) fn link_time(&mut self, rate: u32) -> Delta {
         // A stream that comes back from a pause to a clock that has gone on joins its frames. It
         // has then a part of a frame more than it has had time for, or less.
-        self.link_time = max(
-            self.link_time,
-            Delta(nanos(self.position.0, self.phase, rate)),
-        );
+        self.link_time = max(self.link_time, duration(self.position, self.phase, rate));
         self.link_time
     }
 }

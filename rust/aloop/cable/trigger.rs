@@ -21,10 +21,7 @@ use crate::{
         Clock,
         Phase, //
     },
-    units::{
-        Delta,
-        Instant, //
-    },
+    units::Delta,
 };
 use alsa::pcm::Direction;
 use core::cmp::max;
@@ -47,8 +44,7 @@ impl Locked<'_> {
         // The time of a trigger is from before the lock was taken. If the rate shift has been
         // changed since, the absolute clock knows no time before that any more, and would be
         // asked for the time of this start (`Absolute::at`).
-        let changed_at = Instant(self.state.absolute.changed_at());
-        self.now = max(self.now, changed_at);
+        self.now = max(self.now, self.state.absolute.changed_at());
         self.update();
         let setup = *self.state.side(direction).setup().ok_or(EIO)?;
         match direction {
@@ -125,7 +121,7 @@ impl Locked<'_> {
                 Time::Ticks
             }
             _ => {
-                let clock = Clock::with_pace(setup.params.rate, self.state.pace(), self.now.0);
+                let clock = Clock::with_pace(setup.params.rate, self.state.pace(), self.now);
                 // After a pause, the begun frame goes on as well.
                 let phase = match self.state.side(direction).activity() {
                     Activity::Paused(phase) => phase,

@@ -36,19 +36,17 @@ use super::{
     time::Time, //
 };
 use crate::units::{
+    Bytes,
     Delta,
     Frames,
     Instant, //
 };
-use alsa::{
-    pcm::{
-        Action,
-        Direction,
-        Port,
-        State,
-        StopState, //
-    },
-    time::Ktime, //
+use alsa::pcm::{
+    Action,
+    Direction,
+    RunningStream,
+    State,
+    StopState, //
 };
 use core::cmp::{
     max,
@@ -56,13 +54,13 @@ use core::cmp::{
 };
 use kernel::cpu::CpuId;
 
-/// How many bytes there may be to copy or to silence before a timer is due, as long as timers are
+/// How much there may be to copy or to silence before a timer is due, as long as timers are
 /// on time: see [`Locked::piece`].
-const PIECE: u64 = 256 * 1024;
+const PIECE: Bytes = Bytes(256 * 1024);
 
 /// How many samples, if they are turned while they are copied, which takes as long as the copy of
 /// some sixteen bytes for each.
-const TURNED_PIECE: u64 = PIECE / 16;
+const TURNED_PIECE: u64 = PIECE.0 / 16;
 
 /// How often those who wait for the drain of a playback that waits are told to go on, and how often
 /// a capture that is over looks whether all has been read.
@@ -103,12 +101,12 @@ impl Locked<'_> {
     /// than a quarter of a period, so that an application that is in time stays so.
     fn slack(&self, direction: Direction) -> Delta {
         let slack = self.state.habits().timer_slack;
-        if slack == Delta::ZERO {
+        if slack.is_zero() {
             return slack;
         }
         let prepared = self.state.side(direction).prepared();
         prepared.map_or(Delta::ZERO, |prepared| {
-            min(slack, Delta(prepared.setup.period_time().0 / 4))
+            min(slack, prepared.setup.period_time() / 4)
         })
     }
 
@@ -119,7 +117,7 @@ impl Locked<'_> {
             return;
         };
         let cpu = CpuId::current().as_u32();
-        own.arm_timer_with_slack(Ktime::from_nanos(at.0), slack.0);
+        own.arm_timer_with_slack(at.into(), slack.0);
         open.expiry.armed(at, cpu);
 
         // Two timers that are due at the same time cost one interrupt, if it is that of one
@@ -132,8 +130,8 @@ impl Locked<'_> {
         if other.is_some_and(|other| other.expiry.move_to(at, cpu)) {
             // Its period may be shorter.
             let slack = self.slack(opposite);
-            if let Some(port) = self.stream(opposite) {
-                port.arm_timer_with_slack(Ktime::from_nanos(at.0), slack.0);
+            if let Some(other) = self.stream(opposite) {
+                other.arm_timer_with_slack(at.into(), slack.0);
             }
         }
     }
@@ -179,7 +177,7 @@ impl Locked<'_> {
     /// - for a capture whose buffer is being filled, the time at which [`PIECE`] bytes have to be
     ///   copied or silenced. So that, which happens with interrupts off, does not take as long as a
     ///   period may.
-    fn next_event(&self, direction: Direction, own: &Port<'_>) -> Option<Frames> {
+    fn next_event(&self, direction: Direction, own: &RunningStream<'_>) -> Option<Frames> {
         let prepared = self.state.side(direction).prepared()?;
         let (setup, position) = (&prepared.setup, prepared.position());
         let mut next = Frames::MAX;
@@ -192,11 +190,7 @@ impl Locked<'_> {
         }
         if direction == Direction::Capture {
             if self.has_much_to_fill(setup, position) {
-                let piece = self.piece(setup);
-                next = min(
-                    next,
-                    Frames(piece.checked_div(setup.frame_bytes()).unwrap_or(piece)),
-                );
+                next = min(next, self.piece(setup).frames(setup.frame_bytes()));
             }
             if let Some(left) = self.state.ending.left(position) {
                 next = min(next, left);
@@ -205,13 +199,11 @@ impl Locked<'_> {
         (next < Frames::MAX).then_some(next)
     }
 
-    /// Returns how many bytes of the buffer of the capture there may be to fill before a timer is
+    /// Returns how much of the buffer of the capture there may be to fill before a timer is
     /// due.
-    fn piece(&self, setup: &Setup) -> u64 {
+    fn piece(&self, setup: &Setup) -> Bytes {
         match self.state.playback.setup() {
-            Some(other) if !other.lies_alike(setup) => {
-                TURNED_PIECE.saturating_mul(setup.geometry.sample_bytes().into())
-            }
+            Some(other) if !other.lies_alike(setup) => setup.sample_bytes() * TURNED_PIECE,
             _ => PIECE,
         }
     }
@@ -219,10 +211,12 @@ impl Locked<'_> {
     /// Returns whether the buffer of the capture is large, and being filled with sound or silence.
     fn has_much_to_fill(&self, setup: &Setup, position: Frames) -> bool {
         let state = &self.state;
-        let frames = setup.geometry.frames();
-        setup.bytes() as u64 > self.piece(setup)
-            && (state.playback.is_running()
-                || state.silence.to_clear(frames, position.0, u64::MAX) > 0)
+        let to_clear = || {
+            state
+                .silence
+                .to_clear(setup.frames(), position, Frames::MAX)
+        };
+        setup.bytes() > self.piece(setup) && (state.playback.is_running() || !to_clear().is_zero())
     }
 
     /// The application of a stream has moved `appl_ptr`, forward or (by a rewind) backward.
@@ -272,7 +266,7 @@ impl Locked<'_> {
     }
 
     /// Returns what the core has to do about a stream that runs, at its present position.
-    fn due(&mut self, direction: Direction, own: &Port<'_>) -> Action {
+    fn due(&mut self, direction: Direction, own: &RunningStream<'_>) -> Action {
         let by_ticks = matches!(self.state.time, Time::Ticks);
         let is_over = self.is_over(direction);
         let Some(prepared) = self.state.side_mut(direction).prepared_mut() else {
@@ -326,7 +320,7 @@ impl Locked<'_> {
     /// What [`Locked::expired`] has asked for has been done.
     pub(crate) fn callback_done(&mut self, direction: Direction) {
         let now = self.now;
-        // Also if the callback has stopped the stream, and with it left the port.
+        // Also if the callback has stopped the stream, so that it is not found any more.
         let turn = self
             .state
             .side_mut(direction)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The state of a cable, with nobody at its ports: nothing is copied, but everything else happens.
+//! The state of a cable of which the core knows no stream: nothing is copied, but everything else
+//! happens.
 
 use kernel::prelude::*;
 
@@ -15,6 +16,7 @@ mod tests {
         State,
         TimerInfo, //
     };
+    use crate::units::Delta;
     use alsa::{
         kext::task::Program,
         pcm::{
@@ -27,9 +29,9 @@ mod tests {
             },
             Format,
             Formats,
-            HubGuard,
             Limits,
             Params,
+            SharedGuard,
             StopState, //
         },
         time::Ktime,
@@ -54,7 +56,7 @@ mod tests {
     };
 
     /// A cable whose lock is held.
-    struct Bench<'a>(HubGuard<'a, State, 2>);
+    struct Bench<'a>(SharedGuard<'a, State>);
 
     impl Bench<'_> {
         /// The cable at a time in milliseconds.
@@ -122,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn limits_are_the_other_ends() -> Result {
+    fn limits_are_the_other_sides() -> Result {
         with_cable(|cable| {
             cable.open(Playback)?;
             cable.open(Capture)?;
@@ -156,7 +158,7 @@ mod tests {
         })
     }
 
-    /// By a sound timer, both ends have the same period, in bytes.
+    /// By a sound timer, both sides have the same period, in bytes.
     #[test]
     fn timer_fixes_the_period() -> Result {
         with_cable(|cable| {
@@ -218,7 +220,7 @@ mod tests {
             for tick in 0..500 {
                 let now = 1_000_000_000 + tick * 9_900_000;
                 let before = cable.position(Capture);
-                assert!(cable.at_ns(now).tick(1, 10_000_000).is_ok());
+                assert!(cable.at_ns(now).tick(1, Delta::from_millis(10)).is_ok());
                 assert!((before..before + 500).contains(&cable.position(Capture)) || tick == 0);
             }
             let before = cable.position(Capture);
@@ -298,7 +300,7 @@ mod tests {
         })
     }
 
-    /// Both ends move by the same clock, from the start of each and not before.
+    /// Both sides move by the same clock, from the start of each and not before.
     #[test]
     fn positions() -> Result {
         with_cable(|cable| {
@@ -335,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn reported_position_is_in_the_ring() -> Result {
+    fn reported_position_is_in_the_buffer() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
             cable.at(0).start(Capture, None)?;
@@ -349,7 +351,7 @@ mod tests {
         })
     }
 
-    /// The ends are suspended one after the other, and both stand where the first one was.
+    /// The sides are suspended one after the other, and both stand where the first one was.
     #[test]
     fn suspended_at_one_frame() -> Result {
         for (first, second) in [(Playback, Capture), (Capture, Playback)] {
@@ -369,7 +371,7 @@ mod tests {
         Ok(())
     }
 
-    /// An end that waits for the other counts as taking part, and does not move.
+    /// A side that waits for the other counts as taking part, and does not move.
     #[test]
     fn waits_for_the_peer() -> Result {
         let habits = Habits {

@@ -6,7 +6,7 @@
 //!
 //! | object         | callback       | may sleep | stream lock | beside [`Substream`]'s methods |
 //! |----------------|----------------|-----------|-------------|--------------------------------|
-//! | [`Opening`]    | `open`         | yes       | no          | attach to a hub, constrain     |
+//! | [`Opening`]    | `open`         | yes       | no          | attach, constrain              |
 //! | [`Preparing`]  | `prepare`      | yes       | no          | parameters, buffer             |
 //! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, events      |
 //! | [`Querying`]   | `pointer`, …   | no        | held        | parameters, lost buffers       |
@@ -16,9 +16,9 @@
 //! spinlocks sleep and interrupts have threads, but a callback must not sleep there either.
 
 use super::{
-    hub::{
-        Hub,
-        Ports, //
+    shared::{
+        Entrance,
+        Shared, //
     },
     substream::report_no_clock,
     timer::PeriodTimer,
@@ -43,33 +43,27 @@ use kernel::{
     sync::Arc, //
 };
 
-/// The port of a hub to which a substream is attached.
-pub(crate) struct Attachment {
-    pub(crate) hub: Arc<dyn Ports>,
-    pub(crate) port: usize,
-}
-
 /// A substream that is being opened. May sleep.
 ///
 /// # Examples
 ///
 /// ```
 /// use alsa::pcm::{
-///     Hub,
-///     Opening, //
+///     Opening,
+///     Shared, //
 /// };
 /// use kernel::sync::Arc;
 ///
-/// /// What `open` may do: one stream of a direction stands at the hub.
-/// fn attach(hub: &Arc<Hub<u64, 2>>, substream: &mut Opening<'_>) -> Result {
-///     let port = substream.direction() as usize;
+/// /// What `open` may do: the stream shares a number with that of the other direction.
+/// fn attach(shared: &Arc<Shared<u64>>, substream: &mut Opening<'_>) -> Result {
 ///     substream.constrain_periods_to_integer()?;
-///     substream.attach(hub.clone(), port)
+///     substream.attach(shared.clone());
+///     Ok(())
 /// }
 /// ```
 pub struct Opening<'a> {
     substream: &'a Substream,
-    pub(crate) attachment: Option<Attachment>,
+    pub(crate) attachment: Option<Arc<dyn Entrance>>,
 }
 
 impl<'a> Opening<'a> {
@@ -81,23 +75,12 @@ impl<'a> Opening<'a> {
         }
     }
 
-    /// Attaches the substream to a port of `hub`, at which it will be found while it runs.
+    /// Attaches the substream to `shared`, where it will be found while it runs.
     ///
-    /// A substream has one attachment: a second call replaces the first. A port is for one
-    /// substream: of two that run, the one that started last is found there.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if the hub has no such port.
-    pub fn attach<T, const N: usize>(&mut self, hub: Arc<Hub<T, N>>, port: usize) -> Result
-    where
-        T: Send + Unpin + 'static,
-    {
-        if port >= N {
-            return Err(EINVAL);
-        }
-        self.attachment = Some(Attachment { hub, port });
-        Ok(())
+    /// A substream has one attachment: a second call replaces the first. There is room for one
+    /// stream of each direction: of two that run, the one that started last is found.
+    pub fn attach<T: Send + Unpin + 'static>(&mut self, shared: Arc<Shared<T>>) {
+        self.attachment = Some(shared);
     }
 
     /// Takes back some of what the hardware description offers, for this stream.

@@ -12,8 +12,8 @@
 //!    and PREPARE exclude each other by the runtime's `buffer_mutex`. (That would be enough, but
 //!    for a close: the core frees without that mutex, and only then unlinks the substream, so that
 //!    a PREPARE of a linked substream may be at work on this one.)
-//! 2. Whoever holds the lock of the hub that the stream is attached to touches it while the stream
-//!    is at its port: from just before `trigger(START)` to just after `trigger(STOP)`.
+//! 2. Whoever holds the lock of the [`Shared`] that the stream is attached to touches it while the
+//!    stream is in there: from just before `trigger(START)` to just after `trigger(STOP)`.
 //! 3. The core touches it in a stream that starts or runs, when it fills in silence.
 //!
 //! The core means to free no buffer of a stream that runs or may be started, but does not quite
@@ -32,7 +32,7 @@
 //! - Where the core refuses to stop a group of linked substreams, because one of them has no
 //!   parameters, the stream is stopped alone. What it would touch is about to be freed.
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
-//!   resumed: they would run while the core thinks them suspended. `sync_stop` empties their ports.
+//!   resumed: they would run while the core thinks them suspended. `sync_stop` has them leave.
 //!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)
 //! - After HW_FREE there is no buffer to start with (`Open::startable`).
 //!
@@ -40,6 +40,7 @@
 //! work: no such callback runs while HW_PARAMS writes the parameters.
 //!
 //! [*withdraw*]: Substream::withdraw
+//! [`Shared`]: super::Shared
 
 mod limits;
 mod stamps;
@@ -49,8 +50,10 @@ use super::{
         Buffer,
         RawBuffer, //
     },
-    context::Attachment,
-    hub::Running,
+    shared::{
+        Entrance,
+        RawStream, //
+    },
     timer::{
         PeriodTimer,
         RawWork, //
@@ -91,6 +94,7 @@ use kernel::{
             Atomic,
             Relaxed, //
         },
+        Arc,
         Mutex, //
     },
     types::ForeignOwnable, //
@@ -109,12 +113,12 @@ struct Open<T: Ops> {
     #[pin]
     timer: PeriodTimer,
     substream: NonNull<bindings::snd_pcm_substream>,
-    attachment: Option<Attachment>,
+    attachment: Option<Arc<dyn Entrance>>,
     /// Whether there is a buffer. Held while `prepare` uses it.
     #[pin]
     has_buffer: Mutex<bool>,
     /// The buffer with which the stream can be started. Taken inside of the stream lock and outside
-    /// of the hub's lock.
+    /// of that of the [`Shared`](super::Shared).
     #[pin]
     startable: SpinLockIrqSave<Option<RawBuffer>>,
     /// When the stream was last triggered since it was prepared; 0 if it was not.
@@ -129,29 +133,29 @@ impl<T: Ops> Open<T> {
         unsafe { Substream::from_raw(self.substream.as_ptr()) }
     }
 
-    /// Puts the stream to its port. Needs the stream lock.
-    fn enter_port(&self) -> Result {
+    /// Lets the stream enter what it is attached to. Needs the stream lock.
+    fn enter(&self) -> Result {
         // While this lock is held, `hw_free` cannot pass.
         let startable = self.startable.lock();
-        let running = Running {
+        let stream = RawStream {
             substream: self.substream,
             buffer: startable.ok_or_else(ebadfd)?,
             timer: NonNull::from(&self.timer),
         };
         if let Some(attachment) = &self.attachment {
             // SAFETY: The substream is open. Its buffer is valid, and the core neither frees nor
-            // replaces it before `leave_port()` (see the module's documentation). The timer lives
-            // until `private_free`, by which time the stream has left the port for good.
-            unsafe { attachment.hub.set(attachment.port, Some(running)) };
+            // replaces it before `leave()` (see the module's documentation). The timer lives until
+            // `private_free`, by which time the stream has left for good.
+            unsafe { attachment.set(self.substream().direction(), Some(stream)) };
         }
         Ok(())
     }
 
-    /// Takes the stream away from its port. Any context but an NMI.
-    fn leave_port(&self) {
+    /// Lets the stream leave what it is attached to. Any context but an NMI.
+    fn leave(&self) {
         if let Some(attachment) = &self.attachment {
-            // SAFETY: An empty port has nothing that could be invalid.
-            unsafe { attachment.hub.set(attachment.port, None) };
+            // SAFETY: Where no stream is, nothing could be invalid.
+            unsafe { attachment.set(self.substream().direction(), None) };
         }
     }
 
@@ -160,7 +164,7 @@ impl<T: Ops> Open<T> {
         *self.has_buffer.lock() = false;
         let mut startable = self.startable.lock();
         *startable = None;
-        self.leave_port();
+        self.leave();
     }
 }
 
@@ -384,7 +388,7 @@ impl<T: Ops> Glue<T> {
             // is in no state in which it is triggered.
             let triggering = unsafe { Triggering::new(open.substream(), &open.timer, time) };
             let result = if command.starts() {
-                open.enter_port()
+                open.enter()
             } else {
                 Ok(())
             };
@@ -394,7 +398,7 @@ impl<T: Ops> Glue<T> {
                 open.triggered.store(0, Relaxed);
             }
             if command.stops() || command.starts() && result.is_err() {
-                open.leave_port();
+                open.leave();
                 open.timer.try_cancel();
             }
             if command != Trigger::Drain {
@@ -421,7 +425,7 @@ impl<T: Ops> Glue<T> {
         // example because one that is linked with them has been drained already. These run on.
         let runs = this.lock().is_running();
         if !runs {
-            open.leave_port();
+            open.leave();
             open.timer.cancel_sync();
         }
         // The core has cleared it before the call.

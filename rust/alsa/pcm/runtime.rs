@@ -22,12 +22,12 @@ use kernel::{
 ///
 /// ```
 /// use alsa::pcm::{
-///     Port,
+///     RunningStream,
 ///     State, //
 /// };
 ///
-/// fn plays_its_last_frames(port: &Port<'_>) -> bool {
-///     port.state() == State::Draining
+/// fn plays_its_last_frames(stream: &RunningStream<'_>) -> bool {
+///     stream.state() == State::Draining
 /// }
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -305,7 +305,7 @@ pub(crate) fn report_no_clock(report: &mut bindings::snd_pcm_audio_tstamp_report
 ///     StopState, //
 /// };
 ///
-/// /// What is to be done with a stream whose other end has gone.
+/// /// What is to be done with a stream whose other side has gone.
 /// fn end(direction: Direction) -> Action {
 ///     Action::Stop(match direction {
 ///         Direction::Playback => StopState::Setup,

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * The floor under a loopback's work: the kernel's own memcpy() of the same bytes in the same
- * pieces, between two rings, and nothing else.
+ * pieces, between two buffers, and nothing else.
  *
- *	echo RING PIECE COUNT >/sys/module/aloop_bench_floor/parameters/copy
+ *	echo BUFFER PIECE COUNT >/sys/module/aloop_bench_floor/parameters/copy
  *
- * copies COUNT pieces of PIECE bytes, one after the other, round two rings of RING bytes each.
+ * copies COUNT pieces of PIECE bytes, one after the other, round two buffers of BUFFER bytes each.
  */
 #include <linux/module.h>
 #include <linux/moduleparam.h>
@@ -15,14 +15,14 @@
 
 static int copy_set(const char *val, const struct kernel_param *kp)
 {
-	unsigned int ring, piece, count, at = 0;
+	unsigned int buffer, piece, count, at = 0;
 	void *from, *to;
 
-	if (sscanf(val, "%u %u %u", &ring, &piece, &count) != 3 || !piece || ring % piece ||
-	    ring > 64 << 20)
+	if (sscanf(val, "%u %u %u", &buffer, &piece, &count) != 3 || !piece || buffer % piece ||
+	    buffer > 64 << 20)
 		return -EINVAL;
-	from = vzalloc(ring);
-	to = vzalloc(ring);
+	from = vzalloc(buffer);
+	to = vzalloc(buffer);
 	if (!from || !to) {
 		vfree(from);
 		vfree(to);
@@ -32,7 +32,7 @@ static int copy_set(const char *val, const struct kernel_param *kp)
 		memcpy(to + at, from + at, piece);
 		/* Something else looks at the memory: no copy is left out. */
 		barrier_data(to);
-		at = (at + piece) % ring;
+		at = (at + piece) % buffer;
 		cond_resched();
 	}
 	vfree(from);
@@ -42,7 +42,7 @@ static int copy_set(const char *val, const struct kernel_param *kp)
 
 static const struct kernel_param_ops copy_ops = { .set = copy_set };
 module_param_cb(copy, &copy_ops, NULL, 0200);
-MODULE_PARM_DESC(copy, "RING PIECE COUNT: copies that many pieces round two rings");
+MODULE_PARM_DESC(copy, "BUFFER PIECE COUNT: copies that many pieces round two buffers");
 
 MODULE_DESCRIPTION("memcpy() of as many bytes as a loopback moves");
 MODULE_LICENSE("GPL");

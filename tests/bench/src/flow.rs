@@ -24,7 +24,7 @@ use crate::work::Window;
 ///
 /// The stream begins at its `trigger_tstamp`. The end of period *n* is due *n* * period / rate
 /// later: that is compared with the time at which poll() returns. The recorder is started first, so
-/// that its own START sets the clock, and has a long ring, so that late wake-ups are just late.
+/// that its own START sets the clock, and has a long buffer, so that late wake-ups are just late.
 ///
 /// One reader takes whole periods. Another, which is greedy, takes every frame that is there. If
 /// there is one more than the period has, the next period's end finds one too few, wakes nobody,

@@ -197,7 +197,7 @@ impl Stream {
     }
 
     /// Declares all whole periods moved that can be, or all frames, as a program does that works in
-    /// the mapped ring. Returns how many frames they are.
+    /// the mapped buffer. Returns how many frames they are.
     pub fn advance(&self, all: bool) -> Result<usize, Errno> {
         let (hw, appl) = self.pointers()?;
         let frames = if all {

@@ -152,7 +152,7 @@ fn loads() -> [Load; 2] {
             name: "S16x2x48000",
             cfg: usual(480, 4),
         },
-        // The rings are worked in: more copies than the driver's are more than the counted
+        // The buffers are worked in: more copies than the driver's are more than the counted
         // processor can make.
         Load {
             name: "S32x32x192000",
@@ -334,11 +334,11 @@ pub fn memcpy(_: &Plan) {
             let bytes = load.cfg.frame_bytes();
             let piece = load.cfg.period as usize * bytes;
             let count = (load.cfg.rate / load.cfg.period) as usize;
-            let ring = load.cfg.buffer() * bytes;
+            let buffer = load.cfg.buffer() * bytes;
             let window = Window::begin()?;
             std::fs::write(
                 "/sys/module/aloop_bench_floor/parameters/copy",
-                format!("{ring} {piece} {count}"),
+                format!("{buffer} {piece} {count}"),
             )?;
             Ok(window.end(row)?.with("bytes", piece * count))
         });

@@ -2,12 +2,12 @@
 
 //! Whatever a program has done: when all is closed, a stream goes through a cable whole.
 //!
-//! The parameters are drawn from the input: a format, channels, ways of access, rings of odd
+//! The parameters are drawn from the input: a format, channels, ways of access, buffers of odd
 //! lengths that differ at the two ends. No frame of what is played looks like one near it, nor like
-//! silence. It is longer than both rings, and ends with a DRAIN or because nothing more comes.
+//! silence. It is longer than both buffers, and ends with a DRAIN or because nothing more comes.
 //! Recorded is silence until it begins, all of it, and silence again for as long as it takes once
-//! round the ring. Before that, half of the time, a part of a ring is recorded; then the recorder
-//! is prepared anew, and alone: it hears silence from its first frame on.
+//! round the buffer. Before that, half of the time, a part of a buffer is recorded; then the
+//! recorder is prepared anew, and alone: it hears silence from its first frame on.
 //!
 //! What comes too late is not judged: then one of the two stops with an xrun.
 
@@ -31,7 +31,7 @@ use crate::world::SLOTS;
 use end::End;
 
 const RATE: u64 = 48_000;
-/// What is written behind a ring, where nobody else writes.
+/// What is written behind a buffer, where nobody else writes.
 const MARK: u8 = 0xa5;
 /// So often is looked whether there is something to read or to write.
 const LOOKS: usize = 200;
@@ -52,7 +52,7 @@ struct Shape {
 }
 
 impl Shape {
-    fn ring(&self) -> u64 {
+    fn buffer(&self) -> u64 {
         self.period * self.periods
     }
 }
@@ -116,7 +116,9 @@ impl Aftermath {
             play,
             record,
             ending: [Ending::Drain, Ending::Underrun][noise.below(2)],
-            frames: play.ring().max(record.ring()) + play.ring() / 2 + noise.below(200) as u64,
+            frames: play.buffer().max(record.buffer())
+                + play.buffer() / 2
+                + noise.below(200) as u64,
             seed,
         }
     }
@@ -160,7 +162,7 @@ impl Aftermath {
         }
         record.start();
         let mut heard = Vec::new();
-        let wanted = self.frames + self.record.ring();
+        let wanted = self.frames + self.record.buffer();
         let mut written = play.write(0)?;
         play.start();
         let mut ended = false;
@@ -168,7 +170,7 @@ impl Aftermath {
         for look in 0.. {
             let before = self.frames_of(&heard);
             heard.extend(record.read()?);
-            record.is_in_time(before + self.record.ring())?;
+            record.is_in_time(before + self.record.buffer())?;
             lead = lead.or_else(|| self.first_sound(&heard));
             let rest = self.frames_of(&heard) - lead.unwrap_or(self.frames_of(&heard));
             if rest >= wanted {
@@ -192,7 +194,7 @@ impl Aftermath {
                 }
             }
             [&play, &record][look % 2].judge_clock();
-            let least = self.play.ring().min(self.record.ring());
+            let least = self.play.buffer().min(self.record.buffer());
             std::thread::sleep(Duration::from_micros(least * 1_000_000 / RATE / 3));
         }
         let lead = lead.unwrap_or(0);
@@ -210,15 +212,15 @@ impl Aftermath {
         Some(())
     }
 
-    /// Lets a part of a ring be recorded, and prepares both ends anew. [5.2] Of that, a recorder
+    /// Lets a part of a buffer be recorded, and prepares both ends anew. [5.2] Of that, a recorder
     /// alone hears nothing.
     fn rehearse(&self, play: &End<'_>, record: &End<'_>) -> Option<()> {
-        let ring = self.record.ring();
+        let buffer = self.record.buffer();
         let part = |frames: u64| Duration::from_micros(frames * 1_000_000 / RATE / 3);
         record.start();
         play.write(0)?;
         play.start();
-        std::thread::sleep(part(2 * ring.min(self.play.ring())));
+        std::thread::sleep(part(2 * buffer.min(self.play.buffer())));
         for end in [record, play] {
             end.call("DROP", k::DROP);
             end.call("PREPARE", k::PREPARE);
@@ -230,16 +232,16 @@ impl Aftermath {
         record.start();
         let mut alone = Vec::new();
         for look in 0.. {
-            if self.frames_of(&alone) > ring {
+            if self.frames_of(&alone) > buffer {
                 break;
             }
             if look == LOOKS {
                 self.tell("a recorder alone does not move");
             }
-            std::thread::sleep(part(ring));
+            std::thread::sleep(part(buffer));
             let before = self.frames_of(&alone);
             alone.extend(record.read()?);
-            record.is_in_time(before + ring)?;
+            record.is_in_time(before + buffer)?;
         }
         if let Some(at) = alone.iter().position(|&byte| byte != self.silence()) {
             self.tell(&format!(

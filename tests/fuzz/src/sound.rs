@@ -4,7 +4,7 @@
 //!
 //! Every byte that is played into a cable is the same; an input later it is another one. A
 //! recording has these bytes and silence. Anything else comes from another cable, from what the
-//! ring held before, or from memory that is none of the card's.
+//! buffer held before, or from memory that is none of the card's.
 
 use crate::found;
 

@@ -2,9 +2,9 @@
 
 //! The clock that no start sets back.
 
-use crate::clock::Absolute;
 use crate::clock::Pace;
 use crate::clock::SHIFT_NOMINAL;
+use crate::plain::Absolute;
 use crate::times::den;
 use crate::times::shift;
 use crate::times::step;

@@ -2,8 +2,8 @@
 
 //! Thirty days at every rate, in calls of all sizes: not a frame is gained or lost.
 
-use crate::clock::Clock;
 use crate::clock::SHIFT_NOMINAL;
+use crate::plain::Clock;
 use crate::times::den;
 use crate::times::frames_in;
 use crate::times::rate;

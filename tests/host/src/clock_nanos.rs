@@ -2,13 +2,13 @@
 
 //! How long frames last: what an audio timestamp says of a position.
 
-use crate::clock::nanos;
-use crate::clock::Clock;
 use crate::clock::Pace;
 use crate::clock::Phase;
 use crate::clock::SHIFT_MAX;
 use crate::clock::SHIFT_MIN;
 use crate::clock::SHIFT_NOMINAL;
+use crate::plain::nanos;
+use crate::plain::Clock;
 use crate::times::den;
 use crate::times::rate;
 use crate::times::shift;

@@ -2,10 +2,10 @@
 
 //! A change of the rate shift keeps the phase.
 
-use crate::clock::Clock;
 use crate::clock::Pace;
 use crate::clock::SHIFT_MAX;
 use crate::clock::SHIFT_MIN;
+use crate::plain::Clock;
 use crate::times::den;
 use crate::times::rate;
 use crate::times::shift;

@@ -2,11 +2,11 @@
 
 //! Frames from time and time from frames, at one rate shift.
 
-use crate::clock::Clock;
 use crate::clock::Pace;
 use crate::clock::SHIFT_MAX;
 use crate::clock::SHIFT_MIN;
 use crate::clock::SHIFT_NOMINAL;
+use crate::plain::Clock;
 use crate::times::den;
 use crate::times::frames_in;
 use crate::times::rate;

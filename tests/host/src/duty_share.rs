@@ -7,6 +7,8 @@ use crate::duty::charge;
 use crate::duty::is_rare;
 use crate::duty::Account;
 use crate::duty::Duty;
+use crate::units::Delta;
+use crate::units::Instant;
 use proptest::prelude::*;
 use std::cell::Cell;
 use std::cmp::Reverse;
@@ -27,35 +29,36 @@ fn cost(length: u64) -> u64 {
 
 /// The account of some streams.
 struct Test {
-    paid_at: Cell<u64>,
-    forgiven_at: Cell<u64>,
+    paid_at: Cell<Instant>,
+    forgiven_at: Cell<Instant>,
     streams: u64,
 }
 
 impl Test {
     fn new(streams: u64) -> Self {
         Self {
-            paid_at: Cell::new(0),
-            forgiven_at: Cell::new(0),
+            paid_at: Cell::new(Instant::START),
+            forgiven_at: Cell::new(Instant::START),
             streams,
         }
     }
 }
 
 impl Account for Test {
-    fn paid_at(&self) -> u64 {
+    fn paid_at(&self) -> Instant {
         self.paid_at.get()
     }
 
-    fn charge(&self, now: u64, cost: u64) -> u64 {
+    fn charge(&self, now: Instant, cost: Delta) -> Instant {
         self.paid_at.replace(charge(self.paid_at.get(), now, cost))
     }
 
-    fn refund(&self, cost: u64) {
-        self.paid_at.set(self.paid_at.get() - 2 * cost);
+    fn refund(&self, cost: Delta) {
+        let Instant(paid_at) = self.paid_at.get();
+        self.paid_at.set(Instant(paid_at - 2 * cost.0));
     }
 
-    fn forgive(&self, ended: u64, length: u64) -> bool {
+    fn forgive(&self, ended: Instant, length: Delta) -> bool {
         let forgives = is_rare(self.forgiven_at.get(), ended, length);
         if forgives {
             self.forgiven_at.set(ended);
@@ -106,17 +109,17 @@ fn run(streams: &[Stream], start: u64, end: u64) -> Vec<Outcome> {
         }
         let (stream, outcome, (duty, number)) =
             (&streams[index], &mut outcomes[index], &mut duties[index]);
-        duty.expired(begun, &account);
-        if duty.is_put_off(begun) {
-            assert!(duty.until() > begun);
-            next.push(Reverse((duty.until(), index, due)));
+        duty.expired(Instant(begun), &account);
+        if duty.is_put_off(Instant(begun)) {
+            assert!(duty.until().0 > begun);
+            next.push(Reverse((duty.until().0, index, due)));
             continue;
         }
         let length = stream.lengths[*number % stream.lengths.len()];
         let ended = begun + length;
         *number += 1;
-        duty.rest(Some(length), ended, &account);
-        let free = duty.until();
+        duty.rest(Some(Delta(length)), Instant(ended), &account);
+        let free = duty.until().0;
         if begun >= start {
             outcome.took += length;
             outcome.cost += cost(length);
@@ -125,7 +128,7 @@ fn run(streams: &[Stream], start: u64, end: u64) -> Vec<Outcome> {
         }
         // Periods that have ended meanwhile are told of together.
         let due = (ended / stream.period + 1) * stream.period;
-        duty.armed(due.max(free), &account);
+        duty.armed(Instant(due.max(free)), &account);
         next.push(Reverse((due.max(free), index, due)));
     }
     outcomes
@@ -243,17 +246,17 @@ proptest! {
         let mut usual = 0;
         for _ in 0..100 {
             now += length;
-            duty.rest(Some(length), now, &account);
-            usual = duty.until() - now;
+            duty.rest(Some(Delta(length)), Instant(now), &account);
+            usual = duty.until().0 - now;
             now += 1_000_000;
         }
         now += stall;
-        duty.rest(Some(stall), now, &account);
-        prop_assert_eq!(duty.until() - now, usual);
+        duty.rest(Some(Delta(stall)), Instant(now), &account);
+        prop_assert_eq!(duty.until().0 - now, usual);
         // The next one, soon after, is not.
         now += stall;
-        duty.rest(Some(stall), now, &account);
-        prop_assert!(duty.until() - now > usual);
+        duty.rest(Some(Delta(stall)), Instant(now), &account);
+        prop_assert!(duty.until().0 - now > usual);
     }
 
     /// Nothing of it panics, and no rest is endless.
@@ -265,16 +268,16 @@ proptest! {
     ) {
         let mut duty = Duty::NEW;
         for streams in [streams % 1025, streams] {
-            let account = Test { paid_at: Cell::new(paid_at), ..Test::new(streams) };
+            let account = Test { paid_at: Cell::new(Instant(paid_at)), ..Test::new(streams) };
             for &(begun, ended) in &times {
-                duty.expired(begun, &account);
-                prop_assert!(!duty.is_put_off(begun) || duty.until() > begun);
-                duty.rest(ended.checked_sub(begun), ended, &account);
-                let rested = duty.until();
+                duty.expired(Instant(begun), &account);
+                prop_assert!(!duty.is_put_off(Instant(begun)) || duty.until().0 > begun);
+                duty.rest(ended.checked_sub(begun).map(Delta), Instant(ended), &account);
+                let rested = duty.until().0;
                 prop_assert!(rested >= ended);
                 let longest = 3 * 1024 * cost(100_000_000) + GRID;
                 prop_assert!(streams > 1024 || rested - ended <= longest);
-                duty.armed(rested, &account);
+                duty.armed(Instant(rested), &account);
             }
         }
     }

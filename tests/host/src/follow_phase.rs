@@ -5,10 +5,12 @@
 //! The source is simulated in floating point, and so is what its cable should show: it goes at its
 //! speed by definition, whatever the loop thinks.
 
-use crate::clock::Clock;
 use crate::clock::Pace;
 use crate::follow::Follow;
+use crate::plain::Clock;
 use crate::times::wild;
+use crate::units::Delta;
+use crate::units::Instant;
 use proptest::prelude::*;
 
 const SECOND: f64 = 1e9;
@@ -60,8 +62,9 @@ impl Bench {
 
     /// As the driver does before anything else.
     fn update(&mut self, now: u64) {
-        if let Some(until) = self.follow.patience().filter(|&until| until < now) {
-            self.frames += self.clock.advance(until);
+        let until = self.follow.patience();
+        if let Some(until) = until.filter(|&until| until < Instant(now)) {
+            self.frames += self.clock.advance(until.0);
             self.follow.miss(until);
             self.clock.set_pace(self.follow.pace());
         }
@@ -78,7 +81,8 @@ impl Bench {
         // The news comes later.
         let late = self.now + self.chance() * self.jitter;
         self.update(late as u64);
-        self.follow.tick(late as u64, 1, self.tick as u64, 48000);
+        let resolution = Delta(self.tick as u64);
+        self.follow.tick(Instant(late as u64), 1, resolution, 48000);
         self.clock.set_pace(self.follow.pace());
         ahead
     }
@@ -90,7 +94,7 @@ impl Bench {
     }
 
     fn ahead(&self) -> f64 {
-        let audio = crate::clock::nanos(self.frames, self.clock.phase(), 48000);
+        let audio = crate::plain::nanos(self.frames, self.clock.phase(), 48000);
         audio as f64 - self.sound
     }
 
@@ -209,7 +213,7 @@ proptest! {
     ) {
         let mut follow = Follow::new();
         for (now, ticks, resolution, rate) in told {
-            follow.tick(now, ticks, resolution, rate);
+            follow.tick(Instant(now), ticks, Delta(resolution), rate);
             let mut clock = Clock::with_pace(48000, follow.pace(), 0);
             let frames = clock.advance(1_000_000_000);
             prop_assert!((40_000..=60_000).contains(&frames));

@@ -49,9 +49,9 @@ pub struct Facts {
     pub odd_clock: bool,
     /// The other end may have been prepared, for whatever.
     pub limited: bool,
-    /// The ring is mapped.
+    /// The buffer is mapped.
     pub mapped: bool,
-    /// The player has nothing in its ring, and would stop for that.
+    /// The player has nothing in its buffer, and would stop for that.
     pub empty: bool,
     /// A processor stood still for so long that a wake-up may be late.
     pub stalled: bool,

@@ -85,14 +85,14 @@ fn draw_format(random: &mut Random) -> Config {
 }
 
 fn draw_sizes(random: &mut Random, cfg: Config) -> Config {
-    const RING_BYTES: usize = 512 * 1024;
+    const BUFFER_BYTES: usize = 512 * 1024;
     let ms = random.one_of(&[4, 20, 50, 100, 100, 200, 200, 400]);
     let periods = random.one_of(&[2, 3, 4, 4, 8, 16]);
     let frame = cfg.frame_bytes();
-    let ring = (cfg.rate * ms / 1000).min((RING_BYTES / frame) as u32);
+    let buffer = (cfg.rate * ms / 1000).min((BUFFER_BYTES / frame) as u32);
     // An odd size more often than not.
     let least = 64u32.div_ceil(frame as u32);
-    let period = (ring / periods).max(least) + random.below(3) as u32;
+    let period = (buffer / periods).max(least) + random.below(3) as u32;
     Config {
         period,
         periods,

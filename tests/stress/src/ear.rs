@@ -46,7 +46,7 @@ pub struct Ear {
     runs: VecDeque<(u64, u64, u64, u64)>,
 }
 
-/// For a search: what the rings may hold of a stream that goes on.
+/// For a search: what the buffers may hold of a stream that goes on.
 const RECENT: Place = (0, 1);
 
 /// Frames that are there, or how far they can be told.
@@ -247,8 +247,8 @@ impl Ear {
                 .any(|generation| generation.loose.load(Ordering::SeqCst))
     }
 
-    /// The frame `at` among all that were played: those first that both rings may hold of a stream
-    /// that goes on, then those that were there before a pause.
+    /// The frame `at` among all that were played: those first that both buffers may hold of a
+    /// stream that goes on, then those that were there before a pause.
     fn search_all(&self, audio: &Audio, at: usize, position: u64, programme: &Programme) -> Found {
         let all = programme.since(0);
         let recent = &all[all.len().saturating_sub(8)..];
@@ -329,8 +329,8 @@ impl Ear {
             let begin = match generation.number == from.0 {
                 true => from.1,
                 false if from == RECENT => {
-                    let rings = self.cfg.buffer() + generation.cfg.buffer();
-                    written.saturating_sub(4 * rings as u64)
+                    let buffers = self.cfg.buffer() + generation.cfg.buffer();
+                    written.saturating_sub(4 * buffers as u64)
                 }
                 false => 0,
             };

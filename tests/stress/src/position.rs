@@ -143,13 +143,13 @@ impl Stream {
             self.loosen();
         }
         self.check_position(hw, appl, &before, began);
-        // The core counts positions modulo the ring: it misses a ring that nobody asked in.
-        let ring = self
+        // The core counts positions modulo the buffer: it misses a buffer that nobody asked in.
+        let buffer = self
             .pcm
             .as_ref()
             .and_then(|pcm| pcm.cfg)
-            .map_or(0, |cfg| cfg.ring_ns());
-        if !self.stops && last.is_none_or(|(_, since)| now_ns() - since > ring * 3 / 4) {
+            .map_or(0, |cfg| cfg.buffer_ns());
+        if !self.stops && last.is_none_or(|(_, since)| now_ns() - since > buffer * 3 / 4) {
             self.overtaken = hw + self.step_frames();
             let at = last.map_or(0, |last| last.0);
             if let Some(ear) = &mut self.ear {

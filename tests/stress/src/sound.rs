@@ -33,8 +33,8 @@ pub struct Generation {
     pub gone_by: AtomicU64,
     /// None will go by any more.
     pub ended: AtomicBool,
-    /// The player may be heard in any order: others can start and prepare it, or it plays its ring
-    /// round and round.
+    /// The player may be heard in any order: others can start and prepare it, or it plays its
+    /// buffer round and round.
     pub loose: AtomicBool,
 }
 
@@ -159,7 +159,7 @@ impl Programme {
     }
 }
 
-/// Whether frame `at` is silent. The core fills new rings with zeroes, whatever the format.
+/// Whether frame `at` is silent. The core fills new buffers with zeroes, whatever the format.
 pub fn is_silent(audio: &Audio, at: usize, silence: u8, zero_too: bool) -> bool {
     let (from, to) = (at * audio.unit, (at + 1) * audio.unit);
     let all = |value: u8| {

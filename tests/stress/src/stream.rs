@@ -41,7 +41,7 @@ pub struct Stream {
     pub waits: bool,
     /// It has asked to be woken at its periods.
     pub wakes: bool,
-    /// It stops when its ring is used up.
+    /// It stops when its buffer is used up.
     pub stops: bool,
     /// Reading or writing starts it.
     pub starts: bool,
@@ -56,7 +56,7 @@ pub struct Stream {
     pub seen: Option<(u64, i64)>,
     /// `World::suspends` before the last call.
     suspends_before: u64,
-    /// Frames before this may have been overtaken by the ring, unseen.
+    /// Frames before this may have been overtaken by the buffer, unseen.
     pub overtaken: u64,
 }
 
@@ -192,7 +192,7 @@ impl Stream {
     /// more than a third of it, since a beat is 5 ms.
     fn may_give_up(&self, stood_still: i64) -> bool {
         let cfg = self.pcm.as_ref().and_then(|pcm| pcm.cfg);
-        let buffer = cfg.map_or(0, |cfg| cfg.ring_ns());
+        let buffer = cfg.map_or(0, |cfg| cfg.buffer_ns());
         let spare = (buffer / 10).max(100_000_000 - buffer);
         stood_still > spare / 3
     }

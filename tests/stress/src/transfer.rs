@@ -150,7 +150,7 @@ impl Stream {
         }
         let Ok(read @ 1..) = read else { return };
         self.appl = from + read as u64;
-        // What the ring has overtaken meanwhile is not what was to be read.
+        // What the buffer has overtaken meanwhile is not what was to be read.
         let intact = match self.sync() {
             Some(position) => {
                 let position = position + self.step_frames();
@@ -263,13 +263,13 @@ impl Stream {
         }
     }
 
-    /// Waits until the stream is ready, or twice as long as the ring lasts.
+    /// Waits until the stream is ready, or twice as long as the buffer lasts.
     pub fn poll(&mut self) -> Option<i16> {
         let cfg = self.pcm.as_ref()?.cfg?;
-        let ring_ms = (cfg.ring_ns() / 1_000_000) as u64;
+        let buffer_ms = (cfg.buffer_ns() / 1_000_000) as u64;
         let sure = self.wakes && !self.odd_clock() && self.stops;
         let ms = match sure {
-            true => ring_ms * 2 + 200,
+            true => buffer_ms * 2 + 200,
             false => self.random().below(20),
         };
         let before = self.known();
@@ -284,12 +284,12 @@ impl Stream {
                 |pcm| Ok(pcm.poll(ms as i32)),
             )
             .ok()?;
-        // It is woken at its periods, or else when it is stopped at the end of the ring.
+        // It is woken at its periods, or else when it is stopped at the end of the buffer.
         let ran = self.actor.world.passed(&since) * BEAT_MS >= ms * 6 / 10;
         if revents.is_none() && sure && ran && before == Model::Running && self.known() == before {
             self.actor.fail(
                 Wrong::Stuck,
-                &format!("poll: no wake-up for {ms} ms, the ring lasts {ring_ms} ms"),
+                &format!("poll: no wake-up for {ms} ms, the buffer lasts {buffer_ms} ms"),
             );
         }
         revents

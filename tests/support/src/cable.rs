@@ -94,7 +94,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Both ends must be prepared. Records one period before the player starts and one ring
+    /// Both ends must be prepared. Records one period before the player starts and one buffer
     /// after it ends, unless `lead` and `tail` are changed.
     pub fn new(play: Pcm, rec: Pcm, source: Audio) -> Self {
         let (p, r) = (*play.config(), *rec.config());
@@ -122,11 +122,11 @@ impl Session {
         Ok(Self::new(play, rec, source))
     }
 
-    fn shortest_ring(&self) -> i64 {
+    fn shortest_buffer(&self) -> i64 {
         self.play
             .config()
-            .ring_ns()
-            .min(self.rec.config().ring_ns())
+            .buffer_ns()
+            .min(self.rec.config().buffer_ns())
     }
 
     fn longest_period(&self) -> i64 {
@@ -134,7 +134,7 @@ impl Session {
         p.period_ns().max(r.period_ns())
     }
 
-    /// Fills the playback ring, starts the recording, and the playback if nothing is to be
+    /// Fills the playback buffer, starts the recording, and the playback if nothing is to be
     /// recorded before it.
     pub fn begin(&mut self) -> Result<(), Fail> {
         self.feed()?;
@@ -189,9 +189,9 @@ impl Session {
     }
 
     fn collect(&mut self) -> Result<(), Fail> {
-        let ring = self.rec.config().buffer();
+        let buffer = self.rec.config().buffer();
         let had = self.recorded.len();
-        self.rec.read(&mut self.recorded, ring)?;
+        self.rec.read(&mut self.recorded, buffer)?;
         if self.sound_at.is_none() {
             self.sound_at = self.recorded.first_sound(had);
         }
@@ -223,9 +223,9 @@ impl Session {
         result.map_err(|e| self.explain(e, self.longest_gap))
     }
 
-    /// For so long without service, a ring runs over or dry, whatever the driver does.
+    /// For so long without service, a buffer runs over or dry, whatever the driver does.
     fn is_stall(&self, gap: i64) -> bool {
-        gap > self.shortest_ring() / 10 * 9
+        gap > self.shortest_buffer() / 10 * 9
     }
 
     /// Tells a stream that stopped because this program was not run in time from other failures.
@@ -239,9 +239,9 @@ impl Session {
         };
         let ms = |ns: i64| ns as f64 / 1e6;
         let text = format!(
-            "{end} ({text}) after {:.1} ms without service, ring {:.1} ms, {} frames recorded",
+            "{end} ({text}) after {:.1} ms without service, buffer {:.1} ms, {} frames recorded",
             ms(gap),
-            ms(self.shortest_ring()),
+            ms(self.shortest_buffer()),
             self.recorded.len()
         );
         if self.is_stall(gap) {
@@ -260,11 +260,12 @@ impl Session {
     pub fn verify(&self, expect: Expect) -> Result<(), Fail> {
         match compare(&self.source, &self.recorded, expect) {
             Ok(_) => Ok(()),
-            // The core does not notice when a ring is lapped while the whole machine stands still.
+            // The core does not notice when a buffer is lapped while the whole machine stands
+            // still.
             Err(why) if self.is_stall(self.longest_gap) => Err(Fail::Stalled(format!(
-                "{why}; {:.1} ms without service, ring {:.1} ms",
+                "{why}; {:.1} ms without service, buffer {:.1} ms",
                 self.longest_gap as f64 / 1e6,
-                self.shortest_ring() as f64 / 1e6
+                self.shortest_buffer() as f64 / 1e6
             ))),
             Err(why) => Err(Fail::Wrong(why)),
         }

@@ -111,8 +111,8 @@ impl Config {
         (self.step_ns() as u64 * u64::from(self.rate) * 10 / 8).div_ceil(1_000_000_000)
     }
 
-    /// How long the ring lasts, in nanoseconds.
-    pub fn ring_ns(&self) -> i64 {
+    /// How long the buffer lasts, in nanoseconds.
+    pub fn buffer_ns(&self) -> i64 {
         self.buffer() as i64 * 1_000_000_000 / i64::from(self.rate)
     }
 
@@ -226,7 +226,7 @@ pub const USUAL: Config = Config {
     periods: 8,
 };
 
-/// As `USUAL`, with a ring of 320 ms: for tests that stop serving a stream for a while.
+/// As `USUAL`, with a buffer of 320 ms: for tests that stop serving a stream for a while.
 pub const LONG: Config = Config {
     periods: 32,
     ..USUAL

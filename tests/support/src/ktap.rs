@@ -29,7 +29,7 @@ pub enum Fail {
     Wrong(String),
     /// The test has nothing to say here.
     Skip(String),
-    /// The guest stood still for longer than a ring lasts: nothing can be said about the driver.
+    /// The guest stood still for longer than a buffer lasts: nothing can be said about the driver.
     Stalled(String),
     /// Nobody was woken in time. That is as wrong, unless a processor of the guest stood still, which only
     /// some tests can tell.

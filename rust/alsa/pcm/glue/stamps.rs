@@ -27,7 +27,7 @@ impl<T: Ops> Glue<T> {
     /// time of the first.
     ///
     /// All of them pause, or go on after a pause, in the order in which they are linked. Not all
-    /// need start together: a drain starts only players that have something to play. But all have
+    /// need start together: a drain starts only playbacks that have something to play. But all have
     /// been prepared together, so one that has been triggered since has been started just now.
     ///
     /// The core leaves out substreams that don't run when it stops, suspends or resumes linked

@@ -62,7 +62,7 @@ impl End<'_> {
         if let Err(errno) = ioctl(self.fd.0, k::HW_PARAMS, &mut params) {
             self.fail("HW_PARAMS", errno);
         }
-        let ring = self.shape.ring();
+        let buffer = self.shape.buffer();
         let mut params = k::SwParams {
             tstamp_mode: 1,
             tstamp_type: 1,
@@ -70,14 +70,14 @@ impl End<'_> {
             proto: 0x2_0012,
             avail_min: 1,
             start_threshold: i64::MAX as u64,
-            stop_threshold: ring,
+            stop_threshold: buffer,
             ..k::SwParams::default()
         };
         if let Err(errno) = ioctl(self.fd.0, k::SW_PARAMS, &mut params) {
             self.fail("SW_PARAMS", errno);
         }
         if self.shape.mapped {
-            let bytes = (ring * self.all.frame_bytes()) as usize;
+            let bytes = (buffer * self.all.frame_bytes()) as usize;
             let protection = libc::PROT_READ | libc::PROT_WRITE;
             match Map::new(
                 self.fd.0,
@@ -95,16 +95,17 @@ impl End<'_> {
         self.call("PREPARE", k::PREPARE);
     }
 
-    /// [2017] Nothing is written behind the ring, in the page that it ends in.
+    /// [2017] Nothing is written behind the buffer, in the page that it ends in.
     pub(super) fn judge_margin(&self) {
-        let bytes = (self.shape.ring() * self.all.frame_bytes()) as usize;
+        let bytes = (self.shape.buffer() * self.all.frame_bytes()) as usize;
         if let Some(at) = self
             .map
             .as_ref()
             .and_then(|map| map.differs_behind(bytes, MARK))
         {
-            self.all
-                .tell(&format!("byte {at} behind the recorder's ring was written"));
+            self.all.tell(&format!(
+                "byte {at} behind the recorder's buffer was written"
+            ));
         }
     }
 
@@ -172,23 +173,23 @@ impl End<'_> {
     /// What there is, in frames that have all channels.
     pub(super) fn read(&self) -> Option<Vec<u8>> {
         let (width, channels) = (width(self.all.format) as usize, self.all.channels as usize);
-        let ring = self.shape.ring();
+        let buffer = self.shape.buffer();
         if self.map.is_some() {
             let sync = self.sync(None)?;
             let count = sync.hw_ptr - sync.appl_ptr;
-            if count > ring {
+            if count > buffer {
                 return None;
             }
             let mut frames = vec![0; (count * self.all.frame_bytes()) as usize];
             self.each_sample(sync.appl_ptr, count, |at, sample| {
-                // SAFETY: The sample is inside of the ring, which is mapped.
+                // SAFETY: The sample is inside of the buffer, which is mapped.
                 unsafe { sample.copy_to_nonoverlapping(frames[at..].as_mut_ptr(), width) };
             });
             self.sync(Some(sync.hw_ptr))?;
             return Some(frames);
         }
-        let mut bytes = vec![0xee; ring as usize * width * channels];
-        let got = self.transfer(&mut bytes, ring)? as usize;
+        let mut bytes = vec![0xee; buffer as usize * width * channels];
+        let got = self.transfer(&mut bytes, buffer)? as usize;
         if !self.all.planar {
             bytes.truncate(got * width * channels);
             return Some(bytes);
@@ -207,10 +208,10 @@ impl End<'_> {
     /// Writes as much as there is room for, from a frame on.
     pub(super) fn write(&self, from: u64) -> Option<u64> {
         let (width, channels) = (width(self.all.format), self.all.channels);
-        let count = (self.all.frames - from).min(self.shape.ring());
+        let count = (self.all.frames - from).min(self.shape.buffer());
         if self.map.is_some() {
             let sync = self.sync(None)?;
-            let room = (sync.hw_ptr + self.shape.ring()).checked_sub(sync.appl_ptr)?;
+            let room = (sync.hw_ptr + self.shape.buffer()).checked_sub(sync.appl_ptr)?;
             let count = count.min(room);
             let first = from * self.all.frame_bytes();
             self.each_sample(sync.appl_ptr, count, |at, sample| {
@@ -257,24 +258,24 @@ impl End<'_> {
         }
     }
 
-    /// Calls `what` with each sample of the mapped ring from a frame on: where it is among the
+    /// Calls `what` with each sample of the mapped buffer from a frame on: where it is among the
     /// bytes of the frames, and its address.
     fn each_sample(&self, from: u64, count: u64, mut what: impl FnMut(usize, *mut u8)) {
         let Some(map) = &self.map else {
             return;
         };
         let (width, channels) = (width(self.all.format), self.all.channels);
-        let ring = self.shape.ring();
+        let buffer = self.shape.buffer();
         for frame in 0..count {
-            let place = (from + frame) % ring;
+            let place = (from + frame) % buffer;
             for channel in 0..channels {
                 let offset = if self.all.planar {
-                    (channel * ring + place) * width
+                    (channel * buffer + place) * width
                 } else {
                     (place * channels + channel) * width
                 };
                 let at = (frame * channels + channel) * width;
-                // SAFETY: The offset is inside of the ring, which is mapped.
+                // SAFETY: The offset is inside of the buffer, which is mapped.
                 what(at as usize, unsafe { map.address.add(offset as usize) });
             }
         }

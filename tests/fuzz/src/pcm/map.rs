@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is mapped: the ring, and the pages of the pointers.
+//! What is mapped: the buffer, and the pages of the pointers.
 
 use support::kernel as k;
 
@@ -77,10 +77,10 @@ impl World<'_> {
         let stream = self.stream(record)?;
         let sizes = stream.sizes();
         let [which, protection, place, len, ..] = record.bytes;
-        let ring = (sizes.buffer * sizes.frame_bytes).next_multiple_of(4096);
+        let buffer = (sizes.buffer * sizes.frame_bytes).next_multiple_of(4096);
         let (offset, near) = match which % 4 {
-            0 if sizes.mapped => (MAP_DATA, ring),
-            1 => (MAP_DATA, ring),
+            0 if sizes.mapped => (MAP_DATA, buffer),
+            1 => (MAP_DATA, buffer),
             0 | 2 => (MAP_CONTROL, 4096),
             _ => (MAP_STATUS, 4096),
         };
@@ -136,11 +136,11 @@ impl World<'_> {
             let from = (record.wide as usize) % map.len;
             let len = (number(much, record.wide >> 8, &[4096, 64]) as usize).min(map.len - from);
             if map.writable && how % 4 != 1 {
-                // SAFETY: The ring is mapped, to be written.
+                // SAFETY: The buffer is mapped, to be written.
                 unsafe { map.address.add(from).write_bytes(sound, len) };
             } else {
                 let mut copy = vec![0; len];
-                // SAFETY: The ring is mapped. What the kernel writes meanwhile may come or not.
+                // SAFETY: The buffer is mapped. What the kernel writes meanwhile may come or not.
                 unsafe {
                     std::ptr::copy_nonoverlapping(map.address.add(from), copy.as_mut_ptr(), len)
                 };

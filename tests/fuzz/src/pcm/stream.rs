@@ -17,7 +17,7 @@ pub struct Config {
     pub channels: u64,
     pub(super) frame_bytes: u64,
     pub interleaved: bool,
-    /// The ring can be mapped.
+    /// The buffer can be mapped.
     pub(super) mapped: bool,
     pub(super) boundary: u64,
 }

@@ -163,8 +163,8 @@ impl World<'_> {
         })
     }
 
-    /// Lets sound flow through a cable, for as many periods as take it round its rings: nothing of
-    /// that comes about by chance.
+    /// Lets sound flow through a cable, for as many periods as take it round its buffers: nothing
+    /// of that comes about by chance.
     pub(super) fn flow(&mut self, record: &Record) -> Answer {
         let both = [0, 1].map(|end| Record {
             slot: record.slot & !1 | end,

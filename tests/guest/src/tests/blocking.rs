@@ -53,20 +53,24 @@ pub fn tests() -> Vec<Test> {
 /// for.
 fn lags(ctx: &Context, dir: Dir) -> Outcome {
     let cfg = USUAL;
-    let (period, ring) = (cfg.period as usize, cfg.buffer());
+    let (period, buffer) = (cfg.period as usize, cfg.buffer());
     for into_period in [1, 3, 8] {
         let what = format!("{into_period} ms into a period");
         let mut pcm = Pcm::open_with(CABLE.end(ctx, dir), 0)?;
         pcm.configure(&cfg)?;
-        let start = if dir == Dir::Playback { ring as u64 } else { 1 };
-        pcm.set_thresholds(start, ring as u64, period as u64)?;
-        let source = cfg.silence(ring);
+        let start = if dir == Dir::Playback {
+            buffer as u64
+        } else {
+            1
+        };
+        pcm.set_thresholds(start, buffer as u64, period as u64)?;
+        let source = cfg.silence(buffer);
         let transfer = |pcm: &mut Pcm, frames: usize| match dir {
             Dir::Playback => pcm.write(&source, 0, frames),
             Dir::Capture => pcm.read(&mut cfg.nothing(), frames),
         };
         match dir {
-            Dir::Playback => transfer(&mut pcm, ring)?,
+            Dir::Playback => transfer(&mut pcm, buffer)?,
             Dir::Capture => {
                 pcm.start()?;
                 0
@@ -102,7 +106,7 @@ fn lags(ctx: &Context, dir: Dir) -> Outcome {
     Ok(())
 }
 
-/// A ring of two periods: who waits for more than the next end of one is too late, or nearly so.
+/// A buffer of two periods: who waits for more than the next end of one is too late, or nearly so.
 const CFG: Config = Config {
     period: 1024,
     periods: 2,
@@ -110,7 +114,7 @@ const CFG: Config = Config {
 };
 
 fn waits(ctx: &Context, dir: Dir) -> Outcome {
-    let ring = CFG.buffer() as u64;
+    let buffer = CFG.buffer() as u64;
     // The C driver wakes with the second jiffy after the end of the period at the latest.
     let late = if ctx.is_c_driver() {
         8_000_000
@@ -121,8 +125,8 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
         let what = format!("avail_min {avail_min}, {frames} frames a call");
         let mut pcm = Pcm::open_with(CABLE.end(ctx, dir), 0)?;
         pcm.configure(&CFG)?;
-        let start = if dir == Dir::Playback { ring } else { 1 };
-        pcm.set_thresholds(start, ring, avail_min)?;
+        let start = if dir == Dir::Playback { buffer } else { 1 };
+        pcm.set_thresholds(start, buffer, avail_min)?;
         let source = CFG.silence(frames);
         let mut longest = 0;
         for call in 0..100 {

@@ -64,7 +64,7 @@ fn open(name: &str, dir: Direction, access: Access) -> Result<PCM, Fail> {
     Ok(pcm)
 }
 
-/// Plays 0.4 s, all of which is in the ring before the start, and records until it has passed.
+/// Plays 0.4 s, all of which is in the buffer before the start, and records until it has passed.
 fn through_alsa_lib(ctx: &Context, device: u32, sub: u32, access: Access) -> Outcome {
     const FRAMES: usize = 19200;
     let play = open(
@@ -88,9 +88,9 @@ fn through_alsa_lib(ctx: &Context, device: u32, sub: u32, access: Access) -> Out
     silent.extend(vec![0i16; (BUFFER as usize - FRAMES) * CHANNELS]);
     let written = if mapped {
         play.avail_update()?;
-        io.mmap(BUFFER as usize, |ring| {
-            ring.copy_from_slice(&silent[..ring.len()]);
-            ring.len() / CHANNELS
+        io.mmap(BUFFER as usize, |buffer| {
+            buffer.copy_from_slice(&silent[..buffer.len()]);
+            buffer.len() / CHANNELS
         })?
     } else {
         io.writei(&silent)?
@@ -113,9 +113,9 @@ fn through_alsa_lib(ctx: &Context, device: u32, sub: u32, access: Access) -> Out
         }
         if mapped {
             rec.avail_update()?;
-            let taken = input.mmap(BUFFER as usize, |ring| {
-                heard.extend_from_slice(ring);
-                ring.len() / CHANNELS
+            let taken = input.mmap(BUFFER as usize, |buffer| {
+                heard.extend_from_slice(buffer);
+                buffer.len() / CHANNELS
             })?;
             check!(taken > 0, "mmap after a wake-up has no frames");
         } else {

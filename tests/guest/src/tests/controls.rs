@@ -369,7 +369,7 @@ fn slave_values_matching(ctx: &Context) -> Outcome {
 fn shift_speed(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
     let mut rec = CABLE.recorder(ctx)?;
-    // A ring that a short stop of the guest does not lap unseen.
+    // A buffer that a short stop of the guest does not lap unseen.
     rec.configure(&LONG)?;
     rec.sw_params(u64::MAX)?;
     // The first position has no time stamp: the core stamps those that differ from the last.

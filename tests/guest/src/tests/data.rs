@@ -25,9 +25,9 @@ const CHANNELS: [usize; 4] = [1, 2, 6, 32];
 
 /// So many bytes per second all four access modes together are served in any guest.
 const AFFORDABLE: u64 = 6_200_000;
-/// Bytes per second above which a ring is too short-lived to be refilled in real time.
+/// Bytes per second above which a buffer is too short-lived to be refilled in real time.
 const FAST: u64 = 16_000_000;
-const MAX_RING: u64 = 2_097_152;
+const MAX_BUFFER: u64 = 2_097_152;
 
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
@@ -213,28 +213,28 @@ fn across(ctx: &Context, format: Format, channels: usize) -> Outcome {
     })
 }
 
-/// A ring of eight periods that lasts `ms`, within the limits of 3.6.
+/// A buffer of eight periods that lasts `ms`, within the limits of 3.6.
 fn shape(access: Access, format: Format, rate: u32, channels: usize, ms: u64) -> Config {
     let frame = (format.bytes * channels) as u64;
     let most = if u64::from(rate) * frame > FAST {
-        MAX_RING
+        MAX_BUFFER
     } else {
-        MAX_RING / 2
+        MAX_BUFFER / 2
     };
-    let ring = (u64::from(rate) * ms / 1000).clamp(8 * 64_u64.div_ceil(frame), most / frame);
+    let buffer = (u64::from(rate) * ms / 1000).clamp(8 * 64_u64.div_ceil(frame), most / frame);
     Config {
         access,
         format,
         rate,
         channels,
-        period: (ring / 8) as u32,
+        period: (buffer / 8) as u32,
         periods: 8,
     }
 }
 
-/// A stream that goes round both rings more than twice. If the rings last less than what a busy
-/// host may take away from the guest, the stream is in the playback ring before it starts, and is
-/// placed so that it goes round the end of the capture ring.
+/// A stream that goes round both buffers more than twice. If the buffers last less than what a busy
+/// host may take away from the guest, the stream is in the playback buffer before it starts, and is
+/// placed so that it goes round the end of the capture buffer.
 fn one(ctx: &Context, cable: Cable, cfg: &Config) -> Outcome {
     let mut session = session(ctx, cable, cfg)?;
     session.run()?;
@@ -243,13 +243,13 @@ fn one(ctx: &Context, cable: Cable, cfg: &Config) -> Outcome {
 
 fn session(ctx: &Context, cable: Cable, cfg: &Config) -> Result<Session, Fail> {
     let fast = u64::from(cfg.rate) * cfg.frame_bytes() as u64 > FAST;
-    let ring = cfg.buffer();
-    let frames = if fast { ring / 4 } else { ring * 11 / 5 };
+    let buffer = cfg.buffer();
+    let frames = if fast { buffer / 4 } else { buffer * 11 / 5 };
     let seed = (u64::from(cfg.rate) << 16) | (u64::from(cfg.format.number) << 8) | 1;
     let mut session = Session::open(ctx, cable, cfg, cfg.signal(frames, seed))?;
     if fast {
-        session.lead = ring * 9 / 10;
-        session.tail = ring / 8;
+        session.lead = buffer * 9 / 10;
+        session.tail = buffer / 8;
     }
     Ok(session)
 }

@@ -39,12 +39,15 @@ pub fn tests() -> Vec<Test> {
             nonblocking,
         ),
         test(
-            "7.8 DRAIN of a short ring is heard once, however late it is served",
-            short_ring,
+            "7.8 DRAIN of a short buffer is heard once, however late it is served",
+            short_buffer,
         )
         .c_defect("17.2"),
-        test("7.8 DRAIN of a ring of a frame or two ends", tiny_ring).c_defect("8.8"),
-        test("7.10 DRAIN of a recorder with frames in its ring", recorder),
+        test("7.8 DRAIN of a buffer of a frame or two ends", tiny_buffer).c_defect("8.8"),
+        test(
+            "7.10 DRAIN of a recorder with frames in its buffer",
+            recorder,
+        ),
         whole(
             "7.9 17.2 DRAIN: the whole stream, then silence",
             Access::RwInterleaved,
@@ -73,7 +76,7 @@ const CABLE: Cable = Cable {
     subdevice: 6,
 };
 
-/// Streams of odd lengths, so that the end falls anywhere in a period, in rings of two sizes.
+/// Streams of odd lengths, so that the end falls anywhere in a period, in buffers of two sizes.
 fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
     for (frames, play, rec) in [
         (5000, (1024, 8), (1024, 8)),
@@ -92,7 +95,7 @@ fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
         unless_stalled(|| {
             let (p, r) = CABLE.open(ctx, &cfg(play), &cfg(rec))?;
             let mut session = Session::new(p, r, cfg(play).signal(frames, frames as u64));
-            // The playback ring holds something else where the stream does not reach.
+            // The playback buffer holds something else where the stream does not reach.
             let stale = cfg(play).signal(cfg(play).buffer(), 0xdead);
             session.play.write(&stale, 0, stale.len())?;
             session.play.stop()?;
@@ -105,7 +108,7 @@ fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
         })
         .map_err(|e| match e {
             Fail::Wrong(text) => {
-                format!("{frames} frames, rings {play:?} and {rec:?}: {text}").into()
+                format!("{frames} frames, buffers {play:?} and {rec:?}: {text}").into()
             }
             other => other,
         })?;
@@ -158,9 +161,9 @@ fn nonblocking(ctx: &Context) -> Outcome {
     wait_for_state(&play, SETUP, Duration::from_secs(2))
 }
 
-/// Rings that last a millisecond or two: now and then the guest is held up for longer, and the
-/// core, which knows positions modulo the ring, does not see how far the player has come.
-fn short_ring(ctx: &Context) -> Outcome {
+/// Buffers that last a millisecond or two: now and then the guest is held up for longer, and the
+/// core, which knows positions modulo the buffer, does not see how far the player has come.
+fn short_buffer(ctx: &Context) -> Outcome {
     for round in 0..60 {
         let (rate, period) = [(48000, 32), (48000, 64), (192_000, 64)][round % 3];
         let cfg = |period, periods| Config {
@@ -185,8 +188,8 @@ fn short_ring(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The core tells positions in a ring apart; in one of a single frame there is nothing to tell.
-fn tiny_ring(ctx: &Context) -> Outcome {
+/// The core tells positions in a buffer apart; in one of a single frame there is nothing to tell.
+fn tiny_buffer(ctx: &Context) -> Outcome {
     for (periods, rate, wakes) in [
         (1, 48000, true),
         (1, 768_000, true),
@@ -233,7 +236,7 @@ fn recorder(ctx: &Context) -> Outcome {
     check!(rec.poll(1000).is_some(), "no wake-up for 1 s");
     rec.set_blocking(true);
     rec.drain()?;
-    check_eq!("state with frames in the ring", rec.state()?, DRAINING);
+    check_eq!("state with frames in the buffer", rec.state()?, DRAINING);
     let mut heard = LONG.nothing();
     expect_error("READI", rec.read(&mut heard, 16), libc::EBADFD)?;
     rec.prepare()?;

@@ -38,7 +38,7 @@ pub fn tests() -> Vec<Test> {
             params_while_running,
         ),
         test(
-            "4.8 HW_PARAMS of a mapped ring is EBADFD",
+            "4.8 HW_PARAMS of a mapped buffer is EBADFD",
             params_while_mapped,
         ),
         test("5.1 PREPARE while running is EBUSY", prepare_while_running),

@@ -114,13 +114,17 @@ fn one(ctx: &Context, other: &Context, cfg: &Config, seed: u64) -> Outcome {
     let source = cfg.signal(cfg.rate as usize * 4, 160 + seed);
     let mut play = Pcm::open_with(CABLE.end(ctx, Dir::Playback), 0)?;
     play.configure(cfg)?;
-    let ring = cfg.buffer();
-    check_eq!("frames written first", play.write(&source, 0, ring)?, ring);
+    let buffer = cfg.buffer();
+    check_eq!(
+        "frames written first",
+        play.write(&source, 0, buffer)?,
+        buffer
+    );
     play.start()?;
     let (send, receive) = mpsc::channel();
     let all = source.clone();
     thread::spawn(move || {
-        let written = play.write(&all, ring, all.len() - ring);
+        let written = play.write(&all, buffer, all.len() - buffer);
         let _ = send.send(written);
         drop(play);
     });

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rings of unlike, smallest and largest sizes.
+//! Buffers of unlike, smallest and largest sizes.
 
 use std::time::Duration;
 
@@ -108,8 +108,8 @@ fn many_periods(ctx: &Context) -> Outcome {
 }
 
 fn one_period(ctx: &Context) -> Outcome {
-    // The player's only wake-up comes when the ring is empty, so the whole stream is in it at the
-    // start; the recorder's comes when its ring is full, and is served by the clock of the other.
+    // The player's only wake-up comes when the buffer is empty, so the whole stream is in it at the
+    // start; the recorder's comes when its buffer is full, and is served by the clock of the other.
     let play = Config {
         period: 9600,
         periods: 1,
@@ -129,7 +129,7 @@ fn smallest(ctx: &Context) -> Outcome {
         };
         check_eq!("bytes", cfg.buffer() * cfg.frame_bytes(), 64);
         let (mut p, mut r) = CABLE.open(ctx, &cfg, &cfg)?;
-        // The ring lasts 333 µs, which cannot be served in real time: both go on regardless.
+        // The buffer lasts 333 µs, which cannot be served in real time: both go on regardless.
         p.sw_params(u64::MAX)?;
         r.sw_params(u64::MAX)?;
         let written = p.write(&cfg.signal(16, 3), 0, 16)?;

@@ -38,7 +38,7 @@ pub fn tests() -> Vec<Test> {
             no_period_wakeup,
         ),
         Test::new("limits", "3.10 sixteen of the largest streams fit", memory),
-        each("3.12 places of the channels in the ring", channel_info),
+        each("3.12 places of the channels in the buffer", channel_info),
     ]
 }
 

@@ -92,7 +92,7 @@ fn started_again(ctx: &Context, player_first: bool) -> Outcome {
 /// A substream of a group, each on a cable of its own.
 #[derive(Clone, Copy, Debug)]
 enum Member {
-    /// With so many frames in its ring, maybe none.
+    /// With so many frames in its buffer, maybe none.
     Player(usize),
     Recorder,
 }
@@ -123,7 +123,7 @@ fn cable(number: usize) -> Cable {
     }
 }
 
-/// A recorder of what is played on a cable, with a ring of two seconds, that runs.
+/// A recorder of what is played on a cable, with a buffer of two seconds, that runs.
 fn listen(ctx: &Context, cable: Cable) -> Result<Pcm, Fail> {
     let mut rec = cable.recorder(ctx)?;
     rec.configure(&Config {
@@ -142,7 +142,7 @@ struct Playing {
 }
 
 impl Playing {
-    /// Prepares a player with `frames` frames in its ring.
+    /// Prepares a player with `frames` frames in its buffer.
     fn prepare(
         ctx: &Context,
         number: usize,
@@ -244,7 +244,8 @@ fn prepared(ctx: &Context, heard: bool) -> Outcome {
     Ok(())
 }
 
-/// Full rings: the core, which knows positions modulo the ring, may not see the end of the first.
+/// Full buffers: the core, which knows positions modulo the buffer, may not see the end of the
+/// first.
 fn one_ends_first(ctx: &Context) -> Outcome {
     for (period, periods) in [(1024, 8), (4096, 2), (8192, 1)] {
         for wakes in [true, false] {
@@ -271,7 +272,7 @@ fn one_ends_first(ctx: &Context) -> Outcome {
                 players[0].play.start()?;
                 drain(&mut players).map_err(|e| match e {
                     Fail::Wrong(why) => format!(
-                        "{periods} periods of {period}, and rings {times:?} times as long, {} \
+                        "{periods} periods of {period}, and buffers {times:?} times as long, {} \
                          wake-ups: {why}",
                         if wakes { "with" } else { "without" }
                     )

@@ -80,7 +80,7 @@ fn mapped(ctx: &Context) -> Outcome {
     poll(&mut [], 100);
     let after = [play_status.word(HW_PTR), rec_status.word(HW_PTR)];
     check_eq!("positions in the pages", after, before);
-    let heard = ring(&rec, &cfg)?;
+    let heard = buffer(&rec, &cfg)?;
     check!(
         heard.iter().skip(before[1] as usize * 4).all(|&b| b == 0),
         "frames were recorded that nobody asked for"
@@ -91,7 +91,7 @@ fn mapped(ctx: &Context) -> Outcome {
         (3840..48000).contains(&at),
         "position {at} after 100 ms and HWSYNC"
     );
-    let heard = ring(&rec, &cfg)?;
+    let heard = buffer(&rec, &cfg)?;
     let sound = heard.iter().any(|&b| b != 0);
     check!(sound, "no frame was recorded at HWSYNC");
     // The page is where the application pointer is.
@@ -134,16 +134,16 @@ fn scribbled(ctx: &Context) -> Outcome {
                     rec.fd(),
                     0,
                 );
-                check!(addr != libc::MAP_FAILED, "mmap of the ring failed");
+                check!(addr != libc::MAP_FAILED, "mmap of the buffer failed");
                 addr.cast::<u8>().write_bytes(0x5a, bytes);
                 libc::munmap(addr, bytes);
             }
             check!(
-                ring(&rec, &cfg)?.iter().all(|&b| b == 0x5a),
+                buffer(&rec, &cfg)?.iter().all(|&b| b == 0x5a),
                 "nothing was left there"
             );
             rec.prepare()?;
-            let left = ring(&rec, &cfg)?;
+            let left = buffer(&rec, &cfg)?;
             let left = left.iter().filter(|&&b| b != format.silence).count();
             check_eq!(format!("{what}: bytes that are not silent"), left, 0);
             rec.start()?;
@@ -154,8 +154,8 @@ fn scribbled(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A copy of the whole mapped ring, without a call on the stream.
-fn ring(pcm: &Pcm, cfg: &Config) -> Result<Vec<u8>, Fail> {
+/// A copy of the whole mapped buffer, without a call on the stream.
+fn buffer(pcm: &Pcm, cfg: &Config) -> Result<Vec<u8>, Fail> {
     let bytes = cfg.buffer() * cfg.frame_bytes();
     // SAFETY: A new mapping, which is read and given back here.
     unsafe {
@@ -167,7 +167,7 @@ fn ring(pcm: &Pcm, cfg: &Config) -> Result<Vec<u8>, Fail> {
             pcm.fd(),
             0,
         );
-        check!(addr != libc::MAP_FAILED, "mmap of the ring failed");
+        check!(addr != libc::MAP_FAILED, "mmap of the buffer failed");
         let copy = std::slice::from_raw_parts(addr.cast::<u8>(), bytes).to_vec();
         libc::munmap(addr, bytes);
         Ok(copy)

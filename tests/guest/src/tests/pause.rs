@@ -76,7 +76,7 @@ fn player(ctx: &Context, cfg: Config) -> Outcome {
             session.play.pause(true)?;
             check_eq!("state", session.play.state()?, PAUSED);
             let before = session.play.status()?.hw_ptr;
-            // The recorder hears silence meanwhile: at least half a ring of it.
+            // The recorder hears silence meanwhile: at least half a buffer of it.
             let heard = session.recorded.len() + cfg.buffer() / 2;
             while session.recorded.len() < heard {
                 session.serve()?;

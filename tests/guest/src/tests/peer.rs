@@ -76,7 +76,7 @@ fn loaded_with(ctx: &Context, parameter: &str) -> Outcome {
     Ok(())
 }
 
-/// Waits for longer than the ring lasts, and then is heard, or hears, as if it had just been
+/// Waits for longer than the buffer lasts, and then is heard, or hears, as if it had just been
 /// started.
 fn waits(ctx: &Context, dir: Dir) -> Outcome {
     let cfg = LONG;
@@ -97,7 +97,7 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
             Dir::Capture => (&rec, &play),
         };
         first.start()?;
-        // The ring lasts 320 ms.
+        // The buffer lasts 320 ms.
         for ms in [10, 140, 140, 500] {
             poll(&mut [], ms);
             let s = first.status()?;
@@ -130,14 +130,14 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
         let first = cfg.signal(frames, 0x3a17);
         compare(&first, &heard, Expect::Whole)?;
         if stop == u64::MAX {
-            // Rings that it loses are counted from when it has moved.
+            // Buffers that it loses are counted from when it has moved.
             poll(&mut [], 900);
             let waited = if play.dir == dir { &play } else { &rec };
             let s = waited.stamp(Kind::Link)?;
             let frames = i128::from(s.audio) * i128::from(cfg.rate) / 1_000_000_000;
             check!(
                 s.hw_ptr > 2 * cfg.buffer() as u64 && s.hw_ptr.abs_diff(frames as u64) <= 1,
-                "after lost rings it is at {}, by its audio time at {frames}",
+                "after lost buffers it is at {}, by its audio time at {frames}",
                 s.hw_ptr
             );
         }
@@ -249,9 +249,9 @@ fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
         let source = RECORDED.signal(length, 0xe2d + length as u64);
         let mut rec = Pcm::open_with(CABLE.end(ctx, Dir::Capture), 0)?;
         rec.configure(&RECORDED)?;
-        let ring = RECORDED.buffer() as u64;
+        let buffer = RECORDED.buffer() as u64;
         // Woken when there is as much as is read, which in the end there may never be.
-        rec.set_thresholds(1, ring, frames as u64)?;
+        rec.set_thresholds(1, buffer, frames as u64)?;
         rec.start()?;
         let (send, receive) = mpsc::channel();
         thread::spawn(move || {

@@ -79,7 +79,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("17.2"),
         test(
-            "12.3 rings lost after RESUME are counted, without period wake-ups",
+            "12.3 buffers lost after RESUME are counted, without period wake-ups",
             resumed_and_lost,
         )
         .c_defect("3.9"),
@@ -260,7 +260,7 @@ fn resumed_drain(ctx: &Context, wakes: bool) -> Outcome {
     Ok(())
 }
 
-/// The core takes the time of the suspend for time in which rings went by.
+/// The core takes the time of the suspend for time in which buffers went by.
 fn resumed_and_lost(ctx: &Context) -> Outcome {
     let cfg = USUAL;
     for dir in Dir::BOTH {

@@ -205,7 +205,7 @@ fn prepared(ctx: &Context) -> Outcome {
     check_eq!("player", cable(ctx, CABLE)?, lines([1, 0, 0], player, None));
     let mut rec = CABLE.recorder(ctx)?;
     rec.configure(&cfg)?;
-    // The ring of a prepared recorder is silent.
+    // The buffer of a prepared recorder is silent.
     let recorder = Some([65536, 0, 65536, 64, 192_000, 4, 0]);
     check_eq!(
         "both",
@@ -234,11 +234,11 @@ fn prepared_others(ctx: &Context) -> Outcome {
             };
             let mut rec = CABLE.recorder(ctx)?;
             rec.configure(&cfg)?;
-            let ring = 1920 * bytes;
+            let buffer = 1920 * bytes;
             let want = [
-                ring,
+                buffer,
                 0,
-                ring,
+                buffer,
                 480 * bytes,
                 u64::from(rate) * bytes,
                 bytes,
@@ -294,7 +294,7 @@ fn position(ctx: &Context) -> Outcome {
         let before = pcm.status()?.hw_ptr;
         let bytes = value(ctx, dir, "buffer_pos:")?;
         let after = pcm.status()?.hw_ptr;
-        check!(after < LONG.buffer() as u64, "round the ring already");
+        check!(after < LONG.buffer() as u64, "round the buffer already");
         check!(
             bytes % 4 == 0 && (before..=after).contains(&(bytes / 4)),
             "buffer_pos of the {dir:?}: {bytes} bytes, at frame {before} to {after}"
@@ -304,16 +304,16 @@ fn position(ctx: &Context) -> Outcome {
 }
 
 fn silent_size(ctx: &Context) -> Outcome {
-    let ring = (LONG.buffer() * LONG.frame_bytes()) as u64;
+    let buffer = (LONG.buffer() * LONG.frame_bytes()) as u64;
     let (play, mut rec) = running(ctx, &LONG)?;
     wait_for_position(&play, 2000, Duration::from_secs(1))?;
     play.pause(true)?;
     rec.pause(true)?;
-    // Playback before the pause of the recorder: less than the ring has been silent since.
+    // Playback before the pause of the recorder: less than the buffer has been silent since.
     let size = value(ctx, Dir::Capture, "silent_size:")?;
     check!(
-        size < ring,
-        "{size} bytes of {ring} are silent right after sound"
+        size < buffer,
+        "{size} bytes of {buffer} are silent right after sound"
     );
     check_eq!(
         "silent_size of the player",
@@ -323,24 +323,24 @@ fn silent_size(ctx: &Context) -> Outcome {
     rec.pause(false)?;
     record(&mut rec, 3 * LONG.buffer())?;
     check_eq!(
-        "silent_size after more than a ring of silence",
+        "silent_size after more than a buffer of silence",
         value(ctx, Dir::Capture, "silent_size:")?,
-        ring
+        buffer
     );
-    // A recording that begins anew does so with a silent ring.
+    // A recording that begins anew does so with a silent buffer.
     play.pause(false)?;
     wait_for_position(&play, 4000, Duration::from_secs(1))?;
     rec.stop()?;
     let size = value(ctx, Dir::Capture, "silent_size:")?;
     check!(
-        size < ring,
-        "{size} bytes of {ring} are silent after the second sound"
+        size < buffer,
+        "{size} bytes of {buffer} are silent after the second sound"
     );
     rec.prepare()?;
     check_eq!(
         "silent_size after another PREPARE",
         value(ctx, Dir::Capture, "silent_size:")?,
-        ring
+        buffer
     );
     Ok(())
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! What a client gets to see and to do that it should not: memory of the kernel, sound of another
-//! cable, a place outside of the ring. The client here does not mean well.
+//! cable, a place outside of the buffer. The client here does not mean well.
 
 use std::ptr;
 use std::time::Duration;
@@ -29,14 +29,17 @@ use support::shared::Page;
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("secrets", name, run);
     vec![
-        test("3.10 a fresh ring holds nothing", fresh_ring),
+        test("3.10 a fresh buffer holds nothing", fresh_buffer),
         test(
-            "3.10 a ring of the same or another size holds nothing",
-            used_ring,
+            "3.10 a buffer of the same or another size holds nothing",
+            used_buffer,
         ),
-        test("3.10 nor does the page that a ring ends in", last_page),
+        test("3.10 nor does the page that a buffer ends in", last_page),
         test("2.6 another cable's sound is not to be heard", other_cable),
-        test("5.9 no byte beyond the ring can be mapped", beyond_the_ring),
+        test(
+            "5.9 no byte beyond the buffer can be mapped",
+            beyond_the_buffer,
+        ),
         test("5.9 the status page can't be written", status_page),
         test("5.9 any application pointer does no harm", any_pointer),
     ]
@@ -95,7 +98,7 @@ impl View {
         })
     }
 
-    pub fn ring(pcm: &Pcm, cfg: &Config) -> Result<Self, Fail> {
+    pub fn buffer(pcm: &Pcm, cfg: &Config) -> Result<Self, Fail> {
         let bytes = (cfg.buffer() * cfg.frame_bytes()).next_multiple_of(4096);
         Ok(View::new(pcm, bytes, 0, libc::PROT_READ)?)
     }
@@ -128,7 +131,7 @@ impl View {
     }
 }
 
-/// Leaves rings full of sound to whoever gets their memory next.
+/// Leaves buffers full of sound to whoever gets their memory next.
 fn dirty(ctx: &Context) -> Outcome {
     let cfg = Config {
         channels: 8,
@@ -151,22 +154,22 @@ fn dirty(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-fn fresh_ring(ctx: &Context) -> Outcome {
+fn fresh_buffer(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
         dirty(ctx)?;
         let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
         pcm.hw_params(&MAPPED.request())?;
-        let ring = View::ring(&pcm, &MAPPED)?;
-        ring.is_clean("after HW_PARAMS")?;
+        let buffer = View::buffer(&pcm, &MAPPED)?;
+        buffer.is_clean("after HW_PARAMS")?;
         pcm.cfg = Some(MAPPED);
         pcm.sw_params(MAPPED.buffer() as u64)?;
         pcm.prepare()?;
-        ring.is_clean("after PREPARE")?;
+        buffer.is_clean("after PREPARE")?;
     }
     Ok(())
 }
 
-/// A recording and its player, with sound in both rings.
+/// A recording and its player, with sound in both buffers.
 fn sounding(ctx: &Context, cable: Cable) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, rec) = cable.open(ctx, &MAPPED, &MAPPED)?;
     play.write(&MAPPED.signal(MAPPED.buffer(), 0x5ed), 0, MAPPED.buffer())?;
@@ -176,30 +179,30 @@ fn sounding(ctx: &Context, cable: Cable) -> Result<(Pcm, Pcm), Fail> {
     Ok((play, rec))
 }
 
-fn used_ring(ctx: &Context) -> Outcome {
+fn used_buffer(ctx: &Context) -> Outcome {
     let sizes = [MAPPED.periods, MAPPED.periods / 2, MAPPED.periods * 2];
     for periods in sizes {
         let cfg = Config { periods, ..MAPPED };
         let (mut play, mut rec) = sounding(ctx, CABLE)?;
         for pcm in [&mut play, &mut rec] {
             pcm.stop()?;
-            // A ring that is mapped cannot be replaced.
+            // A buffer that is mapped cannot be replaced.
             pcm.hw_free()?;
         }
         for pcm in [&play, &rec] {
             pcm.hw_params(&cfg.request())?;
-            View::ring(pcm, &cfg)?.is_clean(&format!("{periods} periods"))?;
+            View::buffer(pcm, &cfg)?.is_clean(&format!("{periods} periods"))?;
         }
     }
     // A recording that begins anew does not show the last one, which has filled nearly all of the
-    // ring.
+    // buffer.
     let (play, rec) = sounding(ctx, CABLE)?;
     let nearly_all = MAPPED.buffer() as u64 * 15 / 16;
     support::cable::wait_for_position(&rec, nearly_all, Duration::from_secs(5))?;
     drop(play);
     rec.stop()?;
     rec.prepare()?;
-    View::ring(&rec, &MAPPED)?.is_clean("after another PREPARE")
+    View::buffer(&rec, &MAPPED)?.is_clean("after another PREPARE")
 }
 
 fn last_page(ctx: &Context) -> Outcome {
@@ -213,7 +216,7 @@ fn last_page(ctx: &Context) -> Outcome {
         dirty(ctx)?;
         let pcm = Pcm::open(CABLE.end(ctx, dir))?;
         pcm.hw_params(&cfg.request())?;
-        View::ring(&pcm, &cfg)?.is_clean("a page of which the ring takes 4000 bytes")?;
+        View::buffer(&pcm, &cfg)?.is_clean("a page of which the buffer takes 4000 bytes")?;
     }
     Ok(())
 }
@@ -221,17 +224,17 @@ fn last_page(ctx: &Context) -> Outcome {
 fn other_cable(ctx: &Context) -> Outcome {
     let mut silent = CABLE.recorder(ctx)?;
     silent.configure(&MAPPED)?;
-    let ring = View::ring(&silent, &MAPPED)?;
+    let buffer = View::buffer(&silent, &MAPPED)?;
     silent.start()?;
     unless_stalled(|| {
         let mut session = Session::open(ctx, OTHER, &LONG, LONG.signal(9600, 0x5ee))?;
         session.run()?;
         session.verify(support::signal::Expect::Whole)?;
-        ring.is_clean("the ring of a cable without a player")
+        buffer.is_clean("the buffer of a cable without a player")
     })
 }
 
-fn beyond_the_ring(ctx: &Context) -> Outcome {
+fn beyond_the_buffer(ctx: &Context) -> Outcome {
     let pcm = CABLE.recorder(ctx)?;
     pcm.hw_params(&MAPPED.request())?;
     let bytes = MAPPED.buffer() * MAPPED.frame_bytes();

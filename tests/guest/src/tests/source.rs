@@ -92,7 +92,7 @@ fn system_tick() -> Result<u64, Fail> {
     found.ok_or_else(|| format!("no system timer in:\n{text}").into())
 }
 
-/// As `LONG`, with periods that last a tick of the system timer, in a ring of 300 ms or more.
+/// As `LONG`, with periods that last a tick of the system timer, in a buffer of 300 ms or more.
 pub fn system_config() -> Result<Config, Fail> {
     let tick = system_tick()?;
     let frames = tick * 48;
@@ -244,13 +244,13 @@ fn period_is_pinned(ctx: &Context) -> Outcome {
         ))?;
         acting.configure(&cfg)?;
         let left = peer.hw_refine(&HwParams::any())?;
-        let (bytes, ring) = (cfg.period * 4, left.interval(k::BUFFER_SIZE));
+        let (bytes, buffer) = (cfg.period * 4, left.interval(k::BUFFER_SIZE));
         check_eq!(
             "period left to the peer, bytes",
             left.interval(k::PERIOD_BYTES).to_string(),
             format!("[{bytes} {bytes}]")
         );
-        check!(ring.min < ring.max, "the buffer is pinned: {ring}");
+        check!(buffer.min < buffer.max, "the buffer is pinned: {buffer}");
         let other = Config {
             period: cfg.period * 2,
             ..cfg

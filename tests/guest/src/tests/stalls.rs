@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Streams that nobody asks about for long, and rings so large that all at once would be too much.
+//! Streams that nobody asks about for long, and buffers so large that all at once would be too
+//! much.
 
 use support::cable::Cable;
 use support::check;
@@ -34,7 +35,7 @@ pub fn tests() -> Vec<Test> {
     };
     vec![
         test(
-            "8.2 half a minute without a question, largest rings",
+            "8.2 half a minute without a question, largest buffers",
             |ctx| unseen(ctx, true),
         )
         .c_defect("8.2"),
@@ -44,7 +45,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("3.9"),
         test(
-            "8.7 a stream that never stops loses no ring, whatever it waits for",
+            "8.7 a stream that never stops loses no buffer, whatever it waits for",
             thresholds,
         ),
         test("8.4 no copy takes longer because a period is long", |ctx| {
@@ -57,16 +58,16 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("8.4"),
         test(
-            "8.4 no question takes longer because a ring is long",
+            "8.4 no question takes longer because a buffer is long",
             questions,
         )
         .c_defect("8.4"),
         test(
-            "8.4 a question takes no longer because the player's ring is short",
-            short_rings,
+            "8.4 a question takes no longer because the player's buffer is short",
+            short_buffers,
         ),
         test(
-            "5.6 PREPARE of a recorder takes no longer because its ring is long",
+            "5.6 PREPARE of a recorder takes no longer because its buffer is long",
             prepares,
         ),
     ]
@@ -90,22 +91,22 @@ fn longest_question(rec: &Pcm) -> Result<i64, Fail> {
 }
 
 /// A player of a few frames, which plays them round and round: each channel's lie elsewhere.
-fn short_rings(ctx: &Context) -> Outcome {
-    let cfg = |ring: u32| Config {
+fn short_buffers(ctx: &Context) -> Outcome {
+    let cfg = |buffer: u32| Config {
         access: Access::RwNoninterleaved,
         format: signal::S16_LE,
         channels: 32,
         rate: 768_000,
-        period: ring / 2 / 64,
+        period: buffer / 2 / 64,
         periods: 2,
     };
     let mut took = Vec::new();
-    for ring in [PIECE, 128, 3 * 128] {
+    for buffer in [PIECE, 128, 3 * 128] {
         let (_, rec) = open(ctx, &cfg(PIECE), false)?;
         let mut play = CABLE.player(ctx)?;
-        play.configure_unwoken(&cfg(ring))?;
+        play.configure_unwoken(&cfg(buffer))?;
         play.sw_params(u64::MAX)?;
-        let source = cfg(ring).signal(cfg(ring).buffer(), 300);
+        let source = cfg(buffer).signal(cfg(buffer).buffer(), 300);
         play.write(&source, 0, source.len())?;
         rec.start()?;
         play.start()?;
@@ -117,7 +118,7 @@ fn short_rings(ctx: &Context) -> Outcome {
     ));
     check!(
         took[1].max(took[2]) <= took[0] * 4,
-        "a question takes {} us with a ring of 2 frames, {} us with 6, and {} us with 4096",
+        "a question takes {} us with a buffer of 2 frames, {} us with 6, and {} us with 4096",
         took[1],
         took[2],
         took[0]
@@ -144,7 +145,7 @@ fn prepares(ctx: &Context) -> Outcome {
             let begun = now_ns();
             rec.prepare()?;
             longest = longest.max(now_ns() - begun);
-            // The first was for a ring that has just been allocated. Then a little is heard.
+            // The first was for a buffer that has just been allocated. Then a little is heard.
             let mut play = CABLE.player(ctx)?;
             play.configure(&cfg)?;
             play.write(&cfg.signal(100, turn), 0, 100)?;
@@ -158,14 +159,14 @@ fn prepares(ctx: &Context) -> Outcome {
     note(&format!("128 KiB: {} us; 2 MiB: {} us", took[0], took[1]));
     check!(
         took[1] <= took[0] * 2,
-        "PREPARE takes {} us with a ring of 128 KiB, and {} us with 2 MiB",
+        "PREPARE takes {} us with a buffer of 128 KiB, and {} us with 2 MiB",
         took[0],
         took[1]
     );
     Ok(())
 }
 
-/// Both ends, which never stop by themselves; the player plays its ring round and round.
+/// Both ends, which never stop by themselves; the player plays its buffer round and round.
 fn open(ctx: &Context, cfg: &Config, wakes: bool) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
     for pcm in [&mut play, &mut rec] {
@@ -203,7 +204,7 @@ fn unseen(ctx: &Context, wakes: bool) -> Outcome {
                 s.system - s.trigger
             );
             let frames = i128::from(s.audio) * i128::from(rate) / 1_000_000_000;
-            // Without wake-ups the core guesses how many rings have gone by.
+            // Without wake-ups the core guesses how many buffers have gone by.
             let modulo = if wakes { u64::MAX } else { cfg.buffer() as u64 };
             check_eq!(
                 format!("{:?} at {rate} Hz: position", pcm.dir),
@@ -215,17 +216,24 @@ fn unseen(ctx: &Context, wakes: bool) -> Outcome {
     Ok(())
 }
 
-/// The core is told of each ring before it is over, also if it wakes nobody.
+/// The core is told of each buffer before it is over, also if it wakes nobody.
 fn thresholds(ctx: &Context) -> Outcome {
-    // (With one period to a ring the core has to guess.)
+    // (With one period to a buffer the core has to guess.)
     for (period, periods) in [(480, 2), (100, 3), (480, 8)] {
         let cfg = Config {
             period,
             periods,
             ..USUAL
         };
-        let ring = cfg.buffer() as u64;
-        for avail_min in [1, u64::from(period), ring - 1, ring, ring + 1, 1 << 40] {
+        let buffer = cfg.buffer() as u64;
+        for avail_min in [
+            1,
+            u64::from(period),
+            buffer - 1,
+            buffer,
+            buffer + 1,
+            1 << 40,
+        ] {
             for dir in Dir::BOTH {
                 let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
                 pcm.configure(&cfg)?;
@@ -258,13 +266,13 @@ fn thresholds(ctx: &Context) -> Outcome {
 }
 
 /// 32 channels of S32_LE at 192 kHz: 25 MB a second.
-fn heavy(period_bytes: u32, ring_bytes: u32) -> Config {
+fn heavy(period_bytes: u32, buffer_bytes: u32) -> Config {
     Config {
         format: signal::S32_LE,
         channels: 32,
         rate: 192_000,
         period: period_bytes / 128,
-        periods: ring_bytes / period_bytes,
+        periods: buffer_bytes / period_bytes,
         ..USUAL
     }
 }
@@ -316,11 +324,11 @@ fn pieces(ctx: &Context, sound: bool) -> Outcome {
     Ok(())
 }
 
-/// The position of a ring that nobody has asked for since it was round.
+/// The position of a buffer that nobody has asked for since it was round.
 fn questions(ctx: &Context) -> Outcome {
     let mut took = Vec::new();
-    for (ring, sound) in [(PIECE, true), (2 * MIB, true), (2 * MIB, false)] {
-        let cfg = heavy(ring / 2, ring);
+    for (buffer, sound) in [(PIECE, true), (2 * MIB, true), (2 * MIB, false)] {
+        let cfg = heavy(buffer / 2, buffer);
         let (play, rec) = open(ctx, &cfg, false)?;
         rec.start()?;
         play.start()?;

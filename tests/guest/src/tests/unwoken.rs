@@ -2,9 +2,10 @@
 
 //! What the core makes of a stream without period wake-ups.
 //!
-//! It then has no other measure than jiffies of how many rings have gone by, and is wrong where
+//! It then has no other measure than jiffies of how many buffers have gone by, and is wrong where
 //! time and frames part: after a pause, at another speed, in a stream that waits for its peer
-//! (`peer.rs`). Where a ring is shorter than a jiffy it counts for ever. It has to be told better.
+//! (`peer.rs`). Where a buffer is shorter than a jiffy it counts for ever. It has to be told
+//! better.
 
 use support::cable::record;
 use support::cable::Cable;
@@ -39,8 +40,8 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("wakeups", name, run);
     vec![
         test(
-            "3.9 without period wake-ups a ring may be shorter than a jiffy",
-            short_ring,
+            "3.9 without period wake-ups a buffer may be shorter than a jiffy",
+            short_buffer,
         )
         .c_defect("3.9"),
         test(
@@ -48,23 +49,23 @@ pub fn tests() -> Vec<Test> {
             paused,
         ),
         test(
-            "7.4 rings lost before and after a pause are counted, without period wake-ups",
+            "7.4 buffers lost before and after a pause are counted, without period wake-ups",
             lost_around_a_pause,
         )
         .c_defect("3.9"),
         test(
-            "6.1 lost rings are counted at each speed, without period wake-ups",
+            "6.1 lost buffers are counted at each speed, without period wake-ups",
             lost_at_another_speed,
         )
         .c_defect("3.9"),
         test(
-            "7.3 a threshold of several rings stops a stream when they are lost, without period \
+            "7.3 a threshold of several buffers stops a stream when they are lost, without period \
              wake-ups",
             lost_to_the_threshold,
         )
         .c_defect("3.9"),
         test(
-            "7.1 lost rings are counted beside the core's silence, and over a RESET, without \
+            "7.1 lost buffers are counted beside the core's silence, and over a RESET, without \
              period wake-ups",
             lost_and_silenced,
         )
@@ -72,13 +73,13 @@ pub fn tests() -> Vec<Test> {
         // The clock has to be a counted one: it stands idle for 50 minutes.
         Test::new(
             "idle",
-            "15.2 lost rings are counted where the positions of a 32-bit program start anew",
+            "15.2 lost buffers are counted where the positions of a 32-bit program start anew",
             lost_over_the_boundary,
         )
         .c_defect("3.9")
         .limit(3600),
         test(
-            "5.8 nothing is heard between a lost ring and the stop for it",
+            "5.8 nothing is heard between a lost buffer and the stop for it",
             heard_before_the_stop,
         )
         .c_defect("17.8"),
@@ -124,8 +125,8 @@ impl Pause {
     }
 }
 
-/// Rings of 0.2 to 3.8 ms; a jiffy has 4 ms at most kernels' 250 Hz, and never less than 1 ms.
-fn short_ring(ctx: &Context) -> Outcome {
+/// Buffers of 0.2 to 3.8 ms; a jiffy has 4 ms at most kernels' 250 Hz, and never less than 1 ms.
+fn short_buffer(ctx: &Context) -> Outcome {
     for (rate, period, periods) in [
         (48000, 16, 2),
         (192_000, 16, 2),
@@ -138,10 +139,10 @@ fn short_ring(ctx: &Context) -> Outcome {
             periods,
             ..USUAL
         };
-        let ring = cfg.buffer() as u64;
+        let buffer = cfg.buffer() as u64;
         for dir in Dir::BOTH {
-            let what = format!("{dir:?} with a ring of {ring} frames at {rate} Hz");
-            let pcm = started(ctx, CABLE, dir, &cfg, ring)?;
+            let what = format!("{dir:?} with a buffer of {buffer} frames at {rate} Hz");
+            let pcm = started(ctx, CABLE, dir, &cfg, buffer)?;
             poll(&mut [], 20);
             expect_error(&format!("{what}, lost: HWSYNC"), pcm.hwsync(), libc::EPIPE)?;
             check_eq!(
@@ -181,7 +182,7 @@ fn short_ring(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// Pauses that are shorter and longer than the ring.
+/// Pauses that are shorter and longer than the buffer.
 fn paused(ctx: &Context) -> Outcome {
     let cfg = SECOND;
     // The C driver goes by jiffies of 4 ms, and counts one of them before the release.
@@ -214,8 +215,8 @@ fn paused(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The core sets the time of the last position back by 1000 s when it pauses: as many rings may not
-/// be counted later. Nor may those be forgotten that nobody had asked for before.
+/// The core sets the time of the last position back by 1000 s when it pauses: as many buffers may
+/// not be counted later. Nor may those be forgotten that nobody had asked for before.
 fn lost_around_a_pause(ctx: &Context) -> Outcome {
     let rate = USUAL.rate;
     for (period, periods) in [(1200, 4), (96, 2)] {
@@ -252,7 +253,7 @@ fn lost_around_a_pause(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// Rings of three jiffies and of less than one, which last longer or shorter than they say.
+/// Buffers of three jiffies and of less than one, which last longer or shorter than they say.
 fn lost_at_another_speed(ctx: &Context) -> Outcome {
     for shift in [80_000, 120_000] {
         with_shift(ctx, shift, |_, _| {
@@ -277,16 +278,16 @@ fn lost_at_another_speed(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A ring of 40 ms, and a stream that has to be stopped when it is three rings behind.
+/// A buffer of 40 ms, and a stream that has to be stopped when it is three buffers behind.
 fn lost_to_the_threshold(ctx: &Context) -> Outcome {
     let cfg = Config {
         periods: 4,
         ..USUAL
     };
-    let ring = cfg.buffer() as u64;
+    let buffer = cfg.buffer() as u64;
     for dir in Dir::BOTH {
-        // A player begins with a ring that is full.
-        let pcm = started(ctx, CABLE, dir, &cfg, 3 * ring)?;
+        // A player begins with a buffer that is full.
+        let pcm = started(ctx, CABLE, dir, &cfg, 3 * buffer)?;
         for ms in [60, 40] {
             poll(&mut [], ms);
             let what = format!("{dir:?}, {ms} ms later");
@@ -301,7 +302,7 @@ fn lost_to_the_threshold(ctx: &Context) -> Outcome {
 
 fn lost_and_silenced(ctx: &Context) -> Outcome {
     let cfg = USUAL;
-    let ring = cfg.buffer() as u64;
+    let buffer = cfg.buffer() as u64;
     let frames = |ns: i64| ns as u64 * 48000 / 1_000_000_000;
     for ms in [30, 90, 330, 1010] {
         let mut play = CABLE.player(ctx)?;
@@ -318,20 +319,20 @@ fn lost_and_silenced(ctx: &Context) -> Outcome {
             (least..=most).contains(&at),
             "{ms} ms, with silence: at {at}, and there was time for {least} to {most} frames"
         );
-        // Starts anew in the ring in which it is; the rest goes on.
+        // Starts anew in the buffer in which it is; the rest goes on.
         poll(&mut [], ms);
         let asked = now_ns();
         play.reset()?;
         let reset = now_ns();
         let at = play.status()?.hw_ptr;
         let most = frames(now_ns() - before) + 1;
-        let gone = frames(asked - started) / ring * ring;
-        let whole = frames(reset - before) / ring * ring;
+        let gone = frames(asked - started) / buffer * buffer;
+        let whole = frames(reset - before) / buffer * buffer;
         check!(
             gone != whole || at <= most - gone && at >= frames(asked - started) - gone,
-            "{ms} ms, RESET: at {at}, and {gone} frames in whole rings of {most}"
+            "{ms} ms, RESET: at {at}, and {gone} frames in whole buffers of {most}"
         );
-        check!(at < 2 * ring, "RESET leaves the position at {at}");
+        check!(at < 2 * buffer, "RESET leaves the position at {at}");
     }
     Ok(())
 }
@@ -352,7 +353,7 @@ fn lost_over_the_boundary(ctx: &Context) -> Outcome {
     pcm.sw_params(u64::MAX)?;
     pcm.start()?;
     let mut round = 0;
-    // Just before the first one, over it, far over the second one, and a ring or two more.
+    // Just before the first one, over it, far over the second one, and a buffer or two more.
     for seconds in [1390, 20, 1500, 3] {
         poll(&mut [], seconds * 1000);
         let s = pcm.stamp(Kind::Link)?;
@@ -384,7 +385,7 @@ fn counts_all(what: &str, s: &Stamp, rate: u32, shift: i64) -> Outcome {
     Ok(())
 }
 
-/// A player plays its ring out unseen; the first question stops it. That takes the core a
+/// A player plays its buffer out unseen; the first question stops it. That takes the core a
 /// microsecond, in which a frame or two go by: these were played before.
 fn heard_before_the_stop(ctx: &Context) -> Outcome {
     let cfg = Config {
@@ -395,26 +396,26 @@ fn heard_before_the_stop(ctx: &Context) -> Outcome {
         periods: 4,
         ..USUAL
     };
-    let ring = cfg.buffer();
+    let buffer = cfg.buffer();
     for round in 0..100 {
         let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
         play.configure_unwoken(&cfg)?;
-        play.sw_params(ring as u64)?;
-        // Its ring is so large that it loses nothing meanwhile.
+        play.sw_params(buffer as u64)?;
+        // Its buffer is so large that it loses nothing meanwhile.
         rec.configure(&Config { periods: 32, ..cfg })?;
         rec.start()?;
-        play.write(&cfg.signal(ring, round), 0, ring)?;
+        play.write(&cfg.signal(buffer, round), 0, buffer)?;
         play.start()?;
         poll(&mut [], 13);
-        expect_error("HWSYNC after a lost ring", play.hwsync(), libc::EPIPE)?;
-        let heard = record(&mut rec, 3 * ring / 2)?;
+        expect_error("HWSYNC after a lost buffer", play.hwsync(), libc::EPIPE)?;
+        let heard = record(&mut rec, 3 * buffer / 2)?;
         let Some(begin) = heard.first_sound(0) else {
             return Err(Fail::Wrong("nothing is heard".into()));
         };
-        let sound = heard.first_sound(begin + ring);
+        let sound = heard.first_sound(begin + buffer);
         check!(
             sound.is_none(),
-            "round {round}: {ring} frames were played from {begin} on, and there is sound at {}",
+            "round {round}: {buffer} frames were played from {begin} on, and there is sound at {}",
             sound.unwrap_or(0)
         );
     }

@@ -54,8 +54,8 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("3.9"),
         test(
-            "3.9 without period wake-ups a lost ring is an XRUN, when somebody asks",
-            lost_ring,
+            "3.9 without period wake-ups a lost buffer is an XRUN, when somebody asks",
+            lost_buffer,
         )
         .c_defect("3.9"),
     ];
@@ -75,7 +75,7 @@ pub(super) const CABLE: Cable = Cable {
     subdevice: 1,
 };
 
-/// A ring of a second.
+/// A buffer of a second.
 pub(super) const SECOND: Config = Config {
     periods: 100,
     ..USUAL
@@ -103,14 +103,14 @@ fn serve_by_clock(play: &mut Pcm, rec: &mut Pcm, wakes: bool) -> Outcome {
     let source = play.config().signal(96000, 200);
     let silence = play.config().silence(play.config().buffer());
     let mut heard = rec.config().nothing();
-    let ring = play.config().ring_ns().min(rec.config().ring_ns());
+    let buffer = play.config().buffer_ns().min(rec.config().buffer_ns());
     let (mut written, mut served) = (play.write(&source, 0, 48000)?, now_ns());
     rec.start()?;
     play.start()?;
     for _ in 0..25 {
         poll(&mut [], 80);
         let gap = now_ns() - served;
-        if gap > ring / 10 * 9 {
+        if gap > buffer / 10 * 9 {
             return Err(Fail::Stalled(format!("not run for {gap} ns")));
         }
         served = now_ns();
@@ -196,7 +196,7 @@ fn unwoken_beside_woken(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-fn lost_ring(ctx: &Context) -> Outcome {
+fn lost_buffer(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
         let cfg = USUAL;
         let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
@@ -207,7 +207,7 @@ fn lost_ring(ctx: &Context) -> Outcome {
             }
             Ok(())
         };
-        // A little more than a ring, some more, and so much that the position is the same again.
+        // A little more than a buffer, some more, and so much that the position is the same again.
         for ms in [85, 130, 160, 240] {
             fill(&mut pcm)?;
             pcm.start()?;
@@ -261,8 +261,8 @@ fn drains(ctx: &Context, peer: bool) -> Outcome {
             periods,
             ..USUAL
         };
-        let ring = cfg.buffer();
-        for frames in [1, 33, period as usize, ring / 2 + 1, ring - 1, ring] {
+        let buffer = cfg.buffer();
+        for frames in [1, 33, period as usize, buffer / 2 + 1, buffer - 1, buffer] {
             for (start, blocking) in [
                 (Start::Drain, false),
                 (Start::Drain, true),
@@ -274,7 +274,7 @@ fn drains(ctx: &Context, peer: bool) -> Outcome {
                 let least = match start {
                     Start::Drain => 0,
                     Start::Before => rate as usize / 1000,
-                    Start::LongBefore => ring,
+                    Start::LongBefore => buffer,
                 };
                 if frames < least {
                     continue;

@@ -27,17 +27,17 @@ impl Drop for Map {
 }
 
 impl Pcm {
-    /// Maps the ring, if it is not.
+    /// Maps the buffer, if it is not.
     pub fn map(&mut self) -> Result<(), Errno> {
         if self.map.is_none() {
             let cfg = self.config();
             let bytes = cfg.buffer() * cfg.frame_bytes();
-            self.map = Some(self.map_ring(bytes)?);
+            self.map = Some(self.map_buffer(bytes)?);
         }
         Ok(())
     }
 
-    /// Unmaps the ring, if it is mapped.
+    /// Unmaps the buffer, if it is mapped.
     pub fn unmap(&mut self) {
         self.map = None;
     }
@@ -46,10 +46,10 @@ impl Pcm {
         self.map.is_some()
     }
 
-    /// Maps the ring, with all its pages at once: once the card is gone, the kernel has a signal
+    /// Maps the buffer, with all its pages at once: once the card is gone, the kernel has a signal
     /// (`SIGBUS`) for whoever touches one for the first time, which no caller could turn into an
     /// error.
-    pub(super) fn map_ring(&self, bytes: usize) -> Result<Map, Errno> {
+    pub(super) fn map_buffer(&self, bytes: usize) -> Result<Map, Errno> {
         let bytes = bytes.next_multiple_of(4096);
         // SAFETY: A new mapping of our own descriptor.
         let addr = unsafe {

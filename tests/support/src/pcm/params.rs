@@ -30,7 +30,7 @@ impl Pcm {
         self.plain("HW_FREE", k::HW_FREE)
     }
 
-    /// HW_PARAMS and SW_PARAMS: no automatic start, stop at a full or empty ring, wake-up at each
+    /// HW_PARAMS and SW_PARAMS: no automatic start, stop at a full or empty buffer, wake-up at each
     /// period, time stamps of CLOCK_MONOTONIC. The state is SETUP afterwards.
     pub fn setup(&mut self, cfg: &Config) -> Result<(), Errno> {
         self.map = None;
@@ -38,12 +38,12 @@ impl Pcm {
         self.cfg = Some(*cfg);
         self.sw_params(cfg.buffer() as u64)?;
         if cfg.access.is_mmap() {
-            self.map = Some(self.map_ring(cfg.buffer() * cfg.frame_bytes())?);
+            self.map = Some(self.map_buffer(cfg.buffer() * cfg.frame_bytes())?);
         }
         Ok(())
     }
 
-    /// HW_PARAMS alone, with `flags`. The ring is neither mapped nor unmapped.
+    /// HW_PARAMS alone, with `flags`. The buffer is neither mapped nor unmapped.
     pub fn set_params(&mut self, cfg: &Config, flags: u32) -> Result<(), Errno> {
         let mut request = cfg.request();
         request.flags |= flags;
@@ -89,7 +89,7 @@ impl Pcm {
     }
 
     /// SW_PARAMS for a stream that never stops by itself, that starts without frames, and whose
-    /// ring the core fills with silence at the START and behind the hardware position.
+    /// buffer the core fills with silence at the START and behind the hardware position.
     pub fn sw_params_with_silence(&mut self) -> Result<(), Errno> {
         let boundary = self.boundary;
         let mut sw = k::SwParams {

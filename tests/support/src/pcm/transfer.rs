@@ -26,9 +26,9 @@ impl Pcm {
         if self.map.is_some() {
             let (hw, appl) = self.pointers()?;
             let n = frames.min(self.free(hw, appl));
-            self.copy(appl, n, |ring, plane, offset| {
+            self.copy(appl, n, |buffer, plane, offset| {
                 let at = from * audio.unit + offset;
-                ring.copy_from_slice(&audio.planes[plane][at..at + ring.len()]);
+                buffer.copy_from_slice(&audio.planes[plane][at..at + buffer.len()]);
             });
             self.set_appl_ptr((appl + n as u64) % self.boundary)?;
             return Ok(n);
@@ -52,8 +52,8 @@ impl Pcm {
             let (hw, appl) = self.pointers()?;
             let avail = ((hw + self.boundary - appl) % self.boundary) as usize;
             let n = frames.min(avail);
-            self.copy(appl, n, |ring, plane, _| {
-                audio.planes[plane].extend_from_slice(ring);
+            self.copy(appl, n, |buffer, plane, _| {
+                audio.planes[plane].extend_from_slice(buffer);
             });
             self.set_appl_ptr((appl + n as u64) % self.boundary)?;
             return Ok(n);
@@ -111,13 +111,13 @@ impl Pcm {
         }
     }
 
-    /// Frames of a playback ring that may be written.
+    /// Frames of a playback buffer that may be written.
     fn free(&self, hw: u64, appl: u64) -> usize {
         let queued = (appl + self.boundary - hw) % self.boundary;
         self.config().buffer().saturating_sub(queued as usize)
     }
 
-    /// Calls `each` with the pieces of the mapped ring that hold `n` frames from `appl` on: the
+    /// Calls `each` with the pieces of the mapped buffer that hold `n` frames from `appl` on: the
     /// piece, the number of its plane, and the offset of the piece in that plane's frames.
     fn copy(&mut self, appl: u64, n: usize, mut each: impl FnMut(&mut [u8], usize, usize)) {
         let cfg = *self.config();
@@ -126,18 +126,18 @@ impl Pcm {
         } else {
             (1, cfg.frame_bytes())
         };
-        let map = self.map.as_mut().expect("the ring is mapped");
+        let map = self.map.as_mut().expect("the buffer is mapped");
         // SAFETY: The mapping is at least this long; only the kernel changes it beside us, and it
         // does so at the other side of the pointers.
-        let ring = unsafe { std::slice::from_raw_parts_mut(map.addr, map.bytes) };
+        let buffer = unsafe { std::slice::from_raw_parts_mut(map.addr, map.bytes) };
         let start = (appl % cfg.buffer() as u64) as usize;
         let first = n.min(cfg.buffer() - start);
         for plane in 0..planes {
             let base = plane * cfg.buffer() * unit;
             let at = base + start * unit;
-            each(&mut ring[at..at + first * unit], plane, 0);
+            each(&mut buffer[at..at + first * unit], plane, 0);
             each(
-                &mut ring[base..base + (n - first) * unit],
+                &mut buffer[base..base + (n - first) * unit],
                 plane,
                 first * unit,
             );

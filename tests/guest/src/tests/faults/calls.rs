@@ -79,7 +79,7 @@ pub(super) fn parameters(ctx: &Context) -> Outcome {
     };
     for dir in Dir::BOTH {
         let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
-        // From nothing to a ring, and from a ring to a larger one.
+        // From nothing to a buffer, and from a buffer to a larger one.
         for (before, cfg) in [(None, USUAL), (Some(USUAL), large)] {
             let set = |cfg: &Config| pcm.hw_params(&cfg.request());
             if let Some(before) = before {

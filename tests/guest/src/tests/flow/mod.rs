@@ -59,7 +59,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("5.6"),
         test(
-            "5.7 without a stop threshold the ring is played again",
+            "5.7 without a stop threshold the buffer is played again",
             free_running,
         ),
         test("5.8 17.8 an underrun gives no stale frames", underrun).c_defect("5.8"),

@@ -57,7 +57,7 @@ pub(super) fn player_first(ctx: &Context) -> Outcome {
     wait_for_position(&session.play, 2400, SECOND)?;
     session.rec.start()?;
     session.begin_running();
-    // Complete when a ring of silence has followed; the lost beginning does not come again.
+    // Complete when a buffer of silence has followed; the lost beginning does not come again.
     session.tail = 0;
     let lost = 2400;
     while session.recorded.len() < 24000 + LONG.buffer() {
@@ -144,7 +144,7 @@ pub(super) fn close_player(ctx: &Context) -> Outcome {
     check_eq!("state", rec.state()?, RUNNING);
     let mut heard = record(&mut rec, LONG.buffer())?;
     heard = record(&mut rec, LONG.buffer() - heard.len() + LONG.buffer())?;
-    check_eq!("sound a ring after the close", heard.first_sound(0), None);
+    check_eq!("sound a buffer after the close", heard.first_sound(0), None);
     // A second player on the same cable is heard whole.
     let mut play = CABLE.player(ctx)?;
     play.configure(&LONG)?;

@@ -21,7 +21,7 @@ use support::signal::Expect;
 
 use crate::tests::CABLE;
 
-/// Of a ring that cannot be mapped, no more need be silenced than has been heard.
+/// Of a buffer that cannot be mapped, no more need be silenced than has been heard.
 pub(super) fn recorded_before(ctx: &Context) -> Outcome {
     for access in [Access::RwInterleaved, Access::RwNoninterleaved] {
         for format in [signal::S16_LE, signal::DSD_U8] {
@@ -30,16 +30,16 @@ pub(super) fn recorded_before(ctx: &Context) -> Outcome {
                 format,
                 ..LONG
             };
-            let ring = cfg.buffer();
+            let buffer = cfg.buffer();
             let mut rec = CABLE.recorder(ctx)?;
             rec.setup(&cfg)?;
             rec.sw_params(u64::MAX)?;
-            // The first is for the ring as HW_PARAMS has left it.
-            for frames in [0, 100, ring / 2 + 7, ring, ring + 480, 3 * ring] {
+            // The first is for the buffer as HW_PARAMS has left it.
+            for frames in [0, 100, buffer / 2 + 7, buffer, buffer + 480, 3 * buffer] {
                 rec.prepare()?;
                 rec.start()?;
                 let what = format!("{access:?}, {format:?}, after {frames} frames");
-                let heard = record(&mut rec, ring)?;
+                let heard = record(&mut rec, buffer)?;
                 let is_silent = heard
                     .planes
                     .iter()
@@ -51,9 +51,9 @@ pub(super) fn recorded_before(ctx: &Context) -> Outcome {
                 rec.start()?;
                 let mut play = CABLE.player(ctx)?;
                 play.configure(&cfg)?;
-                // It plays its ring round and round.
+                // It plays its buffer round and round.
                 play.sw_params(u64::MAX)?;
-                play.write(&cfg.signal(ring, 52), 0, ring)?;
+                play.write(&cfg.signal(buffer, 52), 0, buffer)?;
                 play.start()?;
                 if frames > 0 {
                     record(&mut rec, frames)?;
@@ -68,7 +68,7 @@ pub(super) fn recorded_before(ctx: &Context) -> Outcome {
 pub(super) fn silence_after_stop(ctx: &Context, access: Access) -> Outcome {
     let cfg = Config { access, ..LONG };
     let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(4 * cfg.buffer(), 2))?;
-    // Stops in the middle of the stream, with a ring full of it.
+    // Stops in the middle of the stream, with a buffer full of it.
     session.begin()?;
     while session.recorded.len() < 2 * cfg.buffer() {
         session.serve()?;
@@ -101,18 +101,18 @@ pub(super) fn silence_after_stop(ctx: &Context, access: Access) -> Outcome {
 pub(super) fn free_running(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = CABLE.open(ctx, &LONG, &LONG)?;
     play.sw_params(u64::MAX)?;
-    let ring = LONG.buffer();
-    let source = LONG.signal(ring, 3);
-    play.write(&source, 0, ring)?;
+    let buffer = LONG.buffer();
+    let source = LONG.signal(buffer, 3);
+    play.write(&source, 0, buffer)?;
     rec.start()?;
     play.start()?;
-    let heard = record(&mut rec, ring * 3)?;
+    let heard = record(&mut rec, buffer * 3)?;
     let begin = heard.first_sound(0).ok_or("no sound".to_string())?;
     let mut want = source.clone();
-    want.append(&source, 0..ring);
+    want.append(&source, 0..buffer);
     let mut got = LONG.nothing();
-    got.append(&heard, begin..(begin + 2 * ring).min(heard.len()));
-    // Only two rounds of the ring are looked at, so the end of the second is the end.
+    got.append(&heard, begin..(begin + 2 * buffer).min(heard.len()));
+    // Only two rounds of the buffer are looked at, so the end of the second is the end.
     compare(&want, &got, Expect::Whole)?;
     Ok(())
 }
@@ -121,7 +121,7 @@ pub(super) fn underrun(ctx: &Context) -> Outcome {
     for frames in [5000, 4801, 700] {
         unless_stalled(|| {
             let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(frames, 4))?;
-            // The ring's former content must not be heard after the end.
+            // The buffer's former content must not be heard after the end.
             let stale = LONG.signal(LONG.buffer(), 44);
             session.play.write(&stale, 0, LONG.buffer())?;
             session.play.stop()?;

@@ -68,7 +68,7 @@ pub fn tests() -> Vec<Test> {
         .limit(600),
         Test::new(
             "parallel",
-            "7.8 DRAIN of a ring of two frames, not asked for long, leaves its processor alone",
+            "7.8 DRAIN of a buffer of two frames, not asked for long, leaves its processor alone",
             drained_for_ever,
         )
         .limit(300),

@@ -64,8 +64,8 @@ pub fn tests() -> Vec<Test> {
         .c_defect("17.16"),
         test("8.3 both ends are moved by the same frames", moved_together),
         test(
-            "8.4 the position in the ring stays below its size",
-            in_the_ring,
+            "8.4 the position in the buffer stays below its size",
+            in_the_buffer,
         ),
         test(
             "8.11 17.12 a minute in which nobody asks is caught up with",
@@ -121,7 +121,7 @@ fn never_ahead(ctx: &Context, dir: Dir) -> Outcome {
     Ok(())
 }
 
-/// Ends with other rings and periods, started at once.
+/// Ends with other buffers and periods, started at once.
 fn moved_together(ctx: &Context) -> Outcome {
     let of_player = Config {
         rate: 44100,
@@ -135,8 +135,8 @@ fn moved_together(ctx: &Context) -> Outcome {
         ..of_player
     };
     let (mut play, rec) = CABLE.open(ctx, &of_player, &of_recorder)?;
-    let ring = of_player.buffer();
-    play.write(&of_player.silence(ring), 0, ring)?;
+    let buffer = of_player.buffer();
+    play.write(&of_player.silence(buffer), 0, buffer)?;
     play.sw_params(u64::MAX)?;
     play.link(&rec)?;
     play.start()?;
@@ -162,7 +162,7 @@ fn moved_together(ctx: &Context) -> Outcome {
 }
 
 /// The driver's own word for where it is, and the core's complaint if it were outside.
-fn in_the_ring(ctx: &Context) -> Outcome {
+fn in_the_buffer(ctx: &Context) -> Outcome {
     let mut log = fs::OpenOptions::new()
         .read(true)
         .custom_flags(libc::O_NONBLOCK)

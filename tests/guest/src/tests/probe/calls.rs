@@ -211,7 +211,7 @@ fn other_channels() -> Config {
 
 const RO: i32 = libc::PROT_READ;
 const RW: i32 = libc::PROT_READ | libc::PROT_WRITE;
-const RING: usize = 480 * 32 * 4;
+const BUFFER: usize = 480 * 32 * 4;
 
 /// All calls.
 pub fn all() -> Vec<Call> {
@@ -324,10 +324,12 @@ pub fn all() -> Vec<Call> {
         call("two vectors", |p| vectors(p, 2)),
         call("poll for reading", |p| poll(p, libc::POLLIN)),
         call("poll for writing", |p| poll(p, libc::POLLOUT)),
-        call("mmap", |p| map(p, RING, RO, 0)),
-        call("mmap to write", |p| map(p, RING, RW, 0)),
-        call("mmap of more than the ring", |p| map(p, RING + 4096, RO, 0)),
-        call("mmap behind the ring", |p| map(p, 4096, RO, 1 << 22)),
+        call("mmap", |p| map(p, BUFFER, RO, 0)),
+        call("mmap to write", |p| map(p, BUFFER, RW, 0)),
+        call("mmap of more than the buffer", |p| {
+            map(p, BUFFER + 4096, RO, 0)
+        }),
+        call("mmap behind the buffer", |p| map(p, 4096, RO, 1 << 22)),
         call("mmap of the status", |p| map(p, 4096, RO, 0x8200_0000)),
         call("mmap of the status to write", |p| {
             map(p, 4096, RW, 0x8200_0000)

@@ -118,9 +118,9 @@ fn bring(
             pcm.prepare()?;
         }
         if peer == Peer::Running {
-            let ring = cfg.buffer();
+            let buffer = cfg.buffer();
             if other == Dir::Playback {
-                pcm.write(&cfg.silence(ring), 0, ring)?;
+                pcm.write(&cfg.silence(buffer), 0, buffer)?;
             }
             pcm.sw_params(u64::MAX)?;
             pcm.start()?;

@@ -88,7 +88,7 @@ fn other(dir: Dir) -> Dir {
     }
 }
 
-/// Half a ring, or for a recorder some frames to read.
+/// Half a buffer, or for a recorder some frames to read.
 pub fn fill(pcm: &mut Pcm) -> Result<(), Fail> {
     let half = LONG.buffer() / 2;
     if pcm.dir == Dir::Playback {

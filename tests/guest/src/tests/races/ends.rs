@@ -131,7 +131,7 @@ fn flip(worker: &mut Worker, end: Address) -> Outcome {
     Ok(())
 }
 
-/// Rings of two periods of a fraction of a millisecond: a timer is always about to expire.
+/// Buffers of two periods of a fraction of a millisecond: a timer is always about to expire.
 fn smallest(ctx: &Context) -> Outcome {
     both_ends(
         ctx,

@@ -38,8 +38,8 @@ const OTHER: Cable = Cable {
     subdevice: 0,
 };
 
-/// A ring of 256 periods of `period` frames.
-const fn ring(period: u32) -> Config {
+/// A buffer of 256 periods of `period` frames.
+const fn buffer(period: u32) -> Config {
     Config {
         period,
         periods: 256,
@@ -74,7 +74,7 @@ fn prepared(ctx: &Context) -> Outcome {
     if ctx.is_c_driver() {
         return Err(Fail::Skip("it starts in C".into()));
     }
-    let cfg = ring(480);
+    let cfg = buffer(480);
     // Its PREPARE takes some time.
     let large = Config {
         format: signal::S32_LE,
@@ -158,11 +158,11 @@ fn prepared(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A DRAIN or START fills the ring with silence: the ring that HW_PARAMS has just taken away, if
-/// nothing keeps them apart.
+/// A DRAIN or START fills the buffer with silence: the buffer that HW_PARAMS has just taken away,
+/// if nothing keeps them apart.
 fn drained(ctx: &Context) -> Outcome {
     let mut shaper = CABLE.player(ctx)?;
-    shaper.configure(&ring(1024))?;
+    shaper.configure(&buffer(1024))?;
     let starter = shaper.share()?;
     race(
         ctx,
@@ -173,7 +173,7 @@ fn drained(ctx: &Context) -> Outcome {
                     while worker.goes_on() {
                         let _ = shaper.stop();
                         let _ = shaper.hw_free();
-                        let small = ring(1024);
+                        let small = buffer(1024);
                         let made = shaper
                             .setup(&small)
                             .and_then(|()| shaper.sw_params_with_silence())
@@ -184,7 +184,7 @@ fn drained(ctx: &Context) -> Outcome {
                         }
                         worker.spin();
                         let period = worker.random.one_of(&[16, 512, 2048]);
-                        worker.tried(shaper.hw_params(&ring(period).request()))?;
+                        worker.tried(shaper.hw_params(&buffer(period).request()))?;
                     }
                     Ok(())
                 }),
@@ -216,7 +216,7 @@ fn drained(ctx: &Context) -> Outcome {
 /// the other end of the cable, or an end of another one.
 fn linked(ctx: &Context) -> Outcome {
     let mut leader = CABLE.player(ctx)?;
-    leader.setup(&ring(16))?;
+    leader.setup(&buffer(16))?;
     leader.sw_params_with_silence()?;
     let driver = leader.share()?;
     let members = [CABLE.end(ctx, Dir::Capture), OTHER.end(ctx, Dir::Playback)];
@@ -232,7 +232,7 @@ fn linked(ctx: &Context) -> Outcome {
                         let mut member = Pcm::open(worker.random.one_of(&members))?;
                         // The leader may be running still.
                         let period = worker.random.one_of(&[16, 2048]);
-                        let made = member.setup(&ring(period));
+                        let made = member.setup(&buffer(period));
                         if !worker.tried(made)? {
                             continue;
                         }

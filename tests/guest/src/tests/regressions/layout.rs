@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which bytes of a ring are written.
+//! Which bytes of a buffer are written.
 
 use support::cable::cable_works;
 use support::cable::record;
@@ -28,8 +28,8 @@ pub fn tests() -> Vec<Test> {
             all_pairs,
         ),
         test(
-            "report of 2017: PREPARE after HW_PARAMS with another ring fills that ring and no more",
-            other_rings,
+            "report of 2017: PREPARE after HW_PARAMS with another buffer fills that buffer and no more",
+            other_buffers,
         ),
     ]
 }
@@ -60,10 +60,10 @@ fn all_pairs(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A recorder whose ring gets smaller and larger. All of a new ring is silence, and behind it, in
-/// the page that it ends in, nothing is written; nor by what comes in, nor by the silence after
+/// A recorder whose buffer gets smaller and larger. All of a new buffer is silence, and behind it,
+/// in the page that it ends in, nothing is written; nor by what comes in, nor by the silence after
 /// that.
-fn other_rings(ctx: &Context) -> Outcome {
+fn other_buffers(ctx: &Context) -> Outcome {
     let shapes = [
         (4096, 4),
         (100, 3),
@@ -96,18 +96,18 @@ fn other_rings(ctx: &Context) -> Outcome {
                     continue;
                 }
                 rec.setup(&cfg)?;
-                let ring = View::ring(&rec, &cfg)?;
+                let buffer = View::buffer(&rec, &cfg)?;
                 rec.prepare()?;
                 let bytes = cfg.buffer() * cfg.frame_bytes();
                 let wrong = |what: &str| -> Outcome {
-                    for at in 0..ring.bytes() {
+                    for at in 0..buffer.bytes() {
                         let want = if at < bytes { silence } else { 0 };
                         check!(
-                            ring.byte(at) == want || (at < bytes && what != "PREPARE"),
+                            buffer.byte(at) == want || (at < bytes && what != "PREPARE"),
                             "{access:?}, {} periods of {period}: byte {at} of {bytes} is {:#x} \
                              after {what}",
                             periods,
-                            ring.byte(at)
+                            buffer.byte(at)
                         );
                     }
                     Ok(())
@@ -120,7 +120,7 @@ fn other_rings(ctx: &Context) -> Outcome {
                 play.sw_params(u64::MAX)?;
                 play.write(&cfg.signal(cfg.buffer(), 0x2017), 0, cfg.buffer())?;
                 play.start()?;
-                // More than a ring of a small one; of a large one, a part.
+                // More than a buffer of a small one; of a large one, a part.
                 record(&mut rec, 480.min(cfg.buffer()))?;
                 drop(play);
                 record(&mut rec, 16)?;

@@ -3,7 +3,7 @@
 //! What the core refuses, and has to happen all the same.
 //!
 //! `snd_pcm_stop()` stops nobody if one of the linked substreams has no parameters. A stream that
-//! is started by a DRAIN when HW_PARAMS has just found it not running would then run on in a ring
+//! is started by a DRAIN when HW_PARAMS has just found it not running would then run on in a buffer
 //! that is freed. Three things have to meet for that, in a certain order; a probe holds up the
 //! first one meanwhile.
 
@@ -48,8 +48,8 @@ fn drained_meanwhile(ctx: &Context) -> Outcome {
     if ctx.is_c_driver() {
         return Err(Fail::Skip("it runs on in memory that is free".into()));
     }
-    // HW_PARAMS leads there between its look at the state and what it does to the ring. (A function
-    // in C: the kernel wants no probes in those that Rust has made.)
+    // HW_PARAMS leads there between its look at the state and what it does to the buffer. (A
+    // function in C: the kernel wants no probes in those that Rust has made.)
     let probes = Probes::that_hold_up_one(ctx, "snd_pcm_buffer_locked", 100)?;
     let larger: Config = LONG;
     let mut meeting = Meeting::new(ctx)?;

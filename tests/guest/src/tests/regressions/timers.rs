@@ -55,7 +55,7 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// The cable's ends, which run by the system's timer, are opened and set up; the ring of another
+/// The cable's ends, which run by the system's timer, are opened and set up; the buffer of another
 /// stream is mapped; and an application has the timers of both.
 fn at_once(ctx: &Context) -> Outcome {
     let tick = system_config()?;

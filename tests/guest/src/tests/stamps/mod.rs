@@ -98,7 +98,7 @@ pub fn tests() -> Vec<Test> {
     tests
 }
 
-/// One byte a frame, so that a second fits into the ring at each rate.
+/// One byte a frame, so that a second fits into the buffer at each rate.
 pub(super) fn config(rate: u32) -> Config {
     Config {
         format: signal::DSD_U8,

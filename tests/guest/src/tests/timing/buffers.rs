@@ -21,7 +21,7 @@ use support::signal::Expect;
 
 use crate::tests::CABLE;
 
-pub(super) fn small_ring(ctx: &Context, frames: u32) -> Outcome {
+pub(super) fn small_buffer(ctx: &Context, frames: u32) -> Outcome {
     let cfg = Config {
         period: frames / 4,
         periods: 4,
@@ -32,7 +32,7 @@ pub(super) fn small_ring(ctx: &Context, frames: u32) -> Outcome {
     session.verify(Expect::Whole)
 }
 
-pub(super) fn tiny_ring(ctx: &Context, rate: u32, period: u32, periods: u32) -> Outcome {
+pub(super) fn tiny_buffer(ctx: &Context, rate: u32, period: u32, periods: u32) -> Outcome {
     for access in [Access::RwInterleaved, Access::MmapNoninterleaved] {
         let cfg = Config {
             access,
@@ -50,7 +50,7 @@ pub(super) fn tiny_ring(ctx: &Context, rate: u32, period: u32, periods: u32) -> 
 
 /// One period per buffer: its wake-up comes when it is too late, so both ends are served without
 /// waiting for any.
-pub(super) fn smallest_ring(ctx: &Context) -> Outcome {
+pub(super) fn smallest_buffer(ctx: &Context) -> Outcome {
     let cfg = Config {
         rate: 8000,
         channels: 1,
@@ -77,7 +77,7 @@ pub(super) fn smallest_ring(ctx: &Context) -> Outcome {
 
 /// Streams too fast to be refilled in real time, for several rounds. (Twice this speed is more than
 /// the counted processor can copy.)
-pub(super) fn fast_ring(ctx: &Context, rate: u32, channels: usize) -> Outcome {
+pub(super) fn fast_buffer(ctx: &Context, rate: u32, channels: usize) -> Outcome {
     for access in Access::ALL {
         let cfg = Config {
             access,

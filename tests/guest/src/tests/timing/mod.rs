@@ -26,10 +26,10 @@ use support::ktap::Test;
 use support::pcm::Pcm;
 
 use crate::tests::CABLE;
-use buffers::fast_ring;
-use buffers::small_ring;
-use buffers::smallest_ring;
-use buffers::tiny_ring;
+use buffers::fast_buffer;
+use buffers::small_buffer;
+use buffers::smallest_buffer;
+use buffers::tiny_buffer;
 use buffers::turning;
 use speed::pause_position;
 use speed::shift_change;
@@ -122,8 +122,8 @@ pub fn tests() -> Vec<Test> {
     for frames in [192, 384] {
         tests.push(
             test(
-                format!("8.8 17.7 a ring of {frames} frames is clean for 2 s"),
-                Box::new(move |ctx| small_ring(ctx, frames)),
+                format!("8.8 17.7 a buffer of {frames} frames is clean for 2 s"),
+                Box::new(move |ctx| small_buffer(ctx, frames)),
             )
             .c_defect("8.8"),
         );
@@ -134,21 +134,21 @@ pub fn tests() -> Vec<Test> {
     ));
     tests.push(
         test(
-            "3.6 a ring of two periods of 16 frames is exact".into(),
-            Box::new(|ctx| tiny_ring(ctx, 48000, 16, 2)),
+            "3.6 a buffer of two periods of 16 frames is exact".into(),
+            Box::new(|ctx| tiny_buffer(ctx, 48000, 16, 2)),
         )
         .c_defect("8.8"),
     );
     tests.push(
         test(
-            "3.6 the smallest ring of 64 bytes is exact to a busy reader".into(),
-            Box::new(smallest_ring),
+            "3.6 the smallest buffer of 64 bytes is exact to a busy reader".into(),
+            Box::new(smallest_buffer),
         )
         .c_defect("8.8"),
     );
     tests.push(test(
-        "3.4 192000 Hz, 32 channels of S32_LE, round both rings".into(),
-        Box::new(|ctx| fast_ring(ctx, 192_000, 32)),
+        "3.4 192000 Hz, 32 channels of S32_LE, round both buffers".into(),
+        Box::new(|ctx| fast_buffer(ctx, 192_000, 32)),
     ));
     tests
 }
@@ -163,7 +163,7 @@ pub(super) fn before_all_others() -> Outcome {
     Ok(())
 }
 
-/// One running end of the usual cable. A player gets the whole ring of silence first and never
+/// One running end of the usual cable. A player gets the whole buffer of silence first and never
 /// stops by itself, so that it can be watched alone.
 pub fn running(ctx: &Context, dir: Dir, cfg: &Config) -> Result<Pcm, Fail> {
     let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;

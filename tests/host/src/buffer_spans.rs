@@ -1,37 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Spans to silence and to copy, against a naive ring buffer.
+//! Spans to silence and to copy, against a naive buffer.
 
-use crate::ring::copy_span;
-use crate::ring::copy_steps;
-use crate::ring::spans;
-use crate::ring::CopySpan;
-use crate::ring::CopyStep;
-use crate::ring::Geometry;
-use crate::ring::Samples;
-use crate::ring_model::each_byte;
-use crate::ring_model::geometry;
-use crate::ring_model::index;
-use crate::ring_model::layout;
-use crate::ring_model::pattern;
-use crate::ring_model::position;
-use crate::ring_model::Layout;
+use crate::buffer::CopySpan;
+use crate::buffer::CopyStep;
+use crate::buffer::Geometry;
+use crate::buffer::Samples;
+use crate::buffer_model::each_byte;
+use crate::buffer_model::geometry;
+use crate::buffer_model::index;
+use crate::buffer_model::layout;
+use crate::buffer_model::pattern;
+use crate::buffer_model::position;
+use crate::buffer_model::Layout;
+use crate::plain::copy_span;
+use crate::plain::copy_steps;
+use crate::plain::spans;
 use crate::times::wild;
 use proptest::prelude::*;
 
-/// From none to several rings, and now and then an absurd number.
+/// From none to several buffers, and now and then an absurd number.
 fn frames() -> impl Strategy<Value = u64> {
     prop_oneof![20 => 0_u64..300, 1 => wild()]
 }
 
-/// The first of the last ringful of `frames` frames.
-fn first_kept(ring: &Geometry, frames: u64) -> u64 {
-    frames.saturating_sub(ring.frames().into())
+/// The first of those of `frames` frames that the buffer holds at the end.
+fn first_kept(buffer: &Geometry, frames: u64) -> u64 {
+    frames.saturating_sub(buffer.frames().0)
 }
 
 /// What stretches of bytes and samples come to, byte by byte: `(again, from, to)` of each.
-fn bytes_of(copy: &CopyStep, ring: &Geometry) -> Vec<(bool, usize, usize)> {
-    let width = ring.sample_bytes() as usize;
+fn bytes_of(copy: &CopyStep, buffer: &Geometry) -> Vec<(bool, usize, usize)> {
+    let width = buffer.sample_bytes() as usize;
     match *copy {
         CopyStep::Bytes(CopySpan {
             again,
@@ -42,7 +42,7 @@ fn bytes_of(copy: &CopyStep, ring: &Geometry) -> Vec<(bool, usize, usize)> {
         CopyStep::Samples { from, to, frames } => {
             let mut bytes = Vec::new();
             for frame in 0..frames as usize {
-                for channel in 0..ring.channels() as usize {
+                for channel in 0..buffer.channels() as usize {
                     let at =
                         |s: &Samples| s.offset + frame * s.frame_step + channel * s.channel_step;
                     bytes.extend((0..width).map(|i| (false, at(&from) + i, at(&to) + i)));
@@ -53,7 +53,7 @@ fn bytes_of(copy: &CopyStep, ring: &Geometry) -> Vec<(bool, usize, usize)> {
     }
 }
 
-/// A ring as large as 32 bits allow, 256 channels at the most.
+/// A buffer as large as 32 bits allow, 256 channels at the most.
 fn large() -> impl Strategy<Value = Geometry> {
     (1_u32..=256, 1_u32..=8, any::<bool>())
         .prop_flat_map(|(channels, width, interleaved)| {
@@ -77,32 +77,34 @@ proptest! {
         frames in factor(), channels in factor(), width in factor(), interleaved in any::<bool>(),
     ) {
         let bytes = u128::from(frames) * u128::from(channels) * u128::from(width);
-        let ring = Geometry::new(frames, channels, width, interleaved);
-        prop_assert_eq!(ring.is_some(), bytes > 0 && bytes <= u32::MAX.into());
-        if let Some(ring) = ring {
-            prop_assert_eq!(ring.frames(), frames);
-            prop_assert_eq!(ring.channels(), channels);
-            prop_assert_eq!(ring.sample_bytes(), width);
-            prop_assert_eq!(ring.interleaved(), interleaved);
-            prop_assert_eq!(ring.bytes() as u128, bytes);
+        let buffer = Geometry::new(frames, channels, width, interleaved);
+        prop_assert_eq!(buffer.is_some(), bytes > 0 && bytes <= u32::MAX.into());
+        if let Some(buffer) = buffer {
+            prop_assert_eq!(buffer.frames().0, u64::from(frames));
+            prop_assert_eq!(buffer.channels(), channels);
+            prop_assert_eq!(buffer.sample_bytes(), width);
+            prop_assert_eq!(buffer.interleaved(), interleaved);
+            prop_assert_eq!(buffer.bytes() as u128, bytes);
         }
     }
 
     /// The spans hold each byte of the frames exactly once, and no other.
     #[test]
-    fn spans_cover_each_byte_once(ring in geometry(), pos in position(), frames in frames()) {
-        let mut expected = vec![0_u32; ring.bytes()];
-        for i in first_kept(&ring, frames)..frames {
-            each_byte(&ring, |channel, byte| expected[index(&ring, pos, i, channel, byte)] += 1);
+    fn spans_cover_each_byte_once(buffer in geometry(), pos in position(), frames in frames()) {
+        let mut expected = vec![0_u32; buffer.bytes()];
+        for i in first_kept(&buffer, frames)..frames {
+            each_byte(&buffer, |channel, byte| {
+                expected[index(&buffer, pos, i, channel, byte)] += 1;
+            });
         }
 
-        let mut covered = vec![0_u32; ring.bytes()];
+        let mut covered = vec![0_u32; buffer.bytes()];
         // One wrap each at the most.
-        let planes = if ring.interleaved() { 1 } else { ring.channels() };
-        for (number, span) in (1..).zip(spans(&ring, pos, frames)) {
+        let planes = if buffer.interleaved() { 1 } else { buffer.channels() };
+        for (number, span) in (1..).zip(spans(&buffer, pos, frames)) {
             prop_assert!(number <= 2 * planes);
             prop_assert!(span.len > 0);
-            // Slicing panics if the span leaves the ring.
+            // Slicing panics if the span leaves the buffer.
             for count in &mut covered[span.offset..][..span.len] {
                 *count += 1;
             }
@@ -111,16 +113,16 @@ proptest! {
     }
 
     /// What is copied leaves what copying all frames one after the other leaves, however the
-    /// samples lie in either ring.
+    /// samples lie in either buffer.
     #[test]
     fn copy_steps_copy_each_frame(
         layout in layout(), turned in any::<bool>(),
         sizes in (1_u32..=64, 1_u32..=64, any::<bool>()),
         from_pos in position(), to_pos in position(), frames in frames(), salt in any::<u64>(),
     ) {
-        let from = layout.ring(sizes.0);
+        let from = layout.buffer(sizes.0);
         let to = Layout { interleaved: layout.interleaved ^ turned, ..layout }
-            .ring(if sizes.2 { sizes.0 } else { sizes.1 });
+            .buffer(if sizes.2 { sizes.0 } else { sizes.1 });
         let source = pattern(from.bytes(), salt);
         let before = pattern(to.bytes(), !salt);
 
@@ -142,7 +144,7 @@ proptest! {
             if let CopyStep::Bytes(span) = copy {
                 prop_assert!(!span.again || span.from.abs_diff(span.to) >= span.len);
             }
-            // Indexing panics if a byte is in neither ring.
+            // Indexing panics if a byte is in neither buffer.
             let read: Vec<_> = bytes
                 .iter()
                 .map(|&(again, from, _)| if again { copied[from] } else { source[from] })
@@ -165,8 +167,8 @@ proptest! {
         layouts in (layout(), layout(), any::<bool>()), sizes in (1_u32..=64, 1_u32..=64),
         from_pos in position(), to_pos in position(), frames in frames(),
     ) {
-        let from = layouts.0.ring(sizes.0);
-        let to = if layouts.2 { layouts.1 } else { layouts.0 }.ring(sizes.1);
+        let from = layouts.0.buffer(sizes.0);
+        let to = if layouts.2 { layouts.1 } else { layouts.0 }.buffer(sizes.1);
         let all: Vec<_> = copy_steps(&from, from_pos, &to, to_pos, frames).collect();
         let one: Vec<_> = copy_span(&from, from_pos, &to, to_pos, frames)
             .map(CopyStep::Bytes)
@@ -176,11 +178,11 @@ proptest! {
         let simple = all.len() == 1
             && from.interleaved()
             && to.interleaved()
-            && frames <= to.frames().into();
+            && frames <= to.frames().0;
         prop_assert_eq!(&one[..], if simple { &all[..] } else { &[] });
     }
 
-    /// Rings that differ in channels or sample width have nothing to copy.
+    /// Buffers that differ in channels or sample width have nothing to copy.
     #[test]
     fn different_frames_are_not_copied(
         a in layout(), b in layout(), sizes in (1_u32..=64, 1_u32..=64), which in 0..3,
@@ -193,28 +195,29 @@ proptest! {
             1 => other.sample_bytes = a.sample_bytes % 8 + 1,
             _ => other = b,
         }
-        let (from, to) = (a.ring(sizes.0), other.ring(sizes.1));
+        let (from, to) = (a.buffer(sizes.0), other.buffer(sizes.1));
         let equal = (a.channels, a.sample_bytes) == (other.channels, other.sample_bytes);
         let copy = copy_steps(&from, from_pos, &to, to_pos, frames).next();
         prop_assert_eq!(copy.is_none(), !equal || frames == 0);
     }
 
-    /// The largest rings: each span stays in one plane of its ring, samples in the ring, and they
-    /// add up.
+    /// The largest buffers: each span stays in one plane of its buffer, samples in the buffer, and
+    /// they add up.
     #[test]
-    fn large_rings_do_not_overflow(
+    fn large_buffers_do_not_overflow(
         to in large(), turned in any::<bool>(), part in 1_u32..=u32::MAX, from_pos in wild(), to_pos in wild(),
         frames in wild(),
     ) {
         // Also one that is played over and over.
-        let size = if part % 2 == 0 { part % 16 + 1 } else { part % to.frames() + 1 };
-        let size = size.min(to.frames());
+        let most = to.frames().0 as u32;
+        let size = if part % 2 == 0 { part % 16 + 1 } else { part % most + 1 };
+        let size = size.min(most);
         let (channels, width) = (to.channels(), to.sample_bytes());
         let from = Geometry::new(size, channels, width, to.interleaved() ^ turned).unwrap();
         let planes = if to.interleaved() { 1 } else { to.channels() as usize };
-        let count = frames.min(to.frames().into());
+        let count = frames.min(to.frames().0);
 
-        // What is there doubles each time, and either ring wraps once.
+        // What is there doubles each time, and either buffer wraps once.
         let times = (count / u64::from(size)).checked_ilog2().map_or(0, |n| n + 1);
         let most = 3 * (1 + u64::from(times)) * planes as u64;
         let mut bytes = 0;
@@ -240,17 +243,18 @@ proptest! {
             before |= span.again;
             bytes += span.len as u64;
             let source = if span.again { &to } else { &from };
-            for (ring, first) in [(source, span.from), (&to, span.to)] {
-                let plane = ring.bytes() / if ring.interleaved() { 1 } else { channels as usize };
+            for (buffer, first) in [(source, span.from), (&to, span.to)] {
+                let planes = if buffer.interleaved() { 1 } else { channels as usize };
+                let plane = buffer.bytes() / planes;
                 let last = first + span.len - 1;
-                prop_assert!(last < ring.bytes());
+                prop_assert!(last < buffer.bytes());
                 prop_assert_eq!(first / plane, last / plane);
             }
         }
         prop_assert_eq!(bytes, count * u64::from(to.channels() * to.sample_bytes()));
     }
 
-    /// An engine that moves by any steps, between rings of different sizes, delivers a stream
+    /// An engine that moves by any steps, between buffers of different sizes, delivers a stream
     /// whole: each frame once and in order.
     #[test]
     fn a_stream_arrives_whole(
@@ -259,8 +263,9 @@ proptest! {
         steps in proptest::collection::vec(1_u64..40, 1..60),
     ) {
         let other = Layout { interleaved: layout.interleaved ^ turned, ..layout };
-        let (play, capture) = (layout.ring(sizes.0), other.ring(sizes.1));
-        let (mut play_ring, mut capture_ring) = (vec![0; play.bytes()], vec![0; capture.bytes()]);
+        let (play, capture) = (layout.buffer(sizes.0), other.buffer(sizes.1));
+        let mut play_buffer = vec![0; play.bytes()];
+        let mut capture_buffer = vec![0; capture.bytes()];
         let start = start.min(u64::MAX - 10_000);
         let (mut sent, mut received) = (Vec::new(), Vec::new());
         let mut pos = 0;
@@ -272,19 +277,19 @@ proptest! {
                 each_byte(&play, |channel, byte| {
                     let value = (i * 31 + u64::from(channel * 7 + byte)) as u8;
                     sent.push(value);
-                    play_ring[index(&play, 0, i, channel, byte)] = value;
+                    play_buffer[index(&play, 0, i, channel, byte)] = value;
                 });
             }
             for copy in copy_steps(&play, pos, &capture, start + pos, step) {
                 for (again, from, to) in bytes_of(&copy, &play) {
-                    // No step is longer than the player's ring.
+                    // No step is longer than the playback's buffer.
                     prop_assert!(!again);
-                    capture_ring[to] = play_ring[from];
+                    capture_buffer[to] = play_buffer[from];
                 }
             }
             for i in pos..pos + step {
                 each_byte(&capture, |channel, byte| {
-                    received.push(capture_ring[index(&capture, start, i, channel, byte)]);
+                    received.push(capture_buffer[index(&capture, start, i, channel, byte)]);
                 });
             }
             pos += step;

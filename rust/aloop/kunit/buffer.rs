@@ -1,23 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rings, and what is silent in them.
+//! Buffers, and what is silent in them.
 
 use kernel::prelude::*;
 
-#[kunit_tests(aloop_ring)]
+#[kunit_tests(aloop_buffer)]
 mod tests {
-    use crate::ring::{
-        copy_steps,
-        spans,
-        written_ahead,
-        CopyStep,
-        Geometry,
-        Samples,
-        SilenceMark, //
+    use crate::{
+        buffer::{
+            copy_steps,
+            spans,
+            CopyStep,
+            Geometry,
+            Pointers,
+            Samples,
+            SilenceMark, //
+        },
+        units::{
+            Frames,
+            Pointer, //
+        },
     };
     use kernel::prelude::*;
 
-    fn ring(frames: u32, channels: u32, interleaved: bool) -> Result<Geometry> {
+    fn geometry(frames: u32, channels: u32, interleaved: bool) -> Result<Geometry> {
         Geometry::new(frames, channels, 2, interleaved).ok_or(EINVAL)
     }
 
@@ -31,13 +37,14 @@ mod tests {
         assert!(Geometry::new(u32::MAX, 1, 1, true).is_some());
     }
 
-    /// A stretch over the end of a ring of planes: two spans a plane, no byte twice, none outside.
+    /// A stretch over the end of a buffer of planes: two spans a plane, no byte twice, none
+    /// outside.
     #[test]
     fn wrapped_planes() -> Result {
-        let ring = ring(10, 3, false)?;
+        let buffer = geometry(10, 3, false)?;
         let mut seen = [0u8; 60];
         let mut count = 0;
-        for span in spans(&ring, 28, 7) {
+        for span in spans(&buffer, Frames(28), Frames(7)) {
             count += 1;
             for slot in seen.iter_mut().skip(span.offset).take(span.len) {
                 *slot += 1;
@@ -52,12 +59,12 @@ mod tests {
         Ok(())
     }
 
-    /// Frames come to lie where they belong, between rings of different lengths.
+    /// Frames come to lie where they belong, between buffers of different lengths.
     #[test]
     fn copied() -> Result {
-        let (from, to) = (ring(7, 1, true)?, ring(5, 1, true)?);
+        let (from, to) = (geometry(7, 1, true)?, geometry(5, 1, true)?);
         let mut target = [u64::MAX; 5];
-        for copy in copy_steps(&from, 100, &to, 200, 4) {
+        for copy in copy_steps(&from, Frames(100), &to, Frames(200), Frames(4)) {
             let CopyStep::Bytes(span) = copy else {
                 return Err(EINVAL);
             };
@@ -70,11 +77,11 @@ mod tests {
         Ok(())
     }
 
-    /// Between a ring of frames and one of planes: sample by sample, up to where either wraps.
+    /// Between a buffer of frames and one of planes: sample by sample, up to where either wraps.
     #[test]
     fn turned() -> Result {
-        let (from, to) = (ring(7, 2, true)?, ring(5, 2, false)?);
-        let mut copies = copy_steps(&from, 5, &to, 1, 3);
+        let (from, to) = (geometry(7, 2, true)?, geometry(5, 2, false)?);
+        let mut copies = copy_steps(&from, Frames(5), &to, Frames(1), Frames(3));
         let sample = |offset, frame_step, channel_step| Samples {
             offset,
             frame_step,
@@ -103,21 +110,31 @@ mod tests {
 
     #[test]
     fn never_copied() -> Result {
-        let mono = ring(8, 1, true)?;
+        let mono = geometry(8, 1, true)?;
         for other in [
-            ring(8, 2, true)?,
+            geometry(8, 2, true)?,
             Geometry::new(8, 1, 4, true).ok_or(EINVAL)?,
         ] {
-            assert_eq!(copy_steps(&mono, 0, &other, 0, 8).count(), 0);
+            let mut copies = copy_steps(&mono, Frames::ZERO, &other, Frames::ZERO, Frames(8));
+            assert!(copies.next().is_none());
         }
-        assert_eq!(copy_steps(&mono, 0, &mono, 0, 0).count(), 0);
+        let mut copies = copy_steps(&mono, Frames::ZERO, &mono, Frames::ZERO, Frames::ZERO);
+        assert!(copies.next().is_none());
         Ok(())
     }
 
-    /// What an application can write into its pointer is never more than a ring ahead.
+    /// What an application can write into its pointer is never more than a buffer ahead.
     #[test]
     fn hostile_pointer() {
         const BOUNDARY: u64 = 1024 << 20;
+        let written_ahead = |hw_ptr, appl_ptr, boundary, buffer, pos| {
+            let pointers = Pointers {
+                hw_ptr: Pointer(hw_ptr),
+                appl_ptr: Pointer(appl_ptr),
+                boundary: Frames(boundary),
+            };
+            pointers.written_ahead(Frames(buffer), Frames(pos)).0
+        };
         assert_eq!(written_ahead(0, 100, BOUNDARY, 1024, 0), 100);
         assert_eq!(written_ahead(0, 100, BOUNDARY, 1024, 60), 40);
         assert_eq!(written_ahead(BOUNDARY - 10, 5, BOUNDARY, 1024, 1014), 15);
@@ -143,15 +160,19 @@ mod tests {
 
     #[test]
     fn silence_mark() {
+        let buffer = Frames(100);
         let mut mark = SilenceMark::silent();
-        assert_eq!(mark.to_clear(100, 0, 50), 0);
-        assert_eq!(mark.silent_frames(100, 0), 100);
-        mark.data(40);
-        assert_eq!(mark.silent_frames(100, 40), 0);
+        let silent = |mark: SilenceMark, pos| mark.silent_frames(buffer, Frames(pos)).0;
+        let to_clear =
+            |mark: SilenceMark, pos, frames| mark.to_clear(buffer, Frames(pos), Frames(frames)).0;
+        assert_eq!(to_clear(mark, 0, 50), 0);
+        assert_eq!(silent(mark, 0), 100);
+        mark.data(Frames(40));
+        assert_eq!(silent(mark, 40), 0);
         // Up to 139 the slots may hold sound of the last round.
-        assert_eq!(mark.to_clear(100, 40, 1000), 100);
-        assert_eq!(mark.to_clear(100, 130, 50), 10);
-        assert_eq!(mark.to_clear(100, 140, 50), 0);
-        assert_eq!(mark.silent_frames(100, 1000), 100);
+        assert_eq!(to_clear(mark, 40, 1000), 100);
+        assert_eq!(to_clear(mark, 130, 50), 10);
+        assert_eq!(to_clear(mark, 140, 50), 0);
+        assert_eq!(silent(mark, 1000), 100);
     }
 }

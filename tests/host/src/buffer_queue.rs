@@ -2,9 +2,9 @@
 
 //! How much the application has written, from ALSA's wrapping pointers.
 
-use crate::ring::available;
-use crate::ring::left_to_read;
-use crate::ring::written_ahead;
+use crate::plain::available;
+use crate::plain::left_to_read;
+use crate::plain::written_ahead;
 use crate::times::wild;
 use proptest::prelude::*;
 
@@ -37,7 +37,7 @@ proptest! {
         let device = hw + u128::from(advanced);
         let modulo = |n: u128, by: u64| (n % u128::from(by)) as u64;
 
-        // The device's own position started anywhere, in step with the ring.
+        // The device's own position started anywhere, in step with the buffer.
         for pos in [device as u64 / 2 / u64::from(buffer) * u64::from(buffer), 0] {
             let pos = pos + modulo(device, buffer.into());
             let ahead = written_ahead(
@@ -89,7 +89,7 @@ proptest! {
     }
 
     /// What the core compares with the threshold at which it stops a stream, from pointers that do
-    /// not wrap: of a player that is behind, more than the buffer.
+    /// not wrap: of a playback that is behind, more than the buffer.
     #[test]
     fn available_agrees_with_pointers_that_do_not_wrap(
         (buffer, boundary) in buffer_and_boundary(), hw in wild(), ahead in any::<u32>(),
@@ -99,18 +99,18 @@ proptest! {
         let (hw, ahead) = (u128::from(hw) + u128::from(boundary), ahead % (buffer + 1));
         let behind = behind % (most + 1);
         let modulo = |n: u128| (n % u128::from(boundary)) as u64;
-        // A player: what is not queued is free.
+        // A playback: what is not queued is free.
         let (appl, free) = match late {
             true => (hw - u128::from(behind), u64::from(buffer) + behind),
             false => (hw + u128::from(ahead), u64::from(buffer - ahead)),
         };
         prop_assert_eq!(available(modulo(hw), modulo(appl), boundary, buffer), free);
-        // A recorder: what has come in since.
+        // A capture: what has come in since.
         let read = hw - u128::from(behind);
         prop_assert_eq!(available(modulo(hw), modulo(read), boundary, 0), behind);
     }
 
-    /// What a recorder has still to read, from pointers that do not wrap.
+    /// What a capture has still to read, from pointers that do not wrap.
     #[test]
     fn left_to_read_agrees_with_pointers_that_do_not_wrap(
         (buffer, boundary) in buffer_and_boundary(), appl in wild(),

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A naive ring buffer, byte by byte, for the ring's tests.
+//! A naive buffer, byte by byte, for the buffer's tests.
 
-use crate::ring::Geometry;
+use crate::buffer::Geometry;
 use proptest::prelude::*;
 
-/// A small ring: up to 64 frames of up to 5 channels, in every sample width there is.
+/// A small buffer: up to 64 frames of up to 5 channels, in every sample width there is.
 pub(crate) fn geometry() -> impl Strategy<Value = Geometry> {
-    (layout(), 1_u32..=64).prop_map(|(layout, frames)| layout.ring(frames))
+    (layout(), 1_u32..=64).prop_map(|(layout, frames)| layout.buffer(frames))
 }
 
-/// What two rings need to have in common.
+/// What two buffers need to have in common.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     pub(crate) channels: u32,
@@ -19,7 +19,7 @@ pub(crate) struct Layout {
 }
 
 impl Layout {
-    pub(crate) fn ring(self, frames: u32) -> Geometry {
+    pub(crate) fn buffer(self, frames: u32) -> Geometry {
         Geometry::new(frames, self.channels, self.sample_bytes, self.interleaved).unwrap()
     }
 }
@@ -47,22 +47,22 @@ pub(crate) fn position() -> impl Strategy<Value = u64> {
 }
 
 /// Where the byte `byte` of the sample of `channel` lies, for the frame `i` frames after `pos`.
-pub(crate) fn index(ring: &Geometry, pos: u64, i: u64, channel: u32, byte: u32) -> usize {
-    let slot = ((u128::from(pos) + u128::from(i)) % u128::from(ring.frames())) as usize;
+pub(crate) fn index(buffer: &Geometry, pos: u64, i: u64, channel: u32, byte: u32) -> usize {
+    let slot = ((u128::from(pos) + u128::from(i)) % u128::from(buffer.frames().0)) as usize;
     let (channel, byte) = (channel as usize, byte as usize);
-    let (channels, width) = (ring.channels() as usize, ring.sample_bytes() as usize);
+    let (channels, width) = (buffer.channels() as usize, buffer.sample_bytes() as usize);
 
-    if ring.interleaved() {
+    if buffer.interleaved() {
         (slot * channels + channel) * width + byte
     } else {
-        (channel * ring.frames() as usize + slot) * width + byte
+        (channel * buffer.frames().0 as usize + slot) * width + byte
     }
 }
 
 /// Calls `each` with the channel and byte number of each byte of a frame.
-pub(crate) fn each_byte(ring: &Geometry, mut each: impl FnMut(u32, u32)) {
-    for channel in 0..ring.channels() {
-        for byte in 0..ring.sample_bytes() {
+pub(crate) fn each_byte(buffer: &Geometry, mut each: impl FnMut(u32, u32)) {
+    for channel in 0..buffer.channels() {
+        for byte in 0..buffer.sample_bytes() {
             each(channel, byte);
         }
     }
