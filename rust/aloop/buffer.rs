@@ -460,7 +460,8 @@ impl Pointers {
         let Some(boundary) = NonZeroU64::new(self.boundary.0) else {
             return Frames::ZERO;
         };
-        // The sum may be a boundary or more, but does not wrap: one is the remainder by the other.
+        // The sum may be a boundary or more. (It saturates for no boundary of ALSA's, which are
+        // below 2^63.)
         let hw_ptr = Frames(self.hw_ptr.0 % boundary) + space;
         Pointer(hw_ptr.0).after(self.appl_ptr, boundary)
     }

@@ -21,8 +21,9 @@
 //!
 //! A card that somebody has open when it is taken away (`Disconnected`) is kept in the list
 //! `gone`, until it has been freed. A file that is open keeps the module in memory, but not to the
-//! very end of its close; so the module waits for the cards in the list before it goes, which is for
-//! a moment at most. Directories keep the module as well: an unload is refused while there is one.
+//! very end of its close; so the module waits for the cards in the list before it goes, which is
+//! for a moment at most. Directories keep the module as well: an unload is refused while there is
+//! one.
 //!
 //! # Locks
 //!
@@ -137,8 +138,8 @@ struct Plan {
 
 /// The directory of the directories, while the module is loaded.
 ///
-/// Fields are dropped in the order in which they stand here: no directory can be made any more, then
-/// the driver goes, and then what it has left.
+/// Fields are dropped in the order in which they stand here: no directory can be made any more,
+/// then the driver goes, and then what it has left.
 pub(crate) struct Directories {
     _subsystem: Pin<KBox<Subsystem<Root>>>,
     _driver: Pin<KBox<driver::Registration<platform_bus::Adapter<Driver>>>>,
@@ -265,8 +266,8 @@ struct State {
 }
 
 impl Directory {
-    /// Returns the directory's name. (What is printed of a `CStr` is something else if there is more
-    /// than ASCII in it.)
+    /// Returns the directory's name. (What is printed of a `CStr` is something else if there is
+    /// more than ASCII in it.)
     fn name(&self) -> &str {
         // It is UTF-8, or it would not have been taken.
         self.name.to_str().unwrap_or("")

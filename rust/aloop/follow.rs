@@ -22,8 +22,8 @@
 //! the cable is then is where it is to stay. A source that falls silent leaves the cable at the
 //! speed that it was last known to have, and is measured anew when it ticks again.
 //!
-//! The estimate is in fixed point: places in ns and speeds in parts of 10^9 (which are ns a second),
-//! both in 1/256. Nothing here is of the kernel; `tests/host` compiles this file as well.
+//! The estimate is in fixed point: places in ns and speeds in parts of 10^9 (which are ns a
+//! second), both in 1/256. Nothing here is of the kernel; `tests/host` compiles this file as well.
 
 use crate::{
     clock::{

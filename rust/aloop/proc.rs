@@ -209,7 +209,7 @@ impl Text for Cables {
                 continue;
             };
             let state = cable.lock();
-            let playback = SideView::new(&state, Direction::Playback, Bytes::default());
+            let playback = SideView::new(&state, Direction::Playback, Bytes::ZERO);
             let capture = SideView::new(&state, Direction::Capture, state.silent_bytes());
             let valid = bits(&state, |side| side.setup().is_some());
             // A stream that pauses is said to run and to pause.

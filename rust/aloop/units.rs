@@ -13,7 +13,8 @@
 //! What is given to the driver's functions, and what they return, has its unit. Where more is to be
 //! computed than these types can do (the remainders of `clock`, the fixed point of `follow`, the
 //! slots of `buffer`), that is done inside, with plain numbers, and says why nothing wraps there.
-//! Plain are also indices: the slot of a frame in a buffer, and the offset of a byte.
+//! Plain are also what a buffer's geometry is made of, and what it gives: slots of frames, offsets
+//! and lengths in bytes.
 
 use core::{
     cmp::Ordering,
@@ -38,7 +39,7 @@ impl Frames {
     /// More frames than there will ever be.
     pub(crate) const MAX: Self = Self(u64::MAX);
 
-    /// Returns whether there is any.
+    /// Returns whether there is none.
     pub(crate) const fn is_zero(self) -> bool {
         self.0 == 0
     }
@@ -52,7 +53,8 @@ impl Frames {
         }
     }
 
-    /// Returns the first multiple of `size` that is not before this position.
+    /// Returns the first multiple of `size` that is not before this position; [`Frames::MAX`] if
+    /// there is none.
     pub(crate) fn next_multiple_of(self, size: Self) -> Self {
         Self(self.0.checked_next_multiple_of(size.0).unwrap_or(u64::MAX))
     }
@@ -97,7 +99,9 @@ impl Mul<u64> for Frames {
 /// One of ALSA's pointers, `hw_ptr` or `appl_ptr`: a number of frames modulo the boundary.
 ///
 /// It may be any number, for the application can write its own: it stands for its remainder.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+///
+/// Two of the same place may be unequal numbers: what tells is [`Pointer::after`].
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Pointer(pub(crate) u64);
 
 impl Pointer {
@@ -124,6 +128,9 @@ impl Pointer {
 pub(crate) struct Bytes(pub(crate) u64);
 
 impl Bytes {
+    /// No byte.
+    pub(crate) const ZERO: Self = Self(0);
+
     /// Returns how many whole frames of `frame` bytes there are in it; none if `frame` is 0.
     pub(crate) fn frames(self, frame: Self) -> Frames {
         Frames(self.0.checked_div(frame.0).unwrap_or(0))
@@ -162,7 +169,7 @@ impl Instant {
     pub(crate) const START: Self = Self(0);
 
     /// Returns the first multiple of `step`, counted from the start of the clock, that is not
-    /// before this time.
+    /// before this time; the end of the clock if there is none.
     pub(crate) fn next_multiple_of(self, step: Delta) -> Self {
         Self(self.0.checked_next_multiple_of(step.0).unwrap_or(u64::MAX))
     }

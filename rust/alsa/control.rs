@@ -373,8 +373,8 @@ impl ElementId {
     /// C: `snd_ctl_notify()` with `SNDRV_CTL_EVENT_MASK_VALUE`.
     pub fn notify(&self, card: &Card) {
         let (card, mut id) = (card.as_raw(), self.0);
-        // SAFETY: The card is valid, and the lists and locks that are used of it have been set up by
-        // `snd_card_new()`. The identity is copied.
+        // SAFETY: The card is valid, and the lists and locks that are used of it have been set up
+        // by `snd_card_new()`. The identity is copied.
         unsafe { bindings::snd_ctl_notify(card, bindings::SNDRV_CTL_EVENT_MASK_VALUE, &mut id) };
     }
 }

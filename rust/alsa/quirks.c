@@ -66,8 +66,8 @@ void rust_helper_alsa_card_unregister_halves(struct snd_card *card)
  * that snd_info_card_free() has nothing to free. It stays, with that of the file `id`, among the
  * children of the root until the module snd goes: some 400 bytes for each card that has gone.
  *
- * Here: the card remembers the entry, and frees it as the last thing that is its own. All other files
- * of the folder have been freed by then, which need the entry for that.
+ * Here: the card remembers the entry, and frees it as the last thing that is its own. All other
+ * files of the folder have been freed by then, which need the entry for that.
  *
  * Tests: memory.sh, 20.5.
  *
@@ -206,8 +206,8 @@ void rust_helper_snd_pcm_classify_locks(struct snd_pcm *pcm)
  * --------------------------------
  * In a stream with period wake-ups, snd_pcm_drain() waits for 1.1 times what the buffer lasts, or
  * 100 ms. If nothing has woken it then, it stops the stream, and returns EIO. `wait_time` is for
- * reads and writes only. A playback that waits for its capture (or for a clock that stands still) has
- * nothing to wake it with.
+ * reads and writes only. A playback that waits for its capture (or for a clock that stands still)
+ * has nothing to wake it with.
  *
  * Here: those who wait in a drain or a poll are woken, look anew, and wait again.
  *

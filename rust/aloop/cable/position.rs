@@ -124,7 +124,7 @@ impl State {
     /// Returns how many bytes of the buffer of the capture are known to be silent, from its
     /// position backwards.
     pub(crate) fn silent_bytes(&self) -> Bytes {
-        self.capture.prepared().map_or(Bytes::default(), |capture| {
+        self.capture.prepared().map_or(Bytes::ZERO, |capture| {
             let setup = &capture.setup;
             let frames = self
                 .silence

@@ -120,8 +120,8 @@ impl Setup {
         self.geometry.lies_alike(&other.geometry)
     }
 
-    /// Returns whether both sides agree on format, rate and channels, so that frames can go from one
-    /// to the other. How their samples lie in the buffer is a matter of each.
+    /// Returns whether both sides agree on format, rate and channels, so that frames can go from
+    /// one to the other. How their samples lie in the buffer is a matter of each.
     pub(super) fn matches(&self, other: &Self) -> bool {
         self.params.format == other.params.format
             && self.params.rate == other.params.rate

@@ -2,8 +2,9 @@
 
 //! How fast a cable goes, and cables that follow the speed of a sound timer.
 //!
-//! One that follows runs by the system's clock, from its START on and whatever becomes of the source.
-//! While that ticks, each tick sets the pace of the cable's clock: see [`follow`](crate::follow).
+//! One that follows runs by the system's clock, from its START on and whatever becomes of the
+//! source. While that ticks, each tick sets the pace of the cable's clock: see
+//! [`follow`](crate::follow).
 
 use super::{
     state::{

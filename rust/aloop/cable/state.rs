@@ -296,8 +296,8 @@ impl<'a> Locked<'a> {
         Self::new(guard, now.into())
     }
 
-    /// Returns the stream of a direction, from just before the trigger that starts it, when the core
-    /// still calls it prepared, until just after the one that stops it.
+    /// Returns the stream of a direction, from just before the trigger that starts it, when the
+    /// core still calls it prepared, until just after the one that stops it.
     pub(super) fn stream(&self, direction: Direction) -> Option<RunningStream<'a>> {
         self.streams.get(direction)
     }

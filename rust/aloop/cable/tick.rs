@@ -110,7 +110,8 @@ impl Locked<'_> {
 
 /// Returns how many frames fit a time best, at `rate` frames a second.
 fn frames_in(time: Delta, rate: u32) -> Frames {
-    // In parts of 10^9 of a frame. One tick of the longest that there is, 10^9 seconds, saturates.
+    // In parts of 10^9 of a frame. That saturates if a tick takes hours (6.7 at 768 kHz): what
+    // comes out then is more frames than a period can have.
     let parts = (time * rate.into()).0.saturating_add(NSEC_PER_SEC / 2);
     Frames(parts / NSEC_PER_SEC)
 }

@@ -175,8 +175,8 @@ impl Locked<'_> {
 
     /// If it is the core that stops a stream, since its application is late, counts that.
     ///
-    /// The core does not say why it stops a stream. It has just looked for an xrun, or has been told
-    /// of one.
+    /// The core does not say why it stops a stream. It has just looked for an xrun, or has been
+    /// told of one.
     fn note_xrun(&mut self, direction: Direction) {
         let own = self.stream(direction);
         let side = self.state.side_mut(direction);

@@ -190,6 +190,7 @@ impl Locked<'_> {
         }
         if direction == Direction::Capture {
             if self.has_much_to_fill(setup, position) {
+                // (A frame has a byte at least.)
                 next = min(next, self.piece(setup).frames(setup.frame_bytes()));
             }
             if let Some(left) = self.state.ending.left(position) {

@@ -4,18 +4,18 @@
 //!
 //! # Who waits for whom
 //!
-//! Who has opened one of a card's files keeps the card, and the module that made it, in memory until
-//! it closes the file. But the core gives back the module first and the card then
+//! Who has opened one of a card's files keeps the card, and the module that made it, in memory
+//! until it closes the file. But the core gives back the module first and the card then
 //! (`snd_pcm_release()`, `snd_ctl_release()`): with the last close, there is a moment at which
-//! nothing keeps the module any more, and what the card owns (PCM devices, elements, texts) is still
-//! to be dropped, by the module's code. Who has found the card by its number
+//! nothing keeps the module any more, and what the card owns (PCM devices, elements, texts) is
+//! still to be dropped, by the module's code. Who has found the card by its number
 //! ([`Card::by_number`](super::Card::by_number)) keeps the card without the module anyway.
 //!
 //! [`Registration`](super::Registration) waits in its drop until all of that is over.
 //! [`Disconnected`] stands for the same wait, put off: the module drops it before it goes, and that
 //! drop returns when the core has freed the card. The core says so
-//! (`snd_card::release_completion`) after it has called the last function of the module, and by code
-//! of its own: when the wait is over, no processor is in that function any more.
+//! (`snd_card::release_completion`) after it has called the last function of the module, and by
+//! code of its own: when the wait is over, no processor is in that function any more.
 //!
 //! An unload is refused as long as there are files that are open. So what it then may have to wait
 //! for are the last steps of such a close.

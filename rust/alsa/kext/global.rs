@@ -2,8 +2,8 @@
 
 //! A mutex in a `static`.
 //!
-//! The `kernel` crate's `global_lock!` makes one that has to be initialised before it is used, by an
-//! unsafe function. This one initialises itself.
+//! The `kernel` crate's `global_lock!` makes one that has to be initialised before it is used, by
+//! an unsafe function. This one initialises itself.
 //!
 //! Its home would be `rust/kernel/sync/lock/global.rs`. A mutex there that needs no initialisation,
 //! as C's `DEFINE_MUTEX()`, makes it superfluous.
@@ -44,7 +44,8 @@ const READY: i32 = 2;
 /// A mutex that protects a value in a `static`.
 ///
 /// Who locks it first initialises it. For others that would be a busy wait: so let that be the
-/// module's init function. All of them are of one class to lockdep: don't lock one inside of another.
+/// module's init function. All of them are of one class to lockdep: don't lock one inside of
+/// another.
 ///
 /// A `static` is never dropped. What its value owns by then is lost when the module goes: take it
 /// out before.
@@ -65,8 +66,8 @@ const READY: i32 = 2;
 ///
 /// # Invariants
 ///
-/// `mutex` is initialised when `state` is `READY`, which it then stays. `data` is used only with the
-/// mutex held.
+/// `mutex` is initialised when `state` is `READY`, which it then stays. `data` is used only with
+/// the mutex held.
 pub struct GlobalMutex<T> {
     state: Atomic<i32>,
     mutex: Opaque<bindings::mutex>,

@@ -126,14 +126,14 @@ impl HrTimer {
         unsafe { container_of!(Opaque::cast_from(timer).cast_mut(), Self, timer) }
     }
 
-    /// Lets the timer expire in a window of time, or at once if that is past. One that is started is
-    /// moved. Any context but an NMI.
+    /// Lets the timer expire in a window of time, or at once if that is past. One that is started
+    /// is moved. Any context but an NMI.
     ///
     /// C: `hrtimer_start_range_ns()`.
     #[inline]
     pub(crate) fn start(&self, window: Window) {
-        // SAFETY: The timer is initialised and does not move, by the type invariant; the mode is that
-        // with which it has been set up.
+        // SAFETY: The timer is initialised and does not move, by the type invariant; the mode is
+        // that with which it has been set up.
         unsafe {
             bindings::hrtimer_start_range_ns(
                 self.timer.get(),

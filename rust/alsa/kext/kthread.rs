@@ -87,8 +87,8 @@ impl Work {
     ///
     /// # Safety
     ///
-    /// `worker` must outlive the work. Until [`Work::flush`] has been called after the last request,
-    /// the work must not be freed, and `callback` be sound to call with its address.
+    /// `worker` must outlive the work. Until [`Work::flush`] has been called after the last
+    /// request, the work must not be freed, and `callback` be sound to call with its address.
     pub(crate) unsafe fn new(callback: Callback, worker: &Worker) -> impl PinInit<Self> + use<> {
         let worker = worker.0;
         pin_init!(Self {

@@ -78,7 +78,8 @@ impl<'a> Opening<'a> {
     /// Attaches the substream to `shared`, where it will be found while it runs.
     ///
     /// A substream has one attachment: a second call replaces the first. There is room for one
-    /// stream of each direction: of two that run, the one that started last is found.
+    /// stream of each direction: of two that run, the one that started last is found until it
+    /// stops, and then none.
     pub fn attach<T: Send + Unpin + 'static>(&mut self, shared: Arc<Shared<T>>) {
         self.attachment = Some(shared);
     }

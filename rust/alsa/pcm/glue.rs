@@ -146,7 +146,7 @@ impl<T: Ops> Open<T> {
             // SAFETY: The substream is open. Its buffer is valid, and the core neither frees nor
             // replaces it before `leave()` (see the module's documentation). The timer lives until
             // `private_free`, by which time the stream has left for good.
-            unsafe { attachment.set(self.substream().direction(), Some(stream)) };
+            unsafe { attachment.enter(self.substream().direction(), stream) };
         }
         Ok(())
     }
@@ -154,8 +154,7 @@ impl<T: Ops> Open<T> {
     /// Lets the stream leave what it is attached to. Any context but an NMI.
     fn leave(&self) {
         if let Some(attachment) = &self.attachment {
-            // SAFETY: Where no stream is, nothing could be invalid.
-            unsafe { attachment.set(self.substream().direction(), None) };
+            attachment.leave(self.substream().direction(), self.substream);
         }
     }
 

@@ -159,7 +159,8 @@ pub trait Ops: Sized + 'static {
 
     /// Handles the expiry of the period timer, and returns what is to be done. No lock is held;
     /// must not sleep. The stream may have been stopped in the meantime. Two calls may run at a
-    /// time, if [`RunningStream::expire_timer_now`](super::RunningStream::expire_timer_now) is used.
+    /// time, if [`RunningStream::expire_timer_now`](super::RunningStream::expire_timer_now) is
+    /// used.
     fn period_timer(stream: &Self::Stream, substream: &Expired<'_>) -> Action {
         let _ = (stream, substream);
         Action::None

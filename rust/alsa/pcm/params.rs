@@ -39,7 +39,8 @@ pub struct Params {
     /// The length of the buffer, in frames.
     pub buffer_size: u32,
     /// Whether the application is to be told of the end of each period. It may have asked not to be
-    /// if the device offers [`Info::NoPeriodWakeup`](super::Info::NoPeriodWakeup). The end of a drain it is told of anyway.
+    /// if the device offers [`Info::NoPeriodWakeup`](super::Info::NoPeriodWakeup). The end of a
+    /// drain it is told of anyway.
     pub period_wakeups: bool,
 }
 

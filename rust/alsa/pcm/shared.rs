@@ -13,9 +13,9 @@
 //! its buffer or its parameters. Both take the lock. So a stream that is found there stays valid as
 //! long as the lock is held, although its own lock is not.
 //!
-//! Order of locks: stream lock, a lock of the substream's own, that of the [`Shared`], a lock of the
-//! period timer's own, the timer queue's lock. Nothing that takes a stream lock may be called with
-//! the lock of a [`Shared`] held; the callbacks are made such that there is no occasion.
+//! Order of locks: stream lock, a lock of the substream's own, that of the [`Shared`], a lock of
+//! the period timer's own, the timer queue's lock. Nothing that takes a stream lock may be called
+//! with the lock of a [`Shared`] held; the callbacks are made such that there is no occasion.
 
 use super::{
     buffer::{
@@ -63,8 +63,8 @@ pub(crate) struct RawStream {
     pub(crate) timer: NonNull<PeriodTimer>,
 }
 
-// SAFETY: The pointers are used under the lock of a `Shared` only, and what they are used for may be
-// done by any thread: a `PeriodTimer` is `Sync`.
+// SAFETY: The pointers are used under the lock of a `Shared` only, and what they are used for may
+// be done by any thread: a `PeriodTimer` is `Sync`.
 unsafe impl Send for RawStream {}
 
 const _: fn(&PeriodTimer) -> &dyn Sync = |timer| timer;
@@ -73,6 +73,16 @@ const _: fn(&PeriodTimer) -> &dyn Sync = |timer| timer;
 struct Running {
     playback: Option<RawStream>,
     capture: Option<RawStream>,
+}
+
+impl Running {
+    /// Returns where a stream of this direction is while it runs.
+    fn place(&mut self, direction: Direction) -> &mut Option<RawStream> {
+        match direction {
+            Direction::Playback => &mut self.playback,
+            Direction::Capture => &mut self.capture,
+        }
+    }
 }
 
 /// What the lock protects.
@@ -134,22 +144,29 @@ impl<T> Shared<T> {
 
 /// Where a stream enters and leaves, whatever the data beside it.
 pub(crate) trait Entrance: Send + Sync {
-    /// Lets the stream of a direction enter, or leave.
+    /// Lets a stream of this direction enter, in place of another one.
     ///
     /// # Safety
     ///
-    /// The invariants of [`RawStream`] must hold from now on until this is called again for the
-    /// same direction.
-    unsafe fn set(&self, direction: Direction, stream: Option<RawStream>);
+    /// The invariants of [`RawStream`] must hold from now on until [`Entrance::leave`] was called
+    /// for the same direction and substream.
+    unsafe fn enter(&self, direction: Direction, stream: RawStream);
+
+    /// Lets the stream of this substream leave. Nothing happens if it is not there, or no more.
+    fn leave(&self, direction: Direction, substream: NonNull<bindings::snd_pcm_substream>);
 }
 
 impl<T: Send + Unpin> Entrance for Shared<T> {
-    unsafe fn set(&self, direction: Direction, stream: Option<RawStream>) {
-        let mut protected = self.protected.lock();
+    unsafe fn enter(&self, direction: Direction, stream: RawStream) {
         // INVARIANT: By the caller's promise.
-        match direction {
-            Direction::Playback => protected.running.playback = stream,
-            Direction::Capture => protected.running.capture = stream,
+        *self.protected.lock().running.place(direction) = Some(stream);
+    }
+
+    fn leave(&self, direction: Direction, substream: NonNull<bindings::snd_pcm_substream>) {
+        let mut protected = self.protected.lock();
+        let place = protected.running.place(direction);
+        if place.is_some_and(|stream| stream.substream == substream) {
+            *place = None;
         }
     }
 }
@@ -280,8 +297,9 @@ impl RunningStream<'_> {
         unsafe { self.stream.timer.as_ref() }.arm(at.into());
     }
 
-    /// As [`RunningStream::arm_timer`], but the callback may run up to `slack` nanoseconds later: together
-    /// with that of another timer, if one expires in the meantime, which saves an interrupt.
+    /// As [`RunningStream::arm_timer`], but the callback may run up to `slack` nanoseconds later:
+    /// together with that of another timer, if one expires in the meantime, which saves an
+    /// interrupt.
     ///
     /// C: `hrtimer_start_range_ns()`.
     #[inline]

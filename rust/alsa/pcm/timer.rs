@@ -127,8 +127,8 @@ impl PeriodTimer {
     }
 
     /// Lets the callback run as soon as this processor has interrupts on, or where it has been
-    /// requested already; it may then run beside the timer's. On `PREEMPT_RT`: as soon as the thread
-    /// runs.
+    /// requested already; it may then run beside the timer's. On `PREEMPT_RT`: as soon as the
+    /// thread runs.
     ///
     /// Any context but an NMI.
     #[inline]
@@ -213,9 +213,10 @@ impl PeriodTimer {
 #[pinned_drop]
 impl PinnedDrop for PeriodTimer {
     fn drop(self: Pin<&mut Self>) {
-        // Nothing is missed here, even if the driver always arms the timer. The stream is at no
-        // port, so nobody calls at once or arms but the callbacks. On an ordinary kernel that of
-        // the call is done for good when it has been waited for, and that of the timer then too.
+        // Nothing is missed here, even if the driver always arms the timer. The stream has left
+        // what it was attached to, so nobody calls at once or arms but the callbacks. On an
+        // ordinary kernel that of the call is done for good when it has been waited for, and that
+        // of the timer then too.
         //
         // On `PREEMPT_RT` it is the timer that requests the call, which may arm the timer again. So
         // it is told to request nothing more, and all is waited for twice. A callback of the timer

@@ -41,7 +41,7 @@ proptest! {
         for pos in [device as u64 / 2 / u64::from(buffer) * u64::from(buffer), 0] {
             let pos = pos + modulo(device, buffer.into());
             let ahead = written_ahead(
-                modulo(hw, boundary), modulo(appl, boundary), boundary, buffer, pos,
+                modulo(hw, boundary), modulo(appl, boundary), boundary, buffer.into(), pos,
             );
             prop_assert_eq!(u128::from(ahead), appl.saturating_sub(device));
         }
@@ -60,7 +60,7 @@ proptest! {
             .find(|n| (hw + n) % u64::from(buffer) == pos % u64::from(buffer))
             .unwrap();
         let expected = queued.unwrap_or(0).saturating_sub(advanced);
-        prop_assert_eq!(written_ahead(hw, appl, boundary, buffer, pos), expected);
+        prop_assert_eq!(written_ahead(hw, appl, boundary, buffer.into(), pos), expected);
     }
 
     /// An application that the device has overtaken has written nothing ahead, however far it is
@@ -75,16 +75,16 @@ proptest! {
         let behind = behind % (boundary - u64::from(buffer) - 1) + 1;
         let appl = ((u128::from(hw) + u128::from(boundary - behind)) % u128::from(boundary)) as u64;
         let pos = hw + u64::from(advanced % buffer);
-        prop_assert_eq!(written_ahead(hw, appl, boundary, buffer, pos), 0);
+        prop_assert_eq!(written_ahead(hw, appl, boundary, buffer.into(), pos), 0);
     }
 
     /// Nothing at all that is given makes it panic or promise more than a buffer.
     #[test]
     fn hostile_values_stay_in_range(
         hw in wild(), appl in wild(), boundary in prop_oneof![3 => wild(), 1 => Just(0)],
-        buffer in prop_oneof![any::<u32>(), 0_u32..10], pos in wild(),
+        buffer in prop_oneof![wild(), 0_u64..10], pos in wild(),
     ) {
-        prop_assert!(written_ahead(hw, appl, boundary, buffer, pos) <= buffer.into());
+        prop_assert!(written_ahead(hw, appl, boundary, buffer, pos) <= buffer);
         prop_assert!(available(hw, appl, boundary, buffer) < boundary.max(1));
     }
 
@@ -104,7 +104,7 @@ proptest! {
             true => (hw - u128::from(behind), u64::from(buffer) + behind),
             false => (hw + u128::from(ahead), u64::from(buffer - ahead)),
         };
-        prop_assert_eq!(available(modulo(hw), modulo(appl), boundary, buffer), free);
+        prop_assert_eq!(available(modulo(hw), modulo(appl), boundary, buffer.into()), free);
         // A capture: what has come in since.
         let read = hw - u128::from(behind);
         prop_assert_eq!(available(modulo(hw), modulo(read), boundary, 0), behind);
@@ -122,7 +122,7 @@ proptest! {
         let device = hw + u128::from(advanced);
         let modulo = |n: u128, by: u64| (n % u128::from(by)) as u64;
         let left = left_to_read(
-            modulo(hw, boundary), modulo(appl, boundary), boundary, buffer,
+            modulo(hw, boundary), modulo(appl, boundary), boundary, buffer.into(),
             modulo(device, buffer.into()),
         );
         prop_assert_eq!(u128::from(left), device - appl);
@@ -131,7 +131,7 @@ proptest! {
     /// Whatever the arguments: no panic, and never less than what the core knows of.
     #[test]
     fn left_to_read_takes_anything(
-        hw in wild(), appl in wild(), boundary in wild(), buffer in any::<u32>(), pos in wild(),
+        hw in wild(), appl in wild(), boundary in wild(), buffer in wild(), pos in wild(),
     ) {
         let left = left_to_read(hw, appl, boundary, buffer, pos);
         if boundary > 0 && buffer > 0 {

@@ -131,8 +131,8 @@ proptest! {
         prop_assert_eq!(silent, beyond.min(frames.into()));
     }
 
-    /// A reader hears sound where there was a playback and silence where there was none; and no slot
-    /// is cleared a second time after the same sound.
+    /// A reader hears sound where there was a playback and silence where there was none; and no
+    /// slot is cleared a second time after the same sound.
     #[test]
     fn no_sound_stays_where_silence_is_due(geometry in geometry(), moves in moves()) {
         let mut capture = Capture::new(geometry);
@@ -198,7 +198,7 @@ proptest! {
 
     #[test]
     fn hostile_values_stay_in_range(
-        buffer in any::<u32>(), end in wild(), pos in wild(), frames in wild(),
+        buffer in wild(), end in wild(), pos in wild(), frames in wild(),
     ) {
         let mut mark = SilenceMark::silent();
         mark.data(end);

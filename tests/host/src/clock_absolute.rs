@@ -99,8 +99,8 @@ proptest! {
         }
     }
 
-    /// A question for a time before the last change has an answer that was right before it, or none;
-    /// a change that comes with such a
+    /// A question for a time before the last change has an answer that was right before it, or
+    /// none; a change that comes with such a
     /// time acts from the last one on. Nothing goes backwards.
     #[test]
     fn times_out_of_order_do_no_harm(calls in vec((wild(), wild(), any::<u32>()), 1..50)) {

@@ -194,9 +194,9 @@ proptest! {
         prop_assert!(fewest + 1 >= (end - start) / longest, "{fewest} callbacks, {longest} ns");
     }
 
-    /// Streams whose callbacks take a fifth of a period, or less, are called on time, if periods are so
-    /// long that what is around a callback, 5 us, does not matter: with their rests these last
-    /// four fifths of a period, and 15 us.
+    /// Streams whose callbacks take a fifth of a period, or less, are called on time, if periods
+    /// are so long that what is around a callback, 5 us, does not matter: with their rests these
+    /// last four fifths of a period, and 15 us.
     #[test]
     fn little_is_not_held_up(period in 75_000_u64..5_000_000, part in 5_u64..100) {
         let length = period / part;

@@ -3,9 +3,10 @@
 //! Host tests of the driver's pure logic: no kernel, no emulator, a few seconds.
 //!
 //! The modules [`clock`], [`duty`], [`follow`], [`buffer`], [`settings`], [`source`], [`text`]
-//! and [`units`] are the driver's own files, compiled here with overflow checks as in the kernel. Each property is checked against an oracle that is
-//! written another way: 128-bit arithmetic from the start of time instead of carried remainders,
-//! real buffers filled byte by byte instead of spans.
+//! and [`units`] are the driver's own files, compiled here with overflow checks as in the kernel.
+//! Each property is checked against an oracle that is written another way: 128-bit arithmetic from
+//! the start of time instead of carried remainders, real buffers filled byte by byte instead of
+//! spans.
 //!
 //! Start them with `tests/cargo test -p aloop-host-tests`, for more cases with
 //! `PROPTEST_CASES=100000`. A failure is shrunk to a small input, printed, and kept in

@@ -2,8 +2,8 @@
 
 //! The driver's functions in plain numbers: frames, and times in nanoseconds.
 //!
-//! The tests compute what is right in another way than the driver, in 128 bits or by counting. There
-//! the units, which saturate, would only be in the way.
+//! The tests compute what is right in another way than the driver, in 128 bits or by counting.
+//! There the units, which saturate, would only be in the way.
 
 use crate::buffer;
 use crate::buffer::CopySpan;
@@ -115,20 +115,20 @@ fn pointers(hw_ptr: u64, appl_ptr: u64, boundary: u64) -> Pointers {
 }
 
 /// [`Pointers::written_ahead`].
-pub(crate) fn written_ahead(hw: u64, appl: u64, boundary: u64, buffer: u32, pos: u64) -> u64 {
+pub(crate) fn written_ahead(hw: u64, appl: u64, boundary: u64, buffer: u64, pos: u64) -> u64 {
     let pointers = pointers(hw, appl, boundary);
-    pointers.written_ahead(buffer.into(), Frames(pos)).0
+    pointers.written_ahead(Frames(buffer), Frames(pos)).0
 }
 
 /// [`Pointers::left_to_read`].
-pub(crate) fn left_to_read(hw: u64, appl: u64, boundary: u64, buffer: u32, pos: u64) -> u64 {
+pub(crate) fn left_to_read(hw: u64, appl: u64, boundary: u64, buffer: u64, pos: u64) -> u64 {
     let pointers = pointers(hw, appl, boundary);
-    pointers.left_to_read(buffer.into(), Frames(pos)).0
+    pointers.left_to_read(Frames(buffer), Frames(pos)).0
 }
 
 /// [`Pointers::available`].
-pub(crate) fn available(hw: u64, appl: u64, boundary: u64, space: u32) -> u64 {
-    pointers(hw, appl, boundary).available(space.into()).0
+pub(crate) fn available(hw: u64, appl: u64, boundary: u64, space: u64) -> u64 {
+    pointers(hw, appl, boundary).available(Frames(space)).0
 }
 
 /// [`buffer::SilenceMark`].

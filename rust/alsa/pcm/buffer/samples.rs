@@ -43,8 +43,8 @@ pub struct Samples {
     pub channel_step: usize,
 }
 
-/// How many bytes of each channel are copied at least before those of the next frames: a line of the
-/// cache.
+/// How many bytes of each channel are copied at least before those of the next frames: a line of
+/// the cache.
 const LINE: usize = 64;
 
 /// How many bytes of all channels are copied before those of the next frames, if that is more: all
@@ -82,7 +82,8 @@ impl Sample for u64 {}
 /// A sample of three bytes, wherever it lies.
 impl Sample for [u8; 3] {}
 
-/// Two samples that lie side by side, in one number: that halves the accesses to interleaved memory.
+/// Two samples that lie side by side, in one number: that halves the accesses to interleaved
+/// memory.
 trait Pair: Sample {
     /// A sample.
     type Half: Sample;
@@ -229,13 +230,13 @@ impl Buffer<'_> {
     }
 }
 
-/// Copies samples block by block, two at a time where they lie side by side in one of the buffers and
-/// one channel after the other in the other.
+/// Copies samples block by block, two at a time where they lie side by side in one of the buffers
+/// and one channel after the other in the other.
 ///
 /// # Safety
 ///
-/// Both grids must have so many frames and channels of samples of the type `T::Half`, and nothing in
-/// common.
+/// Both grids must have so many frames and channels of samples of the type `T::Half`, and nothing
+/// in common.
 unsafe fn copy_pairs<T: Pair>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
     let half = const { size_of::<T::Half>() };
     let apart = from.has_pairs::<T>(channels) && to.frame_step == half;
@@ -274,8 +275,8 @@ unsafe fn copy_pairs<T: Pair>(to: Grid, from: Grid, (frames, channels): (usize, 
     }
 }
 
-/// Two channels: the samples of both side by side, in pairs that are `step` bytes apart, and those of
-/// each in a row.
+/// Two channels: the samples of both side by side, in pairs that are `step` bytes apart, and those
+/// of each in a row.
 #[derive(Clone, Copy)]
 struct Row<T: Pair> {
     pair: *mut T,

@@ -68,8 +68,9 @@ impl Call {
     ///
     /// # Safety
     ///
-    /// `context` must outlive the call. Until [`Call::wait`] has been called after the last request,
-    /// the call must not be freed, and `callback` be sound to call with the address of its work.
+    /// `context` must outlive the call. Until [`Call::wait`] has been called after the last
+    /// request, the call must not be freed, and `callback` be sound to call with the address of its
+    /// work.
     pub(super) unsafe fn new(
         callback: kthread::Callback,
         context: &Context,
