@@ -215,6 +215,8 @@ t_close_and_unload() {
 # Made and taken away while streams run.
 t_again_and_again() {
 	for round in $(seq "$ROUNDS"); do
+		# How far it is, in the kernel log, which the host sees.
+		[ $((round % 100)) -ne 0 ] || echo "away.sh: round $round of $ROUNDS" >/dev/kmsg
 		make studio substreams=2
 		record studio
 		first=$client
