@@ -186,6 +186,24 @@ mod tests {
         assert!(rest >= Delta::from_micros(30) && rest <= Delta::from_micros(60));
     }
 
+    /// A timer expires again when the least interval has passed, and when it has rested from the
+    /// callback: whichever is later.
+    #[test]
+    fn earliest_is_after_each_rest() {
+        let mut expiry = Expiry::new();
+        let short = after(1500);
+        assert!(!expiry.callback_begins(short, true));
+        assert!(expiry
+            .callback_ends(short + Delta::from_micros(1))
+            .is_none());
+        assert!(expiry.earliest() == short + MIN_INTERVAL);
+        let long = after(1510);
+        assert!(!expiry.callback_begins(long, true));
+        let ended = long + Delta::from_micros(75);
+        assert!(expiry.callback_ends(ended).is_none());
+        assert!(expiry.earliest() > ended + Delta::from_micros(20));
+    }
+
     /// Two timers that are due at one time interrupt one processor.
     #[test]
     fn due_at_one_time() {

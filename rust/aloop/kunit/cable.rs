@@ -233,6 +233,38 @@ mod tests {
             let before = cable.position(Capture);
             cable.at(200_990).update();
             assert!((cable.position(Capture) - before).abs_diff(48000) < 6);
+            // Nor does it run with one.
+            assert_eq!(cable.0.side(Capture).shift(), 0);
+            Ok(())
+        })
+    }
+
+    /// A source that is followed again may still be as fast as it was. Of another, nothing is known.
+    #[test]
+    fn speed_of_a_source_is_kept() -> Result {
+        with_cable(|cable| {
+            let source = system_timer(true);
+            let other = TimerInfo {
+                id: timer::Id {
+                    device: 3,
+                    ..source.id
+                },
+                ..source
+            };
+            cable.prepare(CD, CD)?;
+            cable.at(0).set_timer(Some(source));
+            cable.at(0).start(Capture, None)?;
+            // A tick of 10 ms of sound each 9.9 ms, for 5 seconds.
+            for tick in 0..500 {
+                assert!(cable.at_ns(tick * 9_900_000).tick(1, 10_000_000).is_ok());
+            }
+            cable.at(4950).stop(Capture, None);
+            for (timer, speed) in [(source, 10_101_010), (other, 0), (source, 0)] {
+                cable.at(5000).set_timer(Some(timer));
+                let known = cable.state().follow().map(|follow| follow.speed());
+                // To 10 ppm.
+                assert!(known.is_some_and(|known| known.abs_diff(speed) < 10_000));
+            }
             Ok(())
         })
     }

@@ -57,6 +57,11 @@ pub fn tests() -> Vec<Test> {
     ));
     tests.push(Test::new(
         "ends",
+        "18.2 3.9 end_with_peer: a recorder without period wake-ups ends",
+        |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| ends_unwoken(ctx)),
+    ));
+    tests.push(Test::new(
+        "ends",
         "18.2 end_with_peer: a paused recorder goes on that has asked never to be stopped",
         |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| goes_on(ctx)),
     ));
@@ -226,6 +231,43 @@ fn goes_on_with_another(ctx: &Context) -> Outcome {
             "the last sound is in frame {sound:?}"
         );
     }
+    Ok(())
+}
+
+/// A recorder that looks by itself what there is: its stream's timer has nothing to do before the
+/// player goes.
+fn ends_unwoken(ctx: &Context) -> Outcome {
+    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    rec.configure_unwoken(&RECORDED)?;
+    rec.start()?;
+    play.configure(&RECORDED)?;
+    let source = RECORDED.signal(RECORDED.buffer(), 0x3e9d);
+    play.write(&source, 0, source.len())?;
+    play.start()?;
+    poll(&mut [], 30);
+    drop(play);
+    let mut heard = RECORDED.nothing();
+    let mut looks = 0;
+    let last = loop {
+        let s = rec.status()?;
+        if s.state != RUNNING {
+            break s;
+        }
+        check!(looks < 30, "300 ms later it is RUNNING at {}", s.hw_ptr);
+        looks += 1;
+        if s.avail > 0 {
+            rec.read(&mut heard, s.avail as usize)?;
+        }
+        poll(&mut [], 10);
+    };
+    check_eq!("state", state_name(last.state), state_name(SETUP));
+    check_eq!("position in its period", last.hw_ptr % 1024, 0);
+    check_eq!("frames read", heard.len() as u64, last.hw_ptr);
+    let sound = heard.last_sound();
+    check!(
+        sound.is_some_and(|last| last >= 1300),
+        "of 30 ms the last sound is in frame {sound:?}"
+    );
     Ok(())
 }
 
