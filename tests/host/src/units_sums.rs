@@ -40,7 +40,7 @@ proptest! {
         prop_assert_eq!((Delta(a) / b).0, quotient);
         prop_assert_eq!(Bytes(a).frames(Bytes(b)).0, quotient);
         prop_assert_eq!((Delta(a) / 0).0, 0);
-        prop_assert_eq!(Bytes(a).frames(Bytes(0)).0, 0);
+        prop_assert_eq!(Bytes(a).frames(Bytes::ZERO).0, 0);
     }
 
     /// The difference of two pointers leads from one to the other, modulo the boundary.
