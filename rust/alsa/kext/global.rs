@@ -104,8 +104,12 @@ impl<T> GlobalMutex<T> {
 
     /// Initialises the mutex, or waits for the thread that does.
     fn initialise(&'static self) {
+        // All are of one class. lockdep wants one name for it, at one address: a literal would have
+        // another one in each crate that this function is compiled for.
+        static NAME: &CStr = c"GlobalMutex";
+
         if self.state.cmpxchg(UNUSED, BEGUN, Relaxed).is_ok() {
-            let (name, class) = (c"GlobalMutex".as_char_ptr(), static_lock_class!());
+            let (name, class) = (NAME.as_char_ptr(), static_lock_class!());
             // SAFETY: Nobody else uses the mutex before the state is `READY`, and nobody else sets
             // that: this is the one thread that has found it unused.
             unsafe { bindings::__mutex_init(self.mutex.get(), name, class.as_ptr()) };
