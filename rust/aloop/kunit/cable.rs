@@ -256,7 +256,10 @@ mod tests {
             cable.at(0).start(Capture, None)?;
             // A tick of 10 ms of sound each 9.9 ms, for 5 seconds.
             for tick in 0..500 {
-                assert!(cable.at_ns(tick * 9_900_000).tick(1, Delta::from_millis(10)).is_ok());
+                assert!(cable
+                    .at_ns(tick * 9_900_000)
+                    .tick(1, Delta::from_millis(10))
+                    .is_ok());
             }
             cable.at(4950).stop(Capture, None);
             for (timer, speed) in [(source, 10_101_010), (other, 0), (source, 0)] {
