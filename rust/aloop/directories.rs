@@ -57,6 +57,7 @@ use alsa::{
         Registration, //
     },
     kext::{
+        configfs::new_subsystem,
         global::GlobalMutex,
         platform::{
             self,
@@ -175,7 +176,7 @@ impl Directories {
         let driver = KBox::pin_init(driver::Registration::new(DRIVER, module), GFP_KERNEL)?;
         let (root, directory) = item_types();
         DIRECTORY.populate(directory);
-        let subsystem = KBox::pin_init(Subsystem::new(c"snd-aloop", root, Ok(Root)), GFP_KERNEL)?;
+        let subsystem = new_subsystem(c"snd-aloop", root, Root)?;
         Ok(Self {
             _subsystem: subsystem,
             _driver: driver,

@@ -11,6 +11,7 @@
 //! - `irq_work`: a call as soon as interrupts are on (`rust/kernel/irq_work.rs`).
 //! - `kthread`: a thread for works, on `PREEMPT_RT` (`rust/kernel/kthread.rs`).
 //! - [`time`]: points in time as numbers (`rust/kernel/time.rs`).
+//! - `configfs`: a directory of configfs that may be refused (`rust/kernel/configfs.rs`).
 //! - [`param`]: arrays of module parameters (`rust/kernel/module_param.rs`).
 //! - [`platform`]: platform devices that a module makes (`rust/kernel/platform.rs`).
 //! - [`print`]: messages, no more than some in a time (`rust/kernel/print.rs`).
@@ -18,6 +19,8 @@
 //! - [`compat`]: what differs between kernels (nowhere).
 
 pub mod compat;
+#[cfg(CONFIG_CONFIGFS_FS)]
+pub mod configfs;
 pub mod global;
 pub(crate) mod hrtimer;
 pub(crate) mod irq_work;

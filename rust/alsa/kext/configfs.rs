@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! A configfs subsystem whose registration may fail.
+//!
+//! [`Subsystem::new`] of the `kernel` crate drops a subsystem that could not be registered, and one
+//! that is dropped is unregistered: `configfs_unregister_subsystem()` then follows a pointer that
+//! has never been set. A module that is loaded when there is no memory ends in an oops. It is so up
+//! to Linux 7.3.4.
+//!
+//! Its home would be `rust/kernel/configfs.rs`: there, `configfs_register_subsystem()` would be
+//! called at the end of `try_pin_init!`, in a block `_: { … }`, in place of `pin_chain()`. What fails
+//! in such a block drops the fields, and not what they are a part of.
+//!
+//! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
+
+use crate::bindings;
+use kernel::{
+    configfs::{
+        HasGroup,
+        ItemType,
+        Subsystem, //
+    },
+    container_of,
+    error::to_result,
+    prelude::*,
+    static_lock_class, //
+};
+
+/// Makes a subsystem, and registers it as the directory `name` of configfs. May sleep.
+///
+/// `data` takes no memory: of types that do, it is not known here where in a subsystem they lie.
+///
+/// # Errors
+///
+/// `EINVAL` if the name has 20 bytes or more; `ENOMEM`; `EEXIST` if there is such a directory.
+///
+/// C: `config_group_init_type_name()`, `configfs_register_subsystem()`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::kext::configfs::new_subsystem;
+/// use kernel::configfs::{
+///     ItemType,
+///     Subsystem, //
+/// };
+///
+/// /// The data of a directory that has none.
+/// struct Root;
+///
+/// fn register(
+///     item_type: &'static ItemType<Subsystem<Root>, Root>,
+/// ) -> Result<Pin<KBox<Subsystem<Root>>>> {
+///     new_subsystem(c"mine", item_type, Root)
+/// }
+/// ```
+pub fn new_subsystem<Data>(
+    name: &'static CStr,
+    item_type: &'static ItemType<Subsystem<Data>, Data>,
+    data: Data,
+) -> Result<Pin<KBox<Subsystem<Data>>>> {
+    // All are of one class. lockdep wants one name for it, at one address: a literal would have
+    // another one in each crate that this function is compiled for.
+    static NAME: &CStr = c"configfs_subsystem";
+
+    const {
+        assert!(size_of::<Data>() == 0, "there is no place for the data");
+        assert!(
+            size_of::<ItemType<Subsystem<Data>, Data>>() == size_of::<bindings::config_item_type>(),
+            "an `ItemType` is more than C's type"
+        );
+    }
+    if name.to_bytes().len() >= bindings::CONFIGFS_ITEM_NAME_LEN as usize {
+        return Err(EINVAL);
+    }
+
+    let mut memory = KBox::<Subsystem<Data>>::new_uninit(GFP_KERNEL)?;
+    let this = memory.as_mut_ptr();
+    // SAFETY: It is memory for one, that nobody else uses.
+    unsafe { this.write_bytes(0, 1) };
+    // SAFETY: `this` is an allocation of that size; only an address is computed.
+    let group = unsafe { <Subsystem<Data> as HasGroup<Data>>::group(this) }.cast_mut();
+    // SAFETY: The group of a `Subsystem` is the member of that name of a `configfs_subsystem`.
+    let subsystem = unsafe { container_of!(group, bindings::configfs_subsystem, su_group) };
+    // An `ItemType` has one field that takes memory, C's type: so it begins with that.
+    let item_type = core::ptr::from_ref(item_type).cast::<bindings::config_item_type>();
+    // SAFETY: The group is zeroed, as C's is when it is initialised. The name fits into it. The type
+    // is valid for ever.
+    unsafe { bindings::config_group_init_type_name(group, name.as_char_ptr(), item_type) };
+    let class = static_lock_class!();
+    // SAFETY: It is memory for a mutex that nobody uses yet; name and class are static.
+    unsafe {
+        bindings::__mutex_init(
+            &raw mut (*subsystem).su_mutex,
+            NAME.as_char_ptr(),
+            class.as_ptr(),
+        )
+    };
+    // SAFETY: The group and the mutex are initialised. The memory is on the heap, does not move, and
+    // if this succeeds is not freed before the subsystem is unregistered, by the drop of what is
+    // returned. If it fails, nothing refers to it, and it is freed as the memory that it is.
+    to_result(unsafe { bindings::configfs_register_subsystem(subsystem) })?;
+    // It takes no memory, so it is where it belongs already.
+    core::mem::forget(data);
+    // SAFETY: All of it is initialised, as `Subsystem::new()` does it: C's part just now, and `data`
+    // is a value of its type. `Subsystem` has no other field.
+    let subsystem = unsafe { memory.assume_init() };
+    Ok(KBox::into_pin(subsystem))
+}
