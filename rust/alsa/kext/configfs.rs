@@ -15,6 +15,7 @@
 
 use crate::bindings;
 use kernel::{
+    alloc::flags,
     configfs::{
         HasGroup,
         ItemType,
@@ -74,28 +75,26 @@ pub fn new_subsystem<Data>(
         return Err(EINVAL);
     }
 
-    let mut memory = KBox::<Subsystem<Data>>::new_uninit(GFP_KERNEL)?;
+    let zeroed = GFP_KERNEL | flags::__GFP_ZERO;
+    let mut memory = KBox::<Subsystem<Data>>::new_uninit(zeroed)?;
     let this = memory.as_mut_ptr();
-    // SAFETY: It is memory for one, that nobody else uses.
-    unsafe { this.write_bytes(0, 1) };
-    // SAFETY: `this` is an allocation of that size; only an address is computed.
-    let group = unsafe { <Subsystem<Data> as HasGroup<Data>>::group(this) }.cast_mut();
-    // SAFETY: The group of a `Subsystem` is the member of that name of a `configfs_subsystem`.
-    let subsystem = unsafe { container_of!(group, bindings::configfs_subsystem, su_group) };
+    // SAFETY: `this` is an allocation of that size, and the group of a `Subsystem` is the member of
+    // that name of a `configfs_subsystem`. Only addresses are computed.
+    let subsystem = unsafe {
+        let group = <Subsystem<Data> as HasGroup<Data>>::group(this).cast_mut();
+        container_of!(group, bindings::configfs_subsystem, su_group)
+    };
     // An `ItemType` has one field that takes memory, C's type: so it begins with that.
     let item_type = core::ptr::from_ref(item_type).cast::<bindings::config_item_type>();
-    // SAFETY: The group is zeroed, as C's is when it is initialised. The name fits into it. The type
-    // is valid for ever.
-    unsafe { bindings::config_group_init_type_name(group, name.as_char_ptr(), item_type) };
     let class = static_lock_class!();
-    // SAFETY: It is memory for a mutex that nobody uses yet; name and class are static.
+    // SAFETY: The memory is zeroed, as C's is when it is initialised, and nobody else uses it. The
+    // name fits into the group. Type, name and class are static.
     unsafe {
-        bindings::__mutex_init(
-            &raw mut (*subsystem).su_mutex,
-            NAME.as_char_ptr(),
-            class.as_ptr(),
-        )
-    };
+        let group = &raw mut (*subsystem).su_group;
+        bindings::config_group_init_type_name(group, name.as_char_ptr(), item_type);
+        let mutex = &raw mut (*subsystem).su_mutex;
+        bindings::__mutex_init(mutex, NAME.as_char_ptr(), class.as_ptr());
+    }
     // SAFETY: The group and the mutex are initialised. The memory is on the heap, does not move, and
     // if this succeeds is not freed before the subsystem is unregistered, by the drop of what is
     // returned. If it fails, nothing refers to it, and it is freed as the memory that it is.
