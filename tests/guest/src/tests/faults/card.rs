@@ -193,12 +193,14 @@ pub(super) fn load(ctx: &Context) -> Outcome {
     }
     let file = File::open(module_file(&ctx.module)?)?;
     let name = CString::new(ctx.module.as_str()).expect("no NUL in a name");
-    // A kernel that frees late (DEBUG_KOBJECT_RELEASE) has the folder of the driver for some
-    // seconds after it has gone, and until then no other of its name can come.
+    // A kernel that frees late (DEBUG_KOBJECT_RELEASE) has the folder of a driver for some seconds
+    // after it has gone, and until then no other of its name can come.
     let settle = || {
-        let driver = Path::new("/sys/bus/platform/drivers/snd_aloop");
-        while driver.exists() && !driver.join("uevent").exists() {
-            poll(&mut [], 100);
+        for driver in ["snd_aloop", "snd_aloop_configfs"] {
+            let driver = Path::new("/sys/bus/platform/drivers").join(driver);
+            while driver.exists() && !driver.join("uevent").exists() {
+                poll(&mut [], 100);
+            }
         }
     };
     let load = || {
