@@ -218,16 +218,24 @@ fn periods_stay(ctx: &Context) -> Outcome {
         timer.wait()?;
         late.push(rec.status()?.hw_ptr % u64::from(cfg.period));
     }
-    late.sort_unstable();
-    let median = late[late.len() / 2];
+    // What each of them is late by adds up if the next is counted from there: by and by, until it
+    // is a period and begins again.
+    let mut medians = Vec::new();
+    for quarter in late.chunks_mut(150) {
+        quarter.sort_unstable();
+        medians.push(quarter[quarter.len() / 2]);
+    }
     note(&format!(
-        "{median} frames late in the middle, {} at most",
-        late[late.len() - 1]
+        "{medians:?} frames late in the middle of a quarter of the time, {:?} at most",
+        late.iter().max()
     ));
-    check!(
-        median < u64::from(cfg.period) / 4,
-        "{median} frames after the end of a period of {}",
-        cfg.period
-    );
+    // In the first, an emulator has yet to translate what it runs.
+    for &median in &medians[1..] {
+        check!(
+            median < u64::from(cfg.period) / 4,
+            "{median} frames after the end of a period of {}",
+            cfg.period
+        );
+    }
     Ok(())
 }
