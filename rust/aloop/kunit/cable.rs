@@ -239,7 +239,8 @@ mod tests {
         })
     }
 
-    /// A source that is followed again may still be as fast as it was. Of another, nothing is known.
+    /// A source that is followed again may still be as fast as it was. Of another, nothing is
+    /// known.
     #[test]
     fn speed_of_a_source_is_kept() -> Result {
         with_cable(|cable| {

@@ -4,12 +4,12 @@
 //!
 //! [`Subsystem::new`] of the `kernel` crate drops a subsystem that could not be registered, and one
 //! that is dropped is unregistered: `configfs_unregister_subsystem()` then follows a pointer that
-//! has never been set. A module that is loaded when there is no memory ends in an oops. It is so up
-//! to Linux 7.3.4.
+//! has never been set. A module that is loaded when there is no memory, or when there is such a
+//! directory already, ends in an oops. It is so up to Linux 7.3.4.
 //!
 //! Its home would be `rust/kernel/configfs.rs`: there, `configfs_register_subsystem()` would be
-//! called at the end of `try_pin_init!`, in a block `_: { … }`, in place of `pin_chain()`. What fails
-//! in such a block drops the fields, and not what they are a part of.
+//! called at the end of `try_pin_init!`, in a block `_: { … }`, in place of `pin_chain()`. What
+//! fails in such a block drops the fields, and not what they are a part of.
 //!
 //! C header: [`include/linux/configfs.h`](srctree/include/linux/configfs.h)
 
@@ -33,7 +33,8 @@ use kernel::{
 ///
 /// # Errors
 ///
-/// `EINVAL` if the name has 20 bytes or more; `ENOMEM`; `EEXIST` if there is such a directory.
+/// `EINVAL` if the name has 20 bytes or more; `EEXIST` if there is such a directory; `ENOMEM`, or
+/// what mounting configfs returns.
 ///
 /// C: `config_group_init_type_name()`, `configfs_register_subsystem()`.
 ///
@@ -55,7 +56,7 @@ use kernel::{
 ///     new_subsystem(c"mine", item_type, Root)
 /// }
 /// ```
-pub fn new_subsystem<Data>(
+pub fn new_subsystem<Data: Send + Sync>(
     name: &'static CStr,
     item_type: &'static ItemType<Subsystem<Data>, Data>,
     data: Data,
@@ -66,6 +67,11 @@ pub fn new_subsystem<Data>(
 
     const {
         assert!(size_of::<Data>() == 0, "there is no place for the data");
+        assert!(
+            size_of::<Subsystem<Data>>() == size_of::<bindings::configfs_subsystem>()
+                && align_of::<Data>() <= align_of::<bindings::configfs_subsystem>(),
+            "a `Subsystem` is more than C's and the data"
+        );
         assert!(
             size_of::<ItemType<Subsystem<Data>, Data>>() == size_of::<bindings::config_item_type>(),
             "an `ItemType` is more than C's type"
@@ -79,30 +85,34 @@ pub fn new_subsystem<Data>(
     let mut memory = KBox::<Subsystem<Data>>::new_uninit(zeroed)?;
     let this = memory.as_mut_ptr();
     // SAFETY: `this` is an allocation of that size, and the group of a `Subsystem` is the member of
-    // that name of a `configfs_subsystem`. Only addresses are computed.
+    // that name of a `configfs_subsystem`. Addresses are computed, with no reference but to an
+    // `Opaque`.
     let subsystem = unsafe {
         let group = <Subsystem<Data> as HasGroup<Data>>::group(this).cast_mut();
         container_of!(group, bindings::configfs_subsystem, su_group)
     };
-    // An `ItemType` has one field that takes memory, C's type: so it begins with that.
+    // By the size, all the memory that an `ItemType` takes is C's type.
     let item_type = core::ptr::from_ref(item_type).cast::<bindings::config_item_type>();
     let class = static_lock_class!();
     // SAFETY: The memory is zeroed, as C's is when it is initialised, and nobody else uses it. The
-    // name fits into the group. Type, name and class are static.
+    // name fits into the group, which has a copy. Type and class are static.
     unsafe {
         let group = &raw mut (*subsystem).su_group;
         bindings::config_group_init_type_name(group, name.as_char_ptr(), item_type);
         let mutex = &raw mut (*subsystem).su_mutex;
         bindings::__mutex_init(mutex, NAME.as_char_ptr(), class.as_ptr());
     }
-    // SAFETY: The group and the mutex are initialised. The memory is on the heap, does not move, and
-    // if this succeeds is not freed before the subsystem is unregistered, by the drop of what is
-    // returned. If it fails, nothing refers to it, and it is freed as the memory that it is.
+    // SAFETY: The group and the mutex are initialised. Callbacks that come before this returns find
+    // a value of `Data`, which takes no memory and is `data` here. The memory is on the heap, does
+    // not move, and if this succeeds is not freed before the subsystem is unregistered, by the drop
+    // of what is returned. If it fails, `unlink_group()` has taken back the one reference that
+    // there was, before anybody could see the directory, and the memory is freed as what it is. (A
+    // directory that was seen cannot fail any more unless it has attributes of its own.)
     to_result(unsafe { bindings::configfs_register_subsystem(subsystem) })?;
     // It takes no memory, so it is where it belongs already.
     core::mem::forget(data);
-    // SAFETY: All of it is initialised, as `Subsystem::new()` does it: C's part just now, and `data`
-    // is a value of its type. `Subsystem` has no other field.
+    // SAFETY: All of it is initialised, as `Subsystem::new()` does it: C's part just now, and
+    // `data` is a value of its type. By its size, a `Subsystem` has nothing else.
     let subsystem = unsafe { memory.assume_init() };
     Ok(KBox::into_pin(subsystem))
 }
