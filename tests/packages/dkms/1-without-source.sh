@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # The module is built by dkms: first where the kernel's source is not installed, then where it is.
 # Machine: long
+# Tree: 7.2
 # Minutes: 90
 # shellcheck disable=SC2317,SC2329 # the table calls the functions
 . "$(dirname "$0")/../lib.sh"
@@ -38,6 +39,8 @@ t_without_rust() {
 t_source() {
 	local version
 	version=$(dpkg-query -W -f '${Version}' "linux-headers-$(uname -r)")
+	mkdir -p /var/lib/snd-aloop-rs
+	tar -C /var/lib/snd-aloop-rs -xf /with/tree.tar
 	run apt-get -q -y install "linux-source-7.2=$version"
 	dkms status
 	[[ $(module_of "$(uname -r)") ]] ||
