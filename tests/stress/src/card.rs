@@ -276,7 +276,7 @@ impl Controls {
         let waits = self.actor.random.once_in(3);
         let world = std::sync::Arc::clone(&self.actor.world);
         let gone = world.gone.load(Ordering::SeqCst);
-        let at = World::cable(self.line).end(&world.ctx, dir);
+        let at = World::cable(self.line).side(&world.ctx, dir);
         let source = world.opening(self.line);
         let (kind, flags) = match waits {
             true => (Kind::OpenWaiting, 0),

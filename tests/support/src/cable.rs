@@ -33,15 +33,15 @@ pub struct Cable {
 }
 
 impl Cable {
-    pub fn player(self, ctx: &Context) -> Result<Pcm, Errno> {
-        Pcm::open(self.end(ctx, Dir::Playback))
+    pub fn playback(self, ctx: &Context) -> Result<Pcm, Errno> {
+        Pcm::open(self.side(ctx, Dir::Playback))
     }
 
-    pub fn recorder(self, ctx: &Context) -> Result<Pcm, Errno> {
-        Pcm::open(self.end(ctx, Dir::Capture))
+    pub fn capture(self, ctx: &Context) -> Result<Pcm, Errno> {
+        Pcm::open(self.side(ctx, Dir::Capture))
     }
 
-    pub fn end(self, ctx: &Context, dir: Dir) -> Address {
+    pub fn side(self, ctx: &Context, dir: Dir) -> Address {
         Address {
             card: ctx.index,
             device: match dir {
@@ -55,7 +55,7 @@ impl Cable {
 
     /// Opens and prepares both ends.
     pub fn open(self, ctx: &Context, play: &Config, rec: &Config) -> Result<(Pcm, Pcm), Errno> {
-        let (mut p, mut r) = (self.player(ctx)?, self.recorder(ctx)?);
+        let (mut p, mut r) = (self.playback(ctx)?, self.capture(ctx)?);
         p.configure(play)?;
         r.configure(rec)?;
         Ok((p, r))
@@ -142,7 +142,7 @@ impl Session {
         self.served = now_ns();
         self.rec.start()?;
         if self.lead == 0 {
-            self.start_player()?;
+            self.start_playback()?;
         }
         Ok(())
     }
@@ -153,7 +153,7 @@ impl Session {
         self.playing = true;
     }
 
-    pub fn start_player(&mut self) -> Result<(), Fail> {
+    pub fn start_playback(&mut self) -> Result<(), Fail> {
         self.play.start()?;
         self.playing = true;
         Ok(())
@@ -208,7 +208,7 @@ impl Session {
         let before = std::mem::replace(&mut self.served, now_ns());
         let result = self.collect().and_then(|()| {
             if !self.playing && self.recorded.len() >= self.lead {
-                self.start_player()?;
+                self.start_playback()?;
             }
             let dry = self.end == End::Underrun && self.written == self.source.len();
             if dry || self.ended {

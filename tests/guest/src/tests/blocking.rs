@@ -56,7 +56,7 @@ fn lags(ctx: &Context, dir: Dir) -> Outcome {
     let (period, buffer) = (cfg.period as usize, cfg.buffer());
     for into_period in [1, 3, 8] {
         let what = format!("{into_period} ms into a period");
-        let mut pcm = Pcm::open_with(CABLE.end(ctx, dir), 0)?;
+        let mut pcm = Pcm::open_with(CABLE.side(ctx, dir), 0)?;
         pcm.configure(&cfg)?;
         let start = if dir == Dir::Playback {
             buffer as u64
@@ -123,7 +123,7 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
     };
     for (avail_min, frames) in [(2040, 512), (1500, 512), (2048, 256)] {
         let what = format!("avail_min {avail_min}, {frames} frames a call");
-        let mut pcm = Pcm::open_with(CABLE.end(ctx, dir), 0)?;
+        let mut pcm = Pcm::open_with(CABLE.side(ctx, dir), 0)?;
         pcm.configure(&CFG)?;
         let start = if dir == Dir::Playback { buffer } else { 1 };
         pcm.set_thresholds(start, buffer, avail_min)?;

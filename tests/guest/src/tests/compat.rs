@@ -95,7 +95,7 @@ fn bytes_of(params: &HwParams) -> &[u8] {
 
 fn parameters(ctx: &Context) -> Outcome {
     for dir in support::config::Dir::BOTH {
-        let pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let pcm = Pcm::open(CABLE.side(ctx, dir))?;
         for request in [HwParams::any(), LONG.request()] {
             let mut low = low(4096)?;
             low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&request)[..PARAMS_ALIKE]);
@@ -131,7 +131,7 @@ pub(super) fn configure_by_32_bits(pcm: &mut Pcm, cfg: &Config, flags: u32) -> O
 }
 
 fn stream(ctx: &Context) -> Outcome {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     let mut low = low(1 << 20)?;
     for pcm in [&mut play, &mut rec] {
         configure_by_32_bits(pcm, &LONG, 0)?;

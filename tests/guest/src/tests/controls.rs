@@ -225,7 +225,7 @@ fn shift_values(ctx: &Context) -> Outcome {
     ] {
         write_any(&c, SHIFT, write, (80000, 120_000), want)?;
     }
-    let mut pcm = CABLE.player(ctx)?;
+    let mut pcm = CABLE.playback(ctx)?;
     c.set(SHIFT, 101_000)?;
     pcm.configure(&USUAL)?;
     drop(pcm);
@@ -266,7 +266,7 @@ fn written_events(ctx: &Context) -> Outcome {
 }
 
 pub fn playing(ctx: &Context, cfg: &Config) -> Result<Pcm, Fail> {
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(cfg)?;
     let frames = cfg.buffer();
     play.write(&cfg.signal(frames, 70), 0, frames)?;
@@ -302,7 +302,7 @@ fn active(ctx: &Context) -> Outcome {
     play.start()?;
     drop(play);
     is("of a player closed while running", 0)?;
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&LONG)?;
     rec.start()?;
     is("with a recorder only", 0)
@@ -345,7 +345,7 @@ fn slave_values(ctx: &Context) -> Outcome {
         play.stop()?;
         drop(play);
         check_eq!("after close", c.slave()?, want);
-        let mut rec = CABLE.recorder(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.configure(&USUAL)?;
         rec.start()?;
         check_eq!("after a recorder's START", c.slave()?, want);
@@ -357,7 +357,7 @@ fn slave_values_matching(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
     for (cfg, want) in unlike() {
         let play = playing(ctx, &cfg)?;
-        let mut rec = CABLE.recorder(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.configure(&cfg)?;
         rec.start()?;
         play.start()?;
@@ -368,7 +368,7 @@ fn slave_values_matching(ctx: &Context) -> Outcome {
 
 fn shift_speed(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     // A buffer that a short stop of the guest does not lap unseen.
     rec.configure(&LONG)?;
     rec.sw_params(u64::MAX)?;

@@ -298,7 +298,7 @@ fn isolation(ctx: &Context) -> Outcome {
             subdevice: number % 8,
         };
         if cable != playing {
-            let mut rec = cable.recorder(ctx)?;
+            let mut rec = cable.capture(ctx)?;
             rec.configure(&cfg)?;
             rec.start()?;
             others.push((number, rec));

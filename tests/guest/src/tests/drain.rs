@@ -117,7 +117,7 @@ fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
 }
 
 fn states(ctx: &Context) -> Outcome {
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&LONG)?;
     play.set_blocking(true);
     let frames = 9600;
@@ -145,7 +145,7 @@ fn states(ctx: &Context) -> Outcome {
 }
 
 fn nonblocking(ctx: &Context) -> Outcome {
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&LONG)?;
     play.write(&LONG.signal(9600, 52), 0, 9600)?;
     play.start()?;
@@ -204,7 +204,7 @@ fn tiny_buffer(ctx: &Context) -> Outcome {
             periods,
             ..LONG
         };
-        let mut play = CABLE.player(ctx)?;
+        let mut play = CABLE.playback(ctx)?;
         if wakes {
             play.configure(&cfg)?;
         } else {
@@ -230,7 +230,7 @@ fn tiny_buffer(ctx: &Context) -> Outcome {
 }
 
 fn recorder(ctx: &Context) -> Outcome {
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&LONG)?;
     rec.start()?;
     check!(rec.poll(1000).is_some(), "no wake-up for 1 s");

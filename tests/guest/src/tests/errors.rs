@@ -67,7 +67,7 @@ const CABLE: Cable = Cable {
 
 fn without_params(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         check_eq!("state", pcm.state()?, OPEN);
         let calls: [(&str, Call); 6] = [
             ("PREPARE", Pcm::prepare),
@@ -117,7 +117,7 @@ fn params_while_mapped(ctx: &Context) -> Outcome {
         ..USUAL
     };
     for dir in Dir::BOTH {
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.configure(&cfg)?;
         expect_error("HW_PARAMS", pcm.hw_params(&LONG.request()), libc::EBADFD)?;
     }
@@ -151,13 +151,13 @@ fn wrong_layout(ctx: &Context) -> Outcome {
 }
 
 fn refused_params(ctx: &Context) -> Outcome {
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&USUAL)?;
     let request = USUAL.request().exactly(k::RATE, 1_000_000);
     expect_error("HW_PARAMS", play.hw_params(&request), libc::EINVAL)?;
     check_eq!("state", play.state()?, OPEN);
     play.configure(&LONG)?;
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&LONG)?;
     let mut session = Session::new(play, rec, LONG.signal(9600, 81));
     session.run()?;
@@ -166,10 +166,10 @@ fn refused_params(ctx: &Context) -> Outcome {
 
 fn never_fed(ctx: &Context) -> Outcome {
     let cfg = LONG;
-    let mut rec = Pcm::open_with(CABLE.end(ctx, Dir::Capture), 0)?;
+    let mut rec = Pcm::open_with(CABLE.side(ctx, Dir::Capture), 0)?;
     rec.configure(&cfg)?;
     // There is a player, too, but it never plays.
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&cfg)?;
     rec.start()?;
     let begun = Instant::now();
@@ -199,7 +199,7 @@ fn killed_client(ctx: &Context) -> Outcome {
         }
         let moved = |value: &str| value.parse::<u64>().is_ok_and(|v| v > 2400);
         let waited = CABLE
-            .end(ctx, Dir::Playback)
+            .side(ctx, Dir::Playback)
             .await_proc_status("hw_ptr", moved);
         // SAFETY: `pid` is our own child, and is reaped here.
         unsafe {
@@ -214,7 +214,7 @@ fn killed_client(ctx: &Context) -> Outcome {
 
 fn open_and_close(ctx: &Context) -> Outcome {
     for round in 0..100 {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         if round % 5 > 0 {
             play.setup(&LONG)?;
             rec.setup(&LONG)?;

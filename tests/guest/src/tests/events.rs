@@ -151,7 +151,7 @@ fn no_events(ctx: &Context) -> Outcome {
     let mut play = playing(ctx, &USUAL)?;
     play.hw_free()?;
     drop(play);
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;
     rec.start()?;
     rec.pause(true)?;
@@ -220,7 +220,7 @@ fn matching_events(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
     for (which, cfg) in changes() {
         played(ctx, &LONG)?;
-        let mut rec = CABLE.recorder(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.configure(&cfg)?;
         rec.start()?;
         let play = playing(ctx, &cfg)?;
@@ -303,7 +303,7 @@ fn capture_active_place(ctx: &Context) -> Outcome {
 
 fn capture_active_events(ctx: &Context) -> Outcome {
     let c = Controls::of(ctx, CABLE)?;
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     c.control.subscribe()?;
     rec.configure(&LONG)?;
     let none: [&str; 0] = [];
@@ -337,7 +337,7 @@ fn capture_active_events(ctx: &Context) -> Outcome {
     check_eq!("events of the close", c.all_events()?, [CAPTURE_ACTIVE]);
     check_eq!("value after the close", c.capture_active()?, 0);
     // One that nobody reads from overruns.
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;
     rec.start()?;
     check_eq!("value while it runs", c.capture_active()?, 1);

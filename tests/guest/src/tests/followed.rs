@@ -88,7 +88,7 @@ fn follows(ctx: &Context) -> Result<String, Fail> {
 
 /// A recorder that is never stopped, running.
 fn recorder(ctx: &Context) -> Result<Pcm, Fail> {
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&SLOW)?;
     rec.sw_params(u64::MAX)?;
     rec.start()?;
@@ -181,12 +181,12 @@ fn absent_source(ctx: &Context) -> Outcome {
     for text in ["follow:NoSuchCard", "follow:30.0.0", "follow:-1.9.0"] {
         let _source = Source::set(ctx, text)?;
         cable_works(ctx, CABLE)?;
-        let _play = CABLE.player(ctx)?;
+        let _play = CABLE.playback(ctx)?;
         check_eq!(format!("with {text:?}"), timer_line(ctx, CABLE)?, None);
     }
     // What is no name of a source at all is an error all the same.
     let _source = Source::set(ctx, "follow:0.x")?;
-    let end = CABLE.end(ctx, Dir::Playback);
+    let end = CABLE.side(ctx, Dir::Playback);
     expect_error("open", Pcm::open(end), libc::EINVAL)
 }
 
@@ -203,7 +203,7 @@ fn itself(ctx: &Context) -> Outcome {
         );
         let _source = Source::set(ctx, &text)?;
         cable_works(ctx, CABLE)?;
-        let _play = CABLE.player(ctx)?;
+        let _play = CABLE.playback(ctx)?;
         check_eq!(format!("with {text:?}"), timer_line(ctx, CABLE)?, None);
     }
     Ok(())
@@ -211,9 +211,9 @@ fn itself(ctx: &Context) -> Outcome {
 
 fn free_periods(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, &format!("follow:{}", master_of(ctx.index)))?;
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&LONG)?;
-    let peer = CABLE.recorder(ctx)?;
+    let peer = CABLE.capture(ctx)?;
     let left = peer.hw_refine(&HwParams::any())?;
     check_eq!(
         "periods left to the peer",

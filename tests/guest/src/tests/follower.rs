@@ -112,7 +112,7 @@ fn follow(ctx: &Context) -> Outcome {
 /// Plays for four seconds, and records from the far end what alsaloop passes on.
 fn one(ctx: &Context, other: &Context, cfg: &Config, seed: u64) -> Outcome {
     let source = cfg.signal(cfg.rate as usize * 4, 160 + seed);
-    let mut play = Pcm::open_with(CABLE.end(ctx, Dir::Playback), 0)?;
+    let mut play = Pcm::open_with(CABLE.side(ctx, Dir::Playback), 0)?;
     play.configure(cfg)?;
     let buffer = cfg.buffer();
     check_eq!(
@@ -128,7 +128,7 @@ fn one(ctx: &Context, other: &Context, cfg: &Config, seed: u64) -> Outcome {
         let _ = send.send(written);
         drop(play);
     });
-    let far = CABLE.end(other, Dir::Playback);
+    let far = CABLE.side(other, Dir::Playback);
     // alsaloop may still play to the end of what came before.
     far.await_proc_hw_params("rate", |rate| {
         rate.split(' ').next() == Some(&cfg.rate.to_string())
@@ -136,7 +136,7 @@ fn one(ctx: &Context, other: &Context, cfg: &Config, seed: u64) -> Outcome {
     far.await_proc_hw_params("format", |format| format == cfg.format.name)?;
     far.await_proc_hw_params("channels", |n| n == cfg.channels.to_string())?;
     far.await_proc_status("state", |state| state == "RUNNING")?;
-    let mut rec = CABLE.recorder(other)?;
+    let mut rec = CABLE.capture(other)?;
     rec.configure(cfg)?;
     rec.start()?;
     let heard = record(&mut rec, cfg.rate as usize)?;

@@ -115,7 +115,7 @@ pub fn everything() -> (u64, String, String) {
 
 /// The ends of a cable, one of which is looked at while the other acts.
 fn ends(ctx: &Context, acting: Dir) -> Result<(Pcm, Pcm), Fail> {
-    let (play, rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (play, rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     Ok(match acting {
         Dir::Playback => (play, rec),
         Dir::Capture => (rec, play),
@@ -225,7 +225,7 @@ fn closed_end(ctx: &Context) -> Outcome {
 
 /// Both ends prepared with parameters that do not match. Neither was when the other chose.
 fn mismatched(ctx: &Context, play: &Config, rec: &Config) -> Result<(Pcm, Pcm), Fail> {
-    let (mut p, mut r) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut p, mut r) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     p.setup(play)?;
     r.setup(rec)?;
     r.prepare()?;
@@ -241,8 +241,8 @@ pub fn mismatched_running(
     rec: &Config,
 ) -> Result<(Pcm, Pcm), Fail> {
     let (mut p, mut r) = (
-        cable.player(ctx)?,
-        Pcm::open_with(cable.end(ctx, Dir::Capture), 0)?,
+        cable.playback(ctx)?,
+        Pcm::open_with(cable.side(ctx, Dir::Capture), 0)?,
     );
     p.setup(play)?;
     r.configure(rec)?;
@@ -301,7 +301,7 @@ fn prepared_recorder(ctx: &Context) -> Outcome {
 
 fn blocked_reader(ctx: &Context) -> Outcome {
     let (play, mut rec) = mismatched_running(ctx, CABLE, &others()[0].1, &LONG)?;
-    let at = CABLE.end(ctx, Dir::Capture);
+    let at = CABLE.side(ctx, Dir::Capture);
     let (send, receive) = mpsc::channel();
     std::thread::spawn(move || {
         let mut heard = LONG.nothing();
@@ -349,7 +349,7 @@ fn afterwards(ctx: &Context) -> Outcome {
 
 fn unprepared_peer(ctx: &Context) -> Outcome {
     for (what, other) in others() {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         rec.setup(&LONG)?;
         play.configure(&other)?;
         play.write(&other.signal(4800, 62), 0, 4800)?;
@@ -357,7 +357,7 @@ fn unprepared_peer(ctx: &Context) -> Outcome {
         check_eq!(format!("player, other {what}"), play.state()?, RUNNING);
         check_eq!("recorder", rec.state()?, SETUP);
         drop((play, rec));
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         play.setup(&LONG)?;
         rec.configure(&other)?;
         rec.start()?;

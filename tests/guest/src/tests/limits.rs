@@ -287,7 +287,7 @@ fn memory(ctx: &Context) -> Outcome {
             device: number / 16,
             subdevice: number / 2 % 8,
         };
-        ends.push(Pcm::open(cable.end(ctx, Dir::BOTH[number as usize % 2]))?);
+        ends.push(Pcm::open(cable.side(ctx, Dir::BOTH[number as usize % 2]))?);
     }
     let mut others = ends.split_off(16);
     for pcm in &mut ends {

@@ -62,9 +62,9 @@ fn started_again(ctx: &Context, player_first: bool) -> Outcome {
         rate: 44100,
         ..LONG
     };
-    let mut play = cable(0).player(ctx)?;
-    let mut rec = cable(1).recorder(ctx)?;
-    let mut misfit = cable(1).player(ctx)?;
+    let mut play = cable(0).playback(ctx)?;
+    let mut rec = cable(1).capture(ctx)?;
+    let mut misfit = cable(1).playback(ctx)?;
     play.configure(&LONG)?;
     rec.setup(&LONG)?;
     misfit.setup(&other)?;
@@ -125,7 +125,7 @@ fn cable(number: usize) -> Cable {
 
 /// A recorder of what is played on a cable, with a buffer of two seconds, that runs.
 fn listen(ctx: &Context, cable: Cable) -> Result<Pcm, Fail> {
-    let mut rec = cable.recorder(ctx)?;
+    let mut rec = cable.capture(ctx)?;
     rec.configure(&Config {
         periods: 200,
         ..USUAL
@@ -152,7 +152,7 @@ impl Playing {
         heard: bool,
     ) -> Result<Self, Fail> {
         let cable = cable(number);
-        let mut play = Pcm::open(cable.end(ctx, Dir::Playback))?;
+        let mut play = Pcm::open(cable.side(ctx, Dir::Playback))?;
         if wakes {
             play.configure(cfg)?;
         } else {
@@ -226,7 +226,7 @@ fn prepared(ctx: &Context, heard: bool) -> Outcome {
                     players.push(playing);
                 }
                 Recorder => {
-                    let mut rec = cable(number).recorder(ctx)?;
+                    let mut rec = cable(number).capture(ctx)?;
                     rec.configure(&LONG)?;
                     order.push(rec.share()?);
                     recorders.push(rec);

@@ -119,12 +119,12 @@ fn only(cfg: &Config) -> (u64, String, String) {
 fn free_player(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         // Both orders: the limits at open, and those at HW_REFINE.
-        let early = CABLE.player(ctx)?;
-        let mut rec = CABLE.recorder(ctx)?;
+        let early = CABLE.playback(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.configure(&LONG)?;
         check_eq!("left to a player opened first", left(&early)?, everything());
         drop(early);
-        let mut play = CABLE.player(ctx)?;
+        let mut play = CABLE.playback(ctx)?;
         check_eq!("left to a player opened second", left(&play)?, everything());
         play.configure(&OTHER)?;
         let p = rec.hw_refine(&HwParams::any())?;
@@ -135,9 +135,9 @@ fn free_player(ctx: &Context) -> Outcome {
 
 fn pinned_recorder(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
-        let mut play = CABLE.player(ctx)?;
+        let mut play = CABLE.playback(ctx)?;
         play.configure(&OTHER)?;
-        let rec = CABLE.recorder(ctx)?;
+        let rec = CABLE.capture(ctx)?;
         check_eq!("left", left(&rec)?, only(&OTHER));
         let other_rate = HwParams::any().exactly(k::RATE, 48000);
         expect_error(
@@ -152,8 +152,8 @@ fn pinned_recorder(ctx: &Context) -> Outcome {
 
 fn pinned_player(ctx: &Context) -> Outcome {
     notifying(ctx, |c| {
-        let play = CABLE.player(ctx)?;
-        let mut rec = CABLE.recorder(ctx)?;
+        let play = CABLE.playback(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.configure(&OTHER)?;
         c.set(NOTIFY, 0)?;
         check_eq!("left", left(&play)?, only(&OTHER));
@@ -168,7 +168,7 @@ fn pinned_player(ctx: &Context) -> Outcome {
 
 fn player_rules(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         play.setup(&OTHER)?;
         rec.setup(&LONG)?;
         rec.prepare()?;
@@ -180,7 +180,7 @@ fn player_rules(ctx: &Context) -> Outcome {
 
 /// A running recorder, and a prepared player that differs from it.
 fn mismatched(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     play.setup(&OTHER)?;
     rec.configure(&LONG)?;
     rec.start()?;
@@ -193,7 +193,7 @@ fn mismatched(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
 fn start_tells(ctx: &Context) -> Outcome {
     notifying(ctx, |c| {
         // What is there before: `LONG`, without a recorder.
-        let mut before = CABLE.player(ctx)?;
+        let mut before = CABLE.playback(ctx)?;
         before.configure(&LONG)?;
         before.write(&LONG.silence(480), 0, 480)?;
         before.start()?;
@@ -220,7 +220,7 @@ const ANOTHER: Cable = Cable {
 fn linked_with_a_player(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         let (play, rec) = mismatched(ctx)?;
-        let mut own = ANOTHER.player(ctx)?;
+        let mut own = ANOTHER.playback(ctx)?;
         own.configure(&LONG)?;
         own.write(&LONG.silence(LONG.buffer()), 0, LONG.buffer())?;
         own.start()?;
@@ -238,7 +238,7 @@ fn linked_with_a_player(ctx: &Context) -> Outcome {
 fn linked_with_a_recorder(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         let (play, rec) = mismatched(ctx)?;
-        let mut own = ANOTHER.recorder(ctx)?;
+        let mut own = ANOTHER.capture(ctx)?;
         own.configure(&LONG)?;
         own.start()?;
         rec.link(&own)?;
@@ -280,9 +280,9 @@ fn recorder_follows_unasked(ctx: &Context) -> Outcome {
 /// What alsaloop's slave mode does: the recorder stays open from one player to the next.
 fn rate_follows(ctx: &Context) -> Outcome {
     notifying(ctx, |c| {
-        let mut rec = CABLE.recorder(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         for cfg in [OTHER, LONG] {
-            let mut play = CABLE.player(ctx)?;
+            let mut play = CABLE.playback(ctx)?;
             play.configure(&cfg)?;
             play.write(&cfg.signal(cfg.buffer(), 91), 0, cfg.buffer())?;
             play.start()?;

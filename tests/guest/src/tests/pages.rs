@@ -121,7 +121,7 @@ fn scribbled(ctx: &Context) -> Outcome {
                 ..LONG
             };
             let what = format!("{} {access:?}", format.name);
-            let mut rec = CABLE.recorder(ctx)?;
+            let mut rec = CABLE.capture(ctx)?;
             rec.configure(&cfg)?;
             let bytes = cfg.buffer() * cfg.frame_bytes();
             // SAFETY: A new mapping, which is written and given back here.

@@ -110,7 +110,7 @@ fn recorder(ctx: &Context) -> Outcome {
     let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(48000, 41))?;
     session.feed()?;
     session.rec.start()?;
-    session.start_player()?;
+    session.start_playback()?;
     wait_for_position(&session.rec, 4800, Duration::from_secs(1))?;
     session.rec.pause(true)?;
     check_eq!("state", session.rec.state()?, PAUSED);

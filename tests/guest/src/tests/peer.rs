@@ -86,7 +86,7 @@ fn loaded_with(ctx: &Context, parameter: &str) -> Outcome {
 fn waits(ctx: &Context, dir: Dir) -> Outcome {
     let cfg = LONG;
     for stop in [cfg.buffer() as u64, u64::MAX] {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         for pcm in [&mut play, &mut rec] {
             if pcm.dir == dir {
                 pcm.configure_unwoken(&cfg)?;
@@ -159,7 +159,7 @@ const RECORDED: Config = Config {
 
 /// Plays `source` and closes the device.
 fn play(ctx: &Context, source: &Audio) -> Outcome {
-    let mut play = Pcm::open_with(CABLE.end(ctx, Dir::Playback), 0)?;
+    let mut play = Pcm::open_with(CABLE.side(ctx, Dir::Playback), 0)?;
     play.configure(&RECORDED)?;
     play.sw_params_starting_at(source.len().min(8000) as u64)?;
     check_eq!(
@@ -174,7 +174,7 @@ fn play(ctx: &Context, source: &Audio) -> Outcome {
 
 /// The player goes while the recorder, which reads what it likes, is paused.
 fn goes_on(ctx: &Context) -> Outcome {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     rec.configure(&RECORDED)?;
     rec.sw_params(u64::MAX)?;
     rec.start()?;
@@ -205,11 +205,11 @@ fn goes_on_with_another(ctx: &Context) -> Outcome {
         period: 9600,
         ..RECORDED
     };
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&long)?;
     rec.start()?;
     for seed in [1, 2] {
-        let mut play = CABLE.player(ctx)?;
+        let mut play = CABLE.playback(ctx)?;
         play.configure(&RECORDED)?;
         let source = RECORDED.signal(RECORDED.buffer(), seed);
         play.write(&source, 0, source.len())?;
@@ -237,7 +237,7 @@ fn goes_on_with_another(ctx: &Context) -> Outcome {
 /// A recorder that looks by itself what there is: its stream's timer has nothing to do before the
 /// player goes.
 fn ends_unwoken(ctx: &Context) -> Outcome {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     rec.configure_unwoken(&RECORDED)?;
     rec.start()?;
     play.configure(&RECORDED)?;
@@ -289,7 +289,7 @@ fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
     for length in [5000, 6001, 9333, 14000, 14666, 15003] {
         let what = format!("{length} frames");
         let source = RECORDED.signal(length, 0xe2d + length as u64);
-        let mut rec = Pcm::open_with(CABLE.end(ctx, Dir::Capture), 0)?;
+        let mut rec = Pcm::open_with(CABLE.side(ctx, Dir::Capture), 0)?;
         rec.configure(&RECORDED)?;
         let buffer = RECORDED.buffer() as u64;
         // Woken when there is as much as is read, which in the end there may never be.

@@ -119,9 +119,9 @@ fn suspended_states(ctx: &Context) -> Outcome {
         device: 1,
         subdevice,
     };
-    let mut prepared = other(4).player(ctx)?;
+    let mut prepared = other(4).playback(ctx)?;
     prepared.configure(&LONG)?;
-    let mut setup = other(5).recorder(ctx)?;
+    let mut setup = other(5).capture(ctx)?;
     setup.setup(&LONG)?;
     suspend()?;
     check_eq!("the paused player", play.state()?, SUSPENDED);
@@ -151,7 +151,7 @@ fn linked_drain(ctx: &Context) -> Outcome {
         device: 0,
         subdevice: 5,
     }
-    .player(ctx)?;
+    .playback(ctx)?;
     short.configure(&cfg)?;
     long.write(&source, 0, source.len())?;
     short.write(&source, 0, 480)?;
@@ -240,7 +240,7 @@ fn resumed(ctx: &Context, cable: Cable) -> Outcome {
 }
 
 fn resumed_drain(ctx: &Context, wakes: bool) -> Outcome {
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     if wakes {
         play.configure(&LONG)?;
     } else {
@@ -264,7 +264,7 @@ fn resumed_drain(ctx: &Context, wakes: bool) -> Outcome {
 fn resumed_and_lost(ctx: &Context) -> Outcome {
     let cfg = USUAL;
     for dir in Dir::BOTH {
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.configure_unwoken(&cfg)?;
         pcm.sw_params(u64::MAX)?;
         if dir == Dir::Playback {
@@ -296,7 +296,7 @@ fn hibernated(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = running(ctx)?;
     play.sw_params(u64::MAX)?;
     rec.sw_params(u64::MAX)?;
-    let mut prepared = PLAYER_FIRST.player(ctx)?;
+    let mut prepared = PLAYER_FIRST.playback(ctx)?;
     prepared.configure(&LONG)?;
     hibernate()?;
     let c = Controls::of(ctx, CABLE)?;
@@ -395,7 +395,7 @@ fn unbind(ctx: &Context) -> Outcome {
             device: 1,
             subdevice: 6,
         }
-        .end(ctx, Dir::Capture),
+        .side(ctx, Dir::Capture),
         0,
     )?;
     sleeper.configure(&LONG)?;

@@ -172,9 +172,9 @@ fn lines(bits: [u32; 3], play: Block, rec: Block) -> Vec<String> {
 
 fn opened(ctx: &Context) -> Outcome {
     let zeroes = Some([0; 7]);
-    let play = CABLE.player(ctx)?;
+    let play = CABLE.playback(ctx)?;
     check_eq!("player", cable(ctx, CABLE)?, lines([0, 0, 0], zeroes, None));
-    let rec = CABLE.recorder(ctx)?;
+    let rec = CABLE.capture(ctx)?;
     check_eq!("both", cable(ctx, CABLE)?, lines([0, 0, 0], zeroes, zeroes));
     drop(play);
     check_eq!(
@@ -193,7 +193,7 @@ fn prepared(ctx: &Context) -> Outcome {
         periods: 1024,
         ..LONG
     };
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.setup(&cfg)?;
     check_eq!(
         "after HW_PARAMS",
@@ -203,7 +203,7 @@ fn prepared(ctx: &Context) -> Outcome {
     play.prepare()?;
     let player = Some([65536, 0, 0, 64, 192_000, 4, 0]);
     check_eq!("player", cable(ctx, CABLE)?, lines([1, 0, 0], player, None));
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&cfg)?;
     // The buffer of a prepared recorder is silent.
     let recorder = Some([65536, 0, 65536, 64, 192_000, 4, 0]);
@@ -232,7 +232,7 @@ fn prepared_others(ctx: &Context) -> Outcome {
                 period: 480,
                 periods: 4,
             };
-            let mut rec = CABLE.recorder(ctx)?;
+            let mut rec = CABLE.capture(ctx)?;
             rec.configure(&cfg)?;
             let buffer = 1920 * bytes;
             let want = [

@@ -146,7 +146,7 @@ fn dirty(ctx: &Context) -> Outcome {
             device: 1,
             subdevice,
         }
-        .player(ctx)?;
+        .playback(ctx)?;
         play.configure(&cfg)?;
         play.write(&sound, 0, cfg.buffer())?;
         pcms.push(play);
@@ -157,7 +157,7 @@ fn dirty(ctx: &Context) -> Outcome {
 fn fresh_buffer(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
         dirty(ctx)?;
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.hw_params(&MAPPED.request())?;
         let buffer = View::buffer(&pcm, &MAPPED)?;
         buffer.is_clean("after HW_PARAMS")?;
@@ -214,7 +214,7 @@ fn last_page(ctx: &Context) -> Outcome {
     };
     for dir in Dir::BOTH {
         dirty(ctx)?;
-        let pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.hw_params(&cfg.request())?;
         View::buffer(&pcm, &cfg)?.is_clean("a page of which the buffer takes 4000 bytes")?;
     }
@@ -222,7 +222,7 @@ fn last_page(ctx: &Context) -> Outcome {
 }
 
 fn other_cable(ctx: &Context) -> Outcome {
-    let mut silent = CABLE.recorder(ctx)?;
+    let mut silent = CABLE.capture(ctx)?;
     silent.configure(&MAPPED)?;
     let buffer = View::buffer(&silent, &MAPPED)?;
     silent.start()?;
@@ -235,7 +235,7 @@ fn other_cable(ctx: &Context) -> Outcome {
 }
 
 fn beyond_the_buffer(ctx: &Context) -> Outcome {
-    let pcm = CABLE.recorder(ctx)?;
+    let pcm = CABLE.capture(ctx)?;
     pcm.hw_params(&MAPPED.request())?;
     let bytes = MAPPED.buffer() * MAPPED.frame_bytes();
     let pages = bytes.next_multiple_of(4096);
@@ -253,7 +253,7 @@ fn beyond_the_buffer(ctx: &Context) -> Outcome {
 }
 
 fn status_page(ctx: &Context) -> Outcome {
-    let mut pcm = CABLE.recorder(ctx)?;
+    let mut pcm = CABLE.capture(ctx)?;
     pcm.configure(&MAPPED)?;
     if !shared::SHARED {
         return shared::refused(&pcm);

@@ -102,7 +102,7 @@ fn shared(ctx: &Context) -> Outcome {
             device: number % 2,
             subdevice: number / 2,
         };
-        let mut player = Pcm::open(cable.end(ctx, Dir::Playback))?;
+        let mut player = Pcm::open(cable.side(ctx, Dir::Playback))?;
         player.configure(&cfg)?;
         player.write(&silence, 0, cfg.buffer())?;
         players.push(player);

@@ -294,7 +294,7 @@ fn opens(ctx: &Context) -> Outcome {
             subdevice: round as u32 % 8,
         };
         let dir = Dir::BOTH[round / 16 % 2];
-        let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+        let mut pcm = Pcm::open(cable.side(ctx, dir))?;
         match round / 32 % 4 {
             0 => {}
             1 => pcm.setup(&USUAL)?,
@@ -302,7 +302,7 @@ fn opens(ctx: &Context) -> Outcome {
             _ => {
                 pcm.configure(&USUAL)?;
                 let other = Dir::BOTH[1 - round / 16 % 2];
-                let mut peer = Pcm::open(cable.end(ctx, other))?;
+                let mut peer = Pcm::open(cable.side(ctx, other))?;
                 peer.configure(&USUAL)?;
                 for pcm in [&mut pcm, &mut peer] {
                     if pcm.dir == Dir::Playback {

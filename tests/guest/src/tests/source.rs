@@ -115,7 +115,7 @@ pub const SLOW: Config = Config {
 };
 
 pub fn master(ctx: &Context, cfg: &Config) -> Result<Pcm, Fail> {
-    let mut pcm = MASTER.player(ctx)?;
+    let mut pcm = MASTER.playback(ctx)?;
     pcm.configure(cfg)?;
     pcm.sw_params(u64::MAX)?;
     pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
@@ -150,7 +150,7 @@ fn forms(ctx: &Context) -> Outcome {
     ] {
         let _source = Source::set(ctx, &text)?;
         let _pcm = CABLE
-            .player(ctx)
+            .playback(ctx)
             .map_err(|e| format!("with {text:?}: {e}"))?;
         check_eq!(format!("with {text:?}"), timer_line(ctx, CABLE)?, want);
     }
@@ -159,7 +159,7 @@ fn forms(ctx: &Context) -> Outcome {
 
 fn word(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, "hrtimer")?;
-    let pcm = CABLE.player(ctx)?;
+    let pcm = CABLE.playback(ctx)?;
     check_eq!("timer", timer_line(ctx, CABLE)?, None);
     drop(pcm);
     cable_works(ctx, CABLE)
@@ -185,27 +185,27 @@ fn bad_forms(ctx: &Context) -> Outcome {
         let _source = Source::set(ctx, text)?;
         for dir in Dir::BOTH {
             let what = format!("open of the {dir:?} with {text:?}");
-            expect_error(&what, Pcm::open(CABLE.end(ctx, dir)), code)?;
+            expect_error(&what, Pcm::open(CABLE.side(ctx, dir)), code)?;
         }
     }
     cable_works(ctx, CABLE)
 }
 
 fn kept(ctx: &Context) -> Outcome {
-    let play = CABLE.player(ctx)?;
+    let play = CABLE.playback(ctx)?;
     let source = Source::set(ctx, "-1.0.0")?;
-    let rec = CABLE.recorder(ctx)?;
+    let rec = CABLE.capture(ctx)?;
     check_eq!("opened without", timer_line(ctx, CABLE)?, None);
     drop((play, rec));
-    let rec = CABLE.recorder(ctx)?;
+    let rec = CABLE.capture(ctx)?;
     drop(source);
-    let play = CABLE.player(ctx)?;
+    let play = CABLE.playback(ctx)?;
     let system = Some("hw:-1,0,0".to_string());
     check_eq!("opened with", timer_line(ctx, CABLE)?, system);
     drop(rec);
     check_eq!("the first end closed", timer_line(ctx, CABLE)?, system);
     drop(play);
-    let _play = CABLE.player(ctx)?;
+    let _play = CABLE.playback(ctx)?;
     check_eq!("opened without again", timer_line(ctx, CABLE)?, None);
     Ok(())
 }
@@ -213,7 +213,7 @@ fn kept(ctx: &Context) -> Outcome {
 fn in_proc(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, "-1.0.0")?;
     for dir in Dir::BOTH {
-        let _first = Pcm::open(CABLE.end(ctx, dir))?;
+        let _first = Pcm::open(CABLE.side(ctx, dir))?;
         let lines = cable(ctx, CABLE)?;
         let at = lines
             .iter()
@@ -234,8 +234,8 @@ fn period_is_pinned(ctx: &Context) -> Outcome {
     let cfg = system_config()?;
     let _source = Source::set(ctx, "-1.0.0")?;
     for dir in Dir::BOTH {
-        let mut acting = Pcm::open(CABLE.end(ctx, dir))?;
-        let peer = Pcm::open(CABLE.end(
+        let mut acting = Pcm::open(CABLE.side(ctx, dir))?;
+        let peer = Pcm::open(CABLE.side(
             ctx,
             match dir {
                 Dir::Playback => Dir::Capture,

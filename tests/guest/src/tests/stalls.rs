@@ -103,7 +103,7 @@ fn short_buffers(ctx: &Context) -> Outcome {
     let mut took = Vec::new();
     for buffer in [PIECE, 128, 3 * 128] {
         let (_, rec) = open(ctx, &cfg(PIECE), false)?;
-        let mut play = CABLE.player(ctx)?;
+        let mut play = CABLE.playback(ctx)?;
         play.configure_unwoken(&cfg(buffer))?;
         play.sw_params(u64::MAX)?;
         let source = cfg(buffer).signal(cfg(buffer).buffer(), 300);
@@ -138,7 +138,7 @@ fn prepares(ctx: &Context) -> Outcome {
             periods,
             ..USUAL
         };
-        let mut rec = CABLE.recorder(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.setup(&cfg)?;
         let mut longest = 0;
         for turn in 0..4 {
@@ -146,7 +146,7 @@ fn prepares(ctx: &Context) -> Outcome {
             rec.prepare()?;
             longest = longest.max(now_ns() - begun);
             // The first was for a buffer that has just been allocated. Then a little is heard.
-            let mut play = CABLE.player(ctx)?;
+            let mut play = CABLE.playback(ctx)?;
             play.configure(&cfg)?;
             play.write(&cfg.signal(100, turn), 0, 100)?;
             rec.start()?;
@@ -168,7 +168,7 @@ fn prepares(ctx: &Context) -> Outcome {
 
 /// Both ends, which never stop by themselves; the player plays its buffer round and round.
 fn open(ctx: &Context, cfg: &Config, wakes: bool) -> Result<(Pcm, Pcm), Fail> {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     for pcm in [&mut play, &mut rec] {
         if wakes {
             pcm.configure(cfg)?;
@@ -235,7 +235,7 @@ fn thresholds(ctx: &Context) -> Outcome {
             1 << 40,
         ] {
             for dir in Dir::BOTH {
-                let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+                let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
                 pcm.configure(&cfg)?;
                 pcm.sw_params_waking_at(avail_min)?;
                 let what = format!("{dir:?}, {periods} periods of {period}, avail_min {avail_min}");

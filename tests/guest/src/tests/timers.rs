@@ -181,7 +181,7 @@ fn close(ctx: &Context) -> Outcome {
 
 /// A player of another format evicts the recorder.
 fn eviction_leaves_no_timer(ctx: &Context) -> Outcome {
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;
     let other = Config {
         rate: 44100,
@@ -189,7 +189,7 @@ fn eviction_leaves_no_timer(ctx: &Context) -> Outcome {
     };
     let control = Controls::of(ctx, CABLE)?;
     control.set(NOTIFY, 1)?;
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     let outcome = (|| -> Outcome {
         rec.start()?;
         play.configure(&other)?;
@@ -333,7 +333,7 @@ fn no_memory(ctx: &Context) -> Outcome {
 /// An application that waits for a period and takes all there is, as many do.
 fn greedy(ctx: &Context) -> Outcome {
     unless_stalled(|| {
-        let mut rec = CABLE.recorder(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.configure(&SECOND)?;
         rec.sw_params_waking_at(480)?;
         let mut heard = SECOND.nothing();

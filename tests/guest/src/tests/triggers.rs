@@ -135,7 +135,7 @@ fn linked(ctx: &Context) -> Outcome {
 
 fn drain_starts(ctx: &Context) -> Outcome {
     let cfg = config(48000);
-    let mut play = Pcm::open(CABLE.end(ctx, Dir::Playback))?;
+    let mut play = Pcm::open(CABLE.side(ctx, Dir::Playback))?;
     play.configure(&cfg)?;
     play.write(&cfg.silence(4800), 0, 4800)?;
     let begun = now_ns();

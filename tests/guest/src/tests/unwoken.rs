@@ -88,7 +88,7 @@ pub fn tests() -> Vec<Test> {
 
 /// A stream without wake-ups that has been started, and stops when `stop` frames are available.
 fn started(ctx: &Context, cable: Cable, dir: Dir, cfg: &Config, stop: u64) -> Result<Pcm, Fail> {
-    let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+    let mut pcm = Pcm::open(cable.side(ctx, dir))?;
     pcm.configure_unwoken(cfg)?;
     pcm.sw_params(stop)?;
     if dir == Dir::Playback {
@@ -305,7 +305,7 @@ fn lost_and_silenced(ctx: &Context) -> Outcome {
     let buffer = cfg.buffer() as u64;
     let frames = |ns: i64| ns as u64 * 48000 / 1_000_000_000;
     for ms in [30, 90, 330, 1010] {
-        let mut play = CABLE.player(ctx)?;
+        let mut play = CABLE.playback(ctx)?;
         play.configure_unwoken(&cfg)?;
         play.sw_params_with_silence()?;
         let before = now_ns();
@@ -348,7 +348,7 @@ fn lost_over_the_boundary(ctx: &Context) -> Outcome {
         ..USUAL
     };
     const BOUNDARY: i128 = 1 << 30;
-    let mut pcm = Pcm::open(CABLE.end(ctx, Dir::Capture))?;
+    let mut pcm = Pcm::open(CABLE.side(ctx, Dir::Capture))?;
     configure_by_32_bits(&mut pcm, &cfg, k::HW_PARAMS_NO_PERIOD_WAKEUP)?;
     pcm.sw_params(u64::MAX)?;
     pcm.start()?;
@@ -398,7 +398,7 @@ fn heard_before_the_stop(ctx: &Context) -> Outcome {
     };
     let buffer = cfg.buffer();
     for round in 0..100 {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         play.configure_unwoken(&cfg)?;
         play.sw_params(buffer as u64)?;
         // Its buffer is so large that it loses nothing meanwhile.

@@ -83,7 +83,7 @@ pub(super) const SECOND: Config = Config {
 
 fn info(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let pcm = Pcm::open(CABLE.side(ctx, dir))?;
         let got = pcm.hw_refine(&k::HwParams::any())?.info;
         check!(got & k::INFO_NO_PERIOD_WAKEUP != 0, "info {got:#010x}");
     }
@@ -138,7 +138,7 @@ fn serve_by_clock(play: &mut Pcm, rec: &mut Pcm, wakes: bool) -> Outcome {
 
 fn unwoken_pair(ctx: &Context) -> Outcome {
     unless_stalled(|| {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         play.configure_unwoken(&SECOND)?;
         rec.configure_unwoken(&SECOND)?;
         let expired = expiries(ctx, || serve_by_clock(&mut play, &mut rec, false))?;
@@ -156,7 +156,7 @@ fn large_silence(ctx: &Context) -> Outcome {
         periods: 8,
         ..USUAL
     };
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure_unwoken(&cfg)?;
     let expired = expiries(ctx, || {
         rec.start()?;
@@ -172,7 +172,7 @@ fn large_silence(ctx: &Context) -> Outcome {
 fn unwoken_beside_woken(ctx: &Context) -> Outcome {
     for unwoken in Dir::BOTH {
         unless_stalled(|| {
-            let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+            let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
             for pcm in [&mut play, &mut rec] {
                 if pcm.dir == unwoken {
                     pcm.configure_unwoken(&SECOND)?;
@@ -199,7 +199,7 @@ fn unwoken_beside_woken(ctx: &Context) -> Outcome {
 fn lost_buffer(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
         let cfg = USUAL;
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.configure_unwoken(&cfg)?;
         let fill = |pcm: &mut Pcm| -> Outcome {
             if dir == Dir::Playback {
@@ -288,7 +288,7 @@ fn drains(ctx: &Context, peer: bool) -> Outcome {
                     },
                     if blocking { "DRAIN" } else { "poll" },
                 );
-                let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+                let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
                 let long = Config {
                     period: rate / 10,
                     periods: 20,

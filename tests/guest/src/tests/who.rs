@@ -64,14 +64,14 @@ fn said(ctx: &Context, dir: Dir, label: &str) -> Result<String, Fail> {
 fn program(ctx: &Context) -> Outcome {
     let name = fs::read_to_string("/proc/self/comm")?;
     let want = format!("{} ({})", name.trim_end(), std::process::id());
-    let _play = CABLE.player(ctx)?;
+    let _play = CABLE.playback(ctx)?;
     check_eq!("the player", said(ctx, Dir::Playback, "program:")?, want);
     check!(
         said(ctx, Dir::Capture, "program:").is_err(),
         "an end that nobody has opened has a program"
     );
     // It is the program, not the thread that opens.
-    let rec = std::thread::scope(|scope| scope.spawn(|| CABLE.recorder(ctx)).join())
+    let rec = std::thread::scope(|scope| scope.spawn(|| CABLE.capture(ctx)).join())
         .map_err(|_| "the thread panicked".to_string())??;
     check_eq!("the recorder", said(ctx, Dir::Capture, "program:")?, want);
     drop(rec);
@@ -86,7 +86,7 @@ fn program(ctx: &Context) -> Outcome {
 fn strange_name(ctx: &Context) -> Outcome {
     let before = fs::read_to_string("/proc/self/comm")?;
     fs::write("/proc/self/comm", "a\n    xruns: 9")?;
-    let opened = CABLE.player(ctx);
+    let opened = CABLE.playback(ctx);
     fs::write("/proc/self/comm", before.trim_end())?;
     let _play = opened?;
     let said = said(ctx, Dir::Playback, "program:")?;
@@ -105,8 +105,8 @@ fn pins(ctx: &Context) -> Outcome {
     };
     for dir in Dir::BOTH {
         let mut pcm = match dir {
-            Dir::Playback => CABLE.player(ctx)?,
-            Dir::Capture => CABLE.recorder(ctx)?,
+            Dir::Playback => CABLE.playback(ctx)?,
+            Dir::Capture => CABLE.capture(ctx)?,
         };
         let pinned = "format S24_3LE, rate 44100, channels 6";
         check_eq!("when it is open", said(ctx, dir, "pins:")?, "nothing");
@@ -134,7 +134,7 @@ fn xruns(ctx: &Context) -> Outcome {
         check_eq!(what, said(ctx, dir, "xruns:")?, want);
         Ok(())
     };
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;
     for want in ["1", "2"] {
         rec.start()?;
@@ -147,7 +147,7 @@ fn xruns(ctx: &Context) -> Outcome {
     is("after a DROP", Dir::Capture, "2")?;
     drop(rec);
 
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&USUAL)?;
     play.write(&USUAL.signal(960, 1), 0, 960)?;
     play.start()?;
@@ -159,7 +159,7 @@ fn xruns(ctx: &Context) -> Outcome {
     wait_for_state(&play, SETUP, Duration::from_secs(2))?;
     is("after a drain", Dir::Playback, "1")?;
     drop(play);
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     is("of one that is opened anew", Dir::Playback, "0")?;
     // Without wake-ups the core finds that whole buffers have gone by.
     play.configure_unwoken(&USUAL)?;

@@ -28,7 +28,7 @@ impl Stream {
         self.gone = self.world().gone.load(Ordering::SeqCst);
         let source = self.world().opening(line);
         let before = self.before();
-        let at = World::cable(line).end(&self.world().ctx, self.dir);
+        let at = World::cable(line).side(&self.world().ctx, self.dir);
         let (kind, flags) = match waits {
             true => (Kind::OpenWaiting, 0),
             false => (Kind::Open, libc::O_NONBLOCK),

@@ -41,7 +41,7 @@ pub(super) fn is_free(ctx: &Context, cable: Cable) -> Outcome {
 
 pub(super) fn open(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let device = CABLE.end(ctx, dir).device;
+        let device = CABLE.side(ctx, dir).device;
         let open = || Pcm::open_any(ctx.index, device, dir, libc::O_NONBLOCK);
         every(&NO_MEMORY, open, |pcm| {
             drop(pcm);
@@ -57,7 +57,7 @@ pub(super) fn open_by_timer(ctx: &Context) -> Outcome {
     let cfg = system_config()?;
     let source = Source::set(ctx, "-1.0.0")?;
     for dir in Dir::BOTH {
-        let device = CABLE.end(ctx, dir).device;
+        let device = CABLE.side(ctx, dir).device;
         let open = || Pcm::open_any(ctx.index, device, dir, libc::O_NONBLOCK);
         every(&NO_MEMORY, open, |pcm| {
             drop(pcm);
@@ -78,7 +78,7 @@ pub(super) fn parameters(ctx: &Context) -> Outcome {
         ..USUAL
     };
     for dir in Dir::BOTH {
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         // From nothing to a buffer, and from a buffer to a larger one.
         for (before, cfg) in [(None, USUAL), (Some(USUAL), large)] {
             let set = |cfg: &Config| pcm.hw_params(&cfg.request());

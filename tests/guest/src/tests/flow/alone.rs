@@ -45,7 +45,7 @@ pub(super) fn capture_alone(ctx: &Context) -> Outcome {
             periods: 100,
             ..USUAL
         };
-        let mut rec = CABLE.recorder(ctx)?;
+        let mut rec = CABLE.capture(ctx)?;
         rec.configure(&cfg)?;
         rec.start()?;
         check_pace(&rec, f64::from(rate))?;
@@ -57,7 +57,7 @@ pub(super) fn capture_alone(ctx: &Context) -> Outcome {
 }
 
 pub(super) fn overrun(ctx: &Context) -> Outcome {
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;
     rec.start()?;
     wait_for_state(&rec, XRUN, SECOND)?;
@@ -79,7 +79,7 @@ pub(super) fn overrun(ctx: &Context) -> Outcome {
 }
 
 pub(super) fn player_alone(ctx: &Context) -> Outcome {
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&Config {
         periods: 100,
         ..USUAL

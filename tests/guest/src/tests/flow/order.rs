@@ -26,7 +26,7 @@ use super::SECOND;
 use crate::tests::CABLE;
 
 pub(super) fn bad_start(ctx: &Context) -> Outcome {
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     expect_error("START in OPEN", play.start(), libc::EBADFD)?;
     play.setup(&USUAL)?;
     expect_error("START in SETUP", play.start(), libc::EBADFD)?;
@@ -53,7 +53,7 @@ pub(super) fn recorder_first(ctx: &Context) -> Outcome {
 pub(super) fn player_first(ctx: &Context) -> Outcome {
     let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(24000, 6))?;
     session.feed()?;
-    session.start_player()?;
+    session.start_playback()?;
     wait_for_position(&session.play, 2400, SECOND)?;
     session.rec.start()?;
     session.begin_running();
@@ -123,10 +123,10 @@ pub(super) fn restart(ctx: &Context) -> Outcome {
     }
     // Close and open again, one end at a time.
     drop(play);
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&LONG)?;
     drop(rec);
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&LONG)?;
     let mut session = Session::new(play, rec, LONG.signal(7000, 20));
     session.run()?;
@@ -146,12 +146,12 @@ pub(super) fn close_player(ctx: &Context) -> Outcome {
     heard = record(&mut rec, LONG.buffer() - heard.len() + LONG.buffer())?;
     check_eq!("sound a buffer after the close", heard.first_sound(0), None);
     // A second player on the same cable is heard whole.
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&LONG)?;
     let mut session = Session::new(play, rec, LONG.signal(9600, 13));
     session.feed()?;
     session.begin_running();
-    session.start_player()?;
+    session.start_playback()?;
     serve_all(std::slice::from_mut(&mut session))?;
     session.verify(Expect::Whole)
 }
@@ -164,7 +164,7 @@ pub(super) fn restart_recorder(ctx: &Context) -> Outcome {
     let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(48000, 14))?;
     session.feed()?;
     session.rec.start()?;
-    session.start_player()?;
+    session.start_playback()?;
     wait_for_position(&session.rec, 4800, SECOND)?;
     session.rec.stop()?;
     session.rec.prepare()?;

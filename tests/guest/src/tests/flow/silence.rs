@@ -31,7 +31,7 @@ pub(super) fn recorded_before(ctx: &Context) -> Outcome {
                 ..LONG
             };
             let buffer = cfg.buffer();
-            let mut rec = CABLE.recorder(ctx)?;
+            let mut rec = CABLE.capture(ctx)?;
             rec.setup(&cfg)?;
             rec.sw_params(u64::MAX)?;
             // The first is for the buffer as HW_PARAMS has left it.
@@ -49,7 +49,7 @@ pub(super) fn recorded_before(ctx: &Context) -> Outcome {
                 rec.stop()?;
                 rec.prepare()?;
                 rec.start()?;
-                let mut play = CABLE.player(ctx)?;
+                let mut play = CABLE.playback(ctx)?;
                 play.configure(&cfg)?;
                 // It plays its buffer round and round.
                 play.sw_params(u64::MAX)?;

@@ -58,7 +58,7 @@ fn wait_in(fd: i32) {
 
 /// An end in this state, whose calls may wait.
 fn in_state(ctx: &Context, cable: Cable, dir: Dir, state: i32) -> Result<Pcm, Fail> {
-    let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+    let mut pcm = Pcm::open(cable.side(ctx, dir))?;
     if state != OPEN {
         pcm.setup(&LONG)?;
         pcm.sw_params(u64::MAX)?;

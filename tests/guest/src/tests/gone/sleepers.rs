@@ -97,7 +97,7 @@ impl Sleeper {
 /// A paused end that has nothing to read, and no room to write into: nothing but the card's end
 /// wakes who waits for it. (Its transfers wait.)
 pub(super) fn stuck(ctx: &Context, number: u32, dir: Dir) -> Result<Pcm, Fail> {
-    let mut pcm = Pcm::open_with(cable(number).end(ctx, dir), 0)?;
+    let mut pcm = Pcm::open_with(cable(number).side(ctx, dir), 0)?;
     pcm.configure(&LONG)?;
     fill(&mut pcm)?;
     pcm.start()?;
@@ -140,7 +140,7 @@ pub(super) fn sleepers(ctx: &Context) -> Outcome {
         periods: 10,
         ..LONG
     };
-    let mut pcm = cable(4).player(ctx)?;
+    let mut pcm = cable(4).playback(ctx)?;
     pcm.configure(&slow)?;
     pcm.write(&slow.silence(slow.buffer()), 0, slow.buffer())?;
     pcm.start()?;
@@ -148,7 +148,7 @@ pub(super) fn sleepers(ctx: &Context) -> Outcome {
     waiting.push(Sleeper::begin("DRAIN", "ENODEV", move || {
         answer(pcm.drain())
     })?);
-    let taken = [Dir::Playback, Dir::Capture].map(|dir| cable(5).end(ctx, dir));
+    let taken = [Dir::Playback, Dir::Capture].map(|dir| cable(5).side(ctx, dir));
     let holders = [Pcm::open(taken[0])?, Pcm::open(taken[1])?];
     for end in taken {
         waiting.push(Sleeper::begin("open", "ENODEV", move || {

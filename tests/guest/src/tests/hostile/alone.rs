@@ -37,7 +37,7 @@ pub(super) fn leave_alone(ctx: &Context, cfg: &Config) -> Outcome {
             subdevice: number % 8,
         };
         for dir in Dir::BOTH {
-            let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+            let mut pcm = Pcm::open(cable.side(ctx, dir))?;
             pcm.setup(cfg)?;
             pcm.set_thresholds(u64::MAX, u64::MAX, i64::MAX as u64)?;
             pcm.prepare()?;

@@ -36,7 +36,7 @@ pub(super) fn watched(ctx: &Context, streams: u32, most: fn(i64) -> i64) -> Outc
                 device: number / 8,
                 subdevice: number % 8,
             };
-            Watched::new(Pcm::open(cable.end(ctx, Dir::Capture))?)
+            Watched::new(Pcm::open(cable.side(ctx, Dir::Capture))?)
         })
         .collect::<Result<Vec<_>, Fail>>()?;
     leave(
@@ -151,7 +151,7 @@ pub(super) fn well_behaved(ctx: &Context) -> Outcome {
                 device: 0,
                 subdevice: number,
             };
-            let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+            let mut pcm = Pcm::open(cable.side(ctx, dir))?;
             pcm.setup(&cfg)?;
             pcm.set_thresholds(u64::MAX, u64::MAX, i64::MAX as u64)?;
             pcm.prepare()?;
@@ -163,10 +163,10 @@ pub(super) fn well_behaved(ctx: &Context) -> Outcome {
         device: 0,
         subdevice: 0,
     };
-    let mut rec = Pcm::open(cable.end(ctx, Dir::Capture))?;
+    let mut rec = Pcm::open(cable.side(ctx, Dir::Capture))?;
     rec.configure(&cfg)?;
     rec.sw_params_waking_at_a_period()?;
-    let mut play = Pcm::open(cable.end(ctx, Dir::Playback))?;
+    let mut play = Pcm::open(cable.side(ctx, Dir::Playback))?;
     play.configure(&cfg)?;
     play.set_thresholds(u64::MAX, u64::MAX, i64::MAX as u64)?;
     play.start()?;
@@ -198,7 +198,7 @@ pub(super) fn by_ticks(ctx: &Context) -> Outcome {
             device: number / 8,
             subdevice: number % 8,
         };
-        cable.end(ctx, dir)
+        cable.side(ctx, dir)
     };
     // Each takes a quarter, by itself: together they want six times as much as all streams may have.
     let debtors = (1..13)

@@ -76,7 +76,7 @@ pub(super) fn drain_with_company(ctx: &Context) -> Result<(u64, i64), Fail> {
         device: 0,
         subdevice: 0,
     };
-    let mut play = cable.player(ctx)?;
+    let mut play = cable.playback(ctx)?;
     play.configure_unwoken(&cfg)?;
     play.set_thresholds(u64::MAX, u64::MAX, 1)?;
     play.write(&cfg.signal(2, 7), 0, 2)?;

@@ -98,7 +98,7 @@ fn never_ahead(ctx: &Context, dir: Dir) -> Outcome {
     };
     // At different phases of whatever the driver counts by.
     for wait in [0, 1, 2, 3, 5] {
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.configure(&cfg)?;
         if dir == Dir::Playback {
             pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;

@@ -53,11 +53,11 @@ impl Drop for SlowModules {
 
 /// A timer that isn't there: the core tries to load its driver.
 pub(super) fn slow_open(ctx: &Context) -> Outcome {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     let controls = Controls::of(ctx, CABLE)?;
     let slow = SlowModules::begin()?;
     let source = Source::set(ctx, "-1.2.0")?;
-    let end = OTHER.end(ctx, Dir::Playback);
+    let end = OTHER.side(ctx, Dir::Playback);
     let (send, receive) = mpsc::channel();
     let begun = Instant::now();
     thread::spawn(move || {

@@ -68,7 +68,7 @@ fn measure(ctx: &Context, dir: Dir) -> Result<Costs, Fail> {
             let took = (now_ns() - begun) as u64;
             costs[call].1 = costs[call].1.min(took);
         };
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.configure(&USUAL)?;
 
         let begun = now_ns();

@@ -372,7 +372,7 @@ fn sources(both: &Both) -> Outcome {
         let [c, ours] = both.each(|ctx| {
             let _source = Source::set(ctx, &text)?;
             let shown = fs::read_to_string(format!("/proc/asound/card{}/timer_source", ctx.index))?;
-            let opened = match Pcm::open(CABLE.end(ctx, dir)) {
+            let opened = match Pcm::open(CABLE.side(ctx, dir)) {
                 Ok(_pcm) => format!(
                     "{:?} {:?}",
                     timer_line(ctx, CABLE)?,

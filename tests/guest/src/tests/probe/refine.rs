@@ -105,12 +105,12 @@ fn bring(
         Dir::Capture => Dir::Playback,
     };
     let early = match first {
-        true => Some(Pcm::open(CABLE.end(ctx, dir))?),
+        true => Some(Pcm::open(CABLE.side(ctx, dir))?),
         false => None,
     };
     let mut beside = None;
     if peer != Peer::Closed {
-        let mut pcm = Pcm::open(CABLE.end(ctx, other))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, other))?;
         if peer != Peer::Open {
             pcm.setup(cfg)?;
         }
@@ -134,7 +134,7 @@ fn bring(
     }
     let end = match early {
         Some(pcm) => pcm,
-        None => Pcm::open(CABLE.end(ctx, dir))?,
+        None => Pcm::open(CABLE.side(ctx, dir))?,
     };
     Ok((end, beside))
 }
@@ -292,7 +292,7 @@ fn rounds(both: &Both, dir: Dir, notify: bool) -> Outcome {
         // is.)
         let sticky = matches!(peer, Peer::Freed | Peer::Gone);
         let free = sticky || (notify && dir == Dir::Playback);
-        let alone = Pcm::open(ALONE.end(&both.c, dir))?;
+        let alone = Pcm::open(ALONE.side(&both.c, dir))?;
         for number in 0..REQUESTS {
             let request = draw_request(&mut random);
             let params = random.once_in(4);

@@ -121,13 +121,13 @@ pub fn advance(pcm: &mut Pcm, state: i32) -> Result<(), Fail> {
 
 /// An end in `state` beside a peer. The rates of `OtherRate` are all that ever differs.
 fn bring(ctx: &Context, dir: Dir, state: i32, peer: Peer) -> Result<(Pcm, Option<Pcm>), Fail> {
-    let mut end = Pcm::open(CABLE.end(ctx, dir))?;
+    let mut end = Pcm::open(CABLE.side(ctx, dir))?;
     if state != OPEN {
         end.setup(&LONG)?;
     }
     let mut beside = match peer {
         Peer::Closed => None,
-        _ => Some(Pcm::open(CABLE.end(ctx, other(dir)))?),
+        _ => Some(Pcm::open(CABLE.side(ctx, other(dir)))?),
     };
     if let Some(beside) = &mut beside {
         match peer {

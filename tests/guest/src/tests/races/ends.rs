@@ -53,7 +53,7 @@ fn both_ends(
     let mut works: Vec<Work<'static>> = Vec::new();
     for (cable, names) in cables {
         for (dir, name) in Dir::BOTH.into_iter().zip(names) {
-            let end = cable.end(ctx, dir);
+            let end = cable.side(ctx, dir);
             works.push((
                 name,
                 Box::new(move |worker| {

@@ -86,8 +86,8 @@ fn prepared(ctx: &Context) -> Outcome {
     let mut random = Random::of(ctx.seed);
     let (mut met, mut rounds) = (0, 0);
     for (first, wanted) in [(false, MEETINGS / 2), (true, MEETINGS)] {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
-        let mut slow = OTHER.recorder(ctx)?;
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
+        let mut slow = OTHER.capture(ctx)?;
         slow.configure(&large)?;
         play.configure(&cfg)?;
         rec.configure(&cfg)?;
@@ -161,7 +161,7 @@ fn prepared(ctx: &Context) -> Outcome {
 /// A DRAIN or START fills the buffer with silence: the buffer that HW_PARAMS has just taken away,
 /// if nothing keeps them apart.
 fn drained(ctx: &Context) -> Outcome {
-    let mut shaper = CABLE.player(ctx)?;
+    let mut shaper = CABLE.playback(ctx)?;
     shaper.configure(&buffer(1024))?;
     let starter = shaper.share()?;
     race(
@@ -215,11 +215,14 @@ fn drained(ctx: &Context) -> Outcome {
 /// PREPARE and START act on every member of a group: one of them is being closed meanwhile. It is
 /// the other end of the cable, or an end of another one.
 fn linked(ctx: &Context) -> Outcome {
-    let mut leader = CABLE.player(ctx)?;
+    let mut leader = CABLE.playback(ctx)?;
     leader.setup(&buffer(16))?;
     leader.sw_params_with_silence()?;
     let driver = leader.share()?;
-    let members = [CABLE.end(ctx, Dir::Capture), OTHER.end(ctx, Dir::Playback)];
+    let members = [
+        CABLE.side(ctx, Dir::Capture),
+        OTHER.side(ctx, Dir::Playback),
+    ];
     let go = Arc::new(AtomicBool::new(false));
     let gone = Arc::clone(&go);
     race(

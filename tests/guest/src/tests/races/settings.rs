@@ -89,7 +89,7 @@ fn streams(ctx: &Context, cable: Cable, names: [&'static str; 2]) -> Vec<Work<'s
         .into_iter()
         .zip(names)
         .map(|(dir, name)| {
-            let end = cable.end(ctx, dir);
+            let end = cable.side(ctx, dir);
             let work: Work<'static> = (
                 name,
                 Box::new(move |worker| {
@@ -163,7 +163,7 @@ fn timer_source(ctx: &Context) -> Outcome {
     // A PCM timer has the number of the substream, doubled, and 1 more for capture.
     let number = |cable: Cable, dir: Dir| cable.subdevice * 2 + dir as u32;
     let timer = |cable: Cable, dir: Dir| {
-        let device = cable.end(ctx, dir).device;
+        let device = cable.side(ctx, dir).device;
         format!("{},{device},{}", ctx.card, number(cable, dir))
     };
     let sources = [

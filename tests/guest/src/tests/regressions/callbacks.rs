@@ -89,7 +89,7 @@ fn way_waits(ctx: &Context, (name, end): Way) -> Outcome {
     let (mut fell_in, mut longest) = (0, 0);
     while meeting.goes_on_for(fell_in) {
         let dir = Dir::BOTH[meeting.random.below(2) as usize];
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.configure(&CFG)?;
         // What the stream writes is of no matter here.
         pcm.sw_params(u64::MAX)?;

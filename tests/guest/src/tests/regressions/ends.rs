@@ -85,10 +85,10 @@ pub fn tests() -> Vec<Test> {
 
 fn started_while_opened(ctx: &Context, dir: Dir) -> Outcome {
     let (starts, opens) = match dir {
-        Dir::Playback => (Dir::Playback, CABLE.end(ctx, Dir::Capture)),
-        Dir::Capture => (Dir::Capture, CABLE.end(ctx, Dir::Playback)),
+        Dir::Playback => (Dir::Playback, CABLE.side(ctx, Dir::Capture)),
+        Dir::Capture => (Dir::Capture, CABLE.side(ctx, Dir::Playback)),
     };
-    let mut pcm = Pcm::open(CABLE.end(ctx, starts))?;
+    let mut pcm = Pcm::open(CABLE.side(ctx, starts))?;
     pcm.configure(&LONG)?;
     pcm.sw_params(u64::MAX)?;
     let silence = LONG.silence(480);
@@ -152,7 +152,7 @@ fn both_set_up(ctx: &Context) -> Outcome {
     let mut meeting = Meeting::new(ctx)?;
     let (mut both, mut one) = (0, 0);
     while meeting.goes_on() {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         let same = meeting.random.once_in(3);
         let cfg = if same { LONG } else { misfit };
         let results = meeting.round(|| play.configure(&LONG), || rec.configure(&cfg))?;
@@ -203,7 +203,7 @@ fn numbers_in_events(ctx: &Context) -> Outcome {
             subdevice: number % 8,
         };
         for cfg in [other, LONG] {
-            let mut play = cable.player(ctx)?;
+            let mut play = cable.playback(ctx)?;
             play.configure(&cfg)?;
             // It must not run dry before its events are read.
             play.sw_params(u64::MAX)?;
@@ -244,7 +244,7 @@ fn listeners(ctx: &Context) -> Outcome {
             rate: if rounds % 2 == 0 { 44100 } else { 48000 },
             ..LONG
         };
-        let mut play = CABLE.player(ctx)?;
+        let mut play = CABLE.playback(ctx)?;
         play.configure(&cfg)?;
         play.write(&cfg.silence(480), 0, 480)?;
         let index = ctx.index;
@@ -326,7 +326,7 @@ fn suspended(ctx: &Context) -> Outcome {
                 device: dir as u32,
                 subdevice: number,
             };
-            let mut pcm = Pcm::open(cable.end(ctx, dir))?;
+            let mut pcm = Pcm::open(cable.side(ctx, dir))?;
             if state != OPEN {
                 pcm.setup(&cfg)?;
             }
@@ -413,7 +413,7 @@ fn resume(ctx: &Context) -> Outcome {
             ..LONG
         },
     ] {
-        let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         play.setup(&misfit)?;
         rec.configure(&LONG)?;
         rec.start()?;

@@ -81,7 +81,7 @@ fn other_buffers(ctx: &Context) -> Outcome {
             0
         };
         for access in [Access::MmapInterleaved, Access::MmapNoninterleaved] {
-            let mut rec = CABLE.recorder(ctx)?;
+            let mut rec = CABLE.capture(ctx)?;
             for round in 0..40 {
                 let (period, periods) = shapes[(round * 3 + round / 8) % shapes.len()];
                 let cfg = Config {
@@ -115,7 +115,7 @@ fn other_buffers(ctx: &Context) -> Outcome {
                 wrong("PREPARE")?;
                 rec.sw_params(u64::MAX)?;
                 rec.start()?;
-                let mut play = CABLE.player(ctx)?;
+                let mut play = CABLE.playback(ctx)?;
                 play.configure(&cfg)?;
                 play.sw_params(u64::MAX)?;
                 play.write(&cfg.signal(cfg.buffer(), 0x2017), 0, cfg.buffer())?;

@@ -55,7 +55,7 @@ fn drained_meanwhile(ctx: &Context) -> Outcome {
     let mut meeting = Meeting::new(ctx)?;
     let mut met = 0;
     while meeting.goes_on_for(met) {
-        let (mut play, mut linked) = (CABLE.player(ctx)?, OTHER.player(ctx)?);
+        let (mut play, mut linked) = (CABLE.playback(ctx)?, OTHER.playback(ctx)?);
         play.configure(&USUAL)?;
         linked.configure(&USUAL)?;
         play.link(&linked)?;

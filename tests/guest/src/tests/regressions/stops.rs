@@ -78,7 +78,7 @@ const MISFIT: Config = Config {
 
 /// A running recorder, and a prepared player that does not match it.
 fn mismatched(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
-    let (mut play, mut rec) = (CABLE.player(ctx)?, CABLE.recorder(ctx)?);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     play.setup(&MISFIT)?;
     // However long the guest stands still, it is not stopped for that.
     play.sw_params(u64::MAX)?;
@@ -155,7 +155,7 @@ fn stopped_by_timer(ctx: &Context, drains: bool) -> Outcome {
     let (mut timer_first, mut other_first) = (0, 0);
     while meeting.goes_on_for(meeting.met.min(timer_first).min(other_first)) {
         for &dir in ends {
-            let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+            let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
             pcm.configure(&TINY)?;
             if dir == Dir::Playback {
                 pcm.write(&TINY.silence(TINY.buffer()), 0, TINY.buffer())?;
@@ -223,7 +223,7 @@ fn right_after_drop(ctx: &Context) -> Outcome {
     while meeting.goes_on_for(meeting.met.min(at_an_end)) {
         let mut pcms = Vec::new();
         for dir in Dir::BOTH {
-            let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+            let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
             pcm.configure(&TINY)?;
             pcm.sw_params(u64::MAX)?;
             if dir == Dir::Playback {
@@ -286,7 +286,7 @@ fn drained_and_closed(ctx: &Context) -> Outcome {
     let until = Instant::now() + LENGTH;
     let (mut rounds, mut met) = (0, 0);
     while Instant::now() < until {
-        let (mut leader, mut member) = (CABLE.player(ctx)?, OTHER.player(ctx)?);
+        let (mut leader, mut member) = (CABLE.playback(ctx)?, OTHER.playback(ctx)?);
         let frames = random.one_of(&[[480, 4800], [4800, 480]]);
         for (pcm, frames) in [&mut leader, &mut member].into_iter().zip(frames) {
             pcm.configure(&LONG)?;

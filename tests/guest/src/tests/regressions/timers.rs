@@ -60,8 +60,8 @@ pub fn tests() -> Vec<Test> {
 fn at_once(ctx: &Context) -> Outcome {
     let tick = system_config()?;
     let source = Source::set(ctx, "-1.0.0")?;
-    let mapped = CABLE.end(ctx, Dir::Capture);
-    let opened = CABLE.end(ctx, Dir::Playback);
+    let mapped = CABLE.side(ctx, Dir::Capture);
+    let opened = CABLE.side(ctx, Dir::Playback);
     let card = ctx.index;
     race_for(
         ctx,
@@ -205,7 +205,7 @@ fn periods_stay(ctx: &Context) -> Outcome {
         periods: 8,
         ..LONG
     };
-    let at = CABLE.end(ctx, Dir::Capture);
+    let at = CABLE.side(ctx, Dir::Capture);
     let mut rec = Pcm::open(at)?;
     rec.configure(&cfg)?;
     rec.sw_params(u64::MAX)?;

@@ -68,7 +68,7 @@ pub(super) fn absolute(ctx: &Context) -> Outcome {
 /// programs reckon: the time stamp, less what was left to read by then. That is right to a frame: a
 /// position is the last frame before the time stamp, by up to one.
 pub(super) fn overruns(ctx: &Context) -> Outcome {
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;
     rec.start()?;
     let mut newest = 0;
@@ -147,7 +147,7 @@ pub(super) fn pauses(ctx: &Context, dir: Dir) -> Outcome {
 pub(super) fn by_ticks(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, "-1.0.0")?;
     let cfg = system_config()?;
-    let mut rec = Pcm::open(crate::tests::source::CABLE.end(ctx, Dir::Capture))?;
+    let mut rec = Pcm::open(crate::tests::source::CABLE.side(ctx, Dir::Capture))?;
     rec.configure(&cfg)?;
     rec.sw_params(u64::MAX)?;
     rec.start()?;

@@ -112,7 +112,7 @@ pub(super) fn config(rate: u32) -> Config {
 
 /// A prepared end that never stops by itself.
 pub(super) fn prepared(ctx: &Context, which: Cable, dir: Dir, cfg: &Config) -> Result<Pcm, Fail> {
-    let mut pcm = Pcm::open(which.end(ctx, dir))?;
+    let mut pcm = Pcm::open(which.side(ctx, dir))?;
     pcm.configure(cfg)?;
     if dir == Dir::Playback {
         pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
@@ -123,7 +123,7 @@ pub(super) fn prepared(ctx: &Context, which: Cable, dir: Dir, cfg: &Config) -> R
 
 fn info(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let pcm = Pcm::open(CABLE.side(ctx, dir))?;
         let got = pcm.hw_refine(&k::HwParams::any())?.info;
         let asked = k::INFO_LINK_TIME
             | k::INFO_LINK_ABSOLUTE_TIME

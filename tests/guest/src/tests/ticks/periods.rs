@@ -59,7 +59,7 @@ pub(super) fn wrong_period_is_told(ctx: &Context) -> Outcome {
         period: right.period * 2,
         ..right
     };
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&cfg)?;
     play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
     play.start()?;

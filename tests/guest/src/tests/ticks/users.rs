@@ -162,7 +162,7 @@ pub(super) fn close_often(ctx: &Context) -> Outcome {
     let cfg = system_config()?;
     let _source = Source::set(ctx, "-1.0.0")?;
     let begin = |dir| -> Result<Pcm, Fail> {
-        let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
         pcm.configure(&cfg)?;
         pcm.sw_params(u64::MAX)?;
         if dir == Dir::Playback {

@@ -30,7 +30,7 @@ use crate::tests::source::SLOW;
 pub(super) fn drain_without_ticks(ctx: &Context) -> Outcome {
     let clock = master(ctx, &SLOW)?;
     let _source = Source::set(ctx, &master_of(ctx.index))?;
-    let mut play = CABLE.player(ctx)?;
+    let mut play = CABLE.playback(ctx)?;
     play.configure(&SLOW)?;
     play.write(&SLOW.signal(4800, 112), 0, 4800)?;
     clock.start()?;
@@ -48,7 +48,7 @@ pub(super) fn drain_without_ticks(ctx: &Context) -> Outcome {
 pub(super) fn no_ticks(ctx: &Context) -> Outcome {
     let clock = master(ctx, &LONG)?;
     let _source = Source::set(ctx, &master_of(ctx.index))?;
-    let mut rec = Pcm::open_with(CABLE.end(ctx, Dir::Capture), 0)?;
+    let mut rec = Pcm::open_with(CABLE.side(ctx, Dir::Capture), 0)?;
     rec.configure(&LONG)?;
     rec.start()?;
     let mut heard = LONG.nothing();
@@ -69,7 +69,7 @@ pub(super) fn no_ticks(ctx: &Context) -> Outcome {
 pub(super) fn no_ticks_to_drain(ctx: &Context) -> Outcome {
     let _clock = master(ctx, &LONG)?;
     let _source = Source::set(ctx, &master_of(ctx.index))?;
-    let mut play = Pcm::open_with(CABLE.end(ctx, Dir::Playback), 0)?;
+    let mut play = Pcm::open_with(CABLE.side(ctx, Dir::Playback), 0)?;
     play.configure(&LONG)?;
     play.write(&LONG.silence(480), 0, 480)?;
     expect_error("DRAIN", play.drain(), libc::EIO)?;
@@ -80,9 +80,9 @@ pub(super) fn no_ticks_to_drain(ctx: &Context) -> Outcome {
 
 pub(super) fn afterwards(ctx: &Context) -> Outcome {
     let source = Source::set(ctx, "-1.0.0")?;
-    drop(CABLE.player(ctx)?);
+    drop(CABLE.playback(ctx)?);
     drop(source);
-    let mut rec = CABLE.recorder(ctx)?;
+    let mut rec = CABLE.capture(ctx)?;
     check_eq!("timer", timer_line(ctx, CABLE)?, None);
     rec.configure(&LONG)?;
     rec.start()?;

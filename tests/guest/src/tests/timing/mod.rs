@@ -166,7 +166,7 @@ pub(super) fn before_all_others() -> Outcome {
 /// One running end of the usual cable. A player gets the whole buffer of silence first and never
 /// stops by itself, so that it can be watched alone.
 pub fn running(ctx: &Context, dir: Dir, cfg: &Config) -> Result<Pcm, Fail> {
-    let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+    let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
     pcm.configure(cfg)?;
     if dir == Dir::Playback {
         pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;

@@ -36,7 +36,7 @@ pub fn lateness(ctx: &Context, dir: Dir, period: u32) -> Result<Lateness, Fail> 
         periods: 4,
         ..USUAL
     };
-    let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+    let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
     pcm.configure(&cfg)?;
     let silence = cfg.silence(cfg.buffer());
     if dir == Dir::Playback {
@@ -96,7 +96,7 @@ pub(super) fn greedy(ctx: &Context, dir: Dir, period: u32) -> Outcome {
         periods: 4,
         ..USUAL
     };
-    let mut pcm = Pcm::open(CABLE.end(ctx, dir))?;
+    let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
     pcm.configure(&cfg)?;
     pcm.sw_params_waking_at_a_period()?;
     let silence = cfg.silence(cfg.buffer());
