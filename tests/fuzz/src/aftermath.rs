@@ -3,15 +3,15 @@
 //! Whatever a program has done: when all is closed, a stream goes through a cable whole.
 //!
 //! The parameters are drawn from the input: a format, channels, ways of access, buffers of odd
-//! lengths that differ at the two ends. No frame of what is played looks like one near it, nor like
-//! silence. It is longer than both buffers, and ends with a DRAIN or because nothing more comes.
-//! Recorded is silence until it begins, all of it, and silence again for as long as it takes once
-//! round the buffer. Before that, half of the time, a part of a buffer is recorded; then the
-//! recorder is prepared anew, and alone: it hears silence from its first frame on.
+//! lengths that differ between the two sides. No frame of what is played looks like one near it,
+//! nor like silence. It is longer than both buffers, and ends with a DRAIN or because nothing more
+//! comes. Recorded is silence until it begins, all of it, and silence again for as long as it takes
+//! once round the buffer. Before that, half of the time, a part of a buffer is recorded; then the
+//! capture is prepared anew, and alone: it hears silence from its first frame on.
 //!
 //! What comes too late is not judged: then one of the two stops with an xrun.
 
-mod end;
+mod side;
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use crate::tally;
 use crate::values::Noise;
 use crate::world::Session;
 use crate::world::SLOTS;
-use end::End;
+use side::Side;
 
 const RATE: u64 = 48_000;
 /// What is written behind a buffer, where nobody else writes.
@@ -43,7 +43,7 @@ enum Ending {
     Underrun,
 }
 
-/// One end.
+/// One side.
 #[derive(Clone, Copy, Debug)]
 struct Shape {
     period: u64,
@@ -203,7 +203,7 @@ impl Aftermath {
         let is_drained = status.state == SETUP && status.hw_ptr >= status.appl_ptr;
         if self.ending == Ending::Drain && !is_drained {
             self.tell(&format!(
-                "rule 7.8: after its drain the player has state {}, hw_ptr {}, appl_ptr {}",
+                "rule 7.8: after its drain the playback has state {}, hw_ptr {}, appl_ptr {}",
                 status.state, status.hw_ptr, status.appl_ptr
             ));
         }
@@ -212,18 +212,18 @@ impl Aftermath {
         Some(())
     }
 
-    /// Lets a part of a buffer be recorded, and prepares both ends anew. [5.2] Of that, a recorder
+    /// Lets a part of a buffer be recorded, and prepares both sides anew. [5.2] Of that, a capture
     /// alone hears nothing.
-    fn rehearse(&self, play: &End<'_>, record: &End<'_>) -> Option<()> {
+    fn rehearse(&self, play: &Side<'_>, record: &Side<'_>) -> Option<()> {
         let buffer = self.record.buffer();
         let part = |frames: u64| Duration::from_micros(frames * 1_000_000 / RATE / 3);
         record.start();
         play.write(0)?;
         play.start();
         std::thread::sleep(part(2 * buffer.min(self.play.buffer())));
-        for end in [record, play] {
-            end.call("DROP", k::DROP);
-            end.call("PREPARE", k::PREPARE);
+        for side in [record, play] {
+            side.call("DROP", k::DROP);
+            side.call("PREPARE", k::PREPARE);
         }
         if self.card == 1 {
             // It would wait.
@@ -236,7 +236,7 @@ impl Aftermath {
                 break;
             }
             if look == LOOKS {
-                self.tell("a recorder alone does not move");
+                self.tell("a capture alone does not move");
             }
             std::thread::sleep(part(buffer));
             let before = self.frames_of(&alone);
@@ -245,7 +245,7 @@ impl Aftermath {
         }
         if let Some(at) = alone.iter().position(|&byte| byte != self.silence()) {
             self.tell(&format!(
-                "rule 5.2: a recorder alone hears {:#04x} in frame {} since its PREPARE",
+                "rule 5.2: a capture alone hears {:#04x} in frame {} since its PREPARE",
                 alone[at],
                 at as u64 / self.frame_bytes()
             ));
@@ -270,7 +270,7 @@ impl Aftermath {
     fn judge(&self, heard: &[u8], lead: u64, written: u64) -> Option<()> {
         if self.card == 1 && lead > 0 {
             self.tell(&format!(
-                "a recorder that waits for its peer hears {lead} frames of silence"
+                "a capture that waits for its peer hears {lead} frames of silence"
             ));
         }
         for (frame, bytes) in heard.chunks_exact(self.frame_bytes() as usize).enumerate() {
@@ -291,7 +291,7 @@ impl Aftermath {
         Some(())
     }
 
-    fn open<'a>(&'a self, session: &Session, capture: bool, shape: &'a Shape) -> End<'a> {
+    fn open<'a>(&'a self, session: &Session, capture: bool, shape: &'a Shape) -> Side<'a> {
         let (device, _, subdevice) = SLOTS[self.cable * 2 + usize::from(capture)];
         let letter = if capture { 'c' } else { 'p' };
         let path = format!("/dev/snd/pcmC{}D{device}{letter}", self.card);
@@ -299,14 +299,14 @@ impl Aftermath {
             .prefer(subdevice)
             .and_then(|_| open(&path, libc::O_RDWR | libc::O_NONBLOCK))
             .unwrap_or_else(|errno| self.tell(&format!("{path} can't be opened: error {errno}")));
-        let mut end = End {
+        let mut side = Side {
             all: self,
             fd,
             shape,
             capture,
             map: None,
         };
-        end.configure();
-        end
+        side.configure();
+        side
     }
 }

@@ -49,7 +49,7 @@ pub fn set_coarse() {
     COARSE.store(true, Relaxed);
 }
 
-/// Notes an answer: the call, its error number, the states of the two ends.
+/// Notes an answer: the call, its error number, the states of the two sides.
 pub fn note_answer(kind: u8, errno: i32, own: i32, peer: i32) {
     let peer = if COARSE.load(Relaxed) { 0 } else { peer };
     let value = u64::from(kind)

@@ -76,7 +76,7 @@ macro_rules! kinds {
 kinds! {
     /// Opens a substream if it is not open, and gets it ready to run.
     Setup = 12,
-    /// Gets both ends of a cable ready with the same parameters, and starts them.
+    /// Gets both sides of a cable ready with the same parameters, and starts them.
     Pair = 8,
     Open = 3,
     Close = 3,

@@ -5,8 +5,8 @@
 //!
 //! libFuzzer brings `main()`, keeps the corpus and judges by coverage which input is worth keeping.
 //! An input is a program: records of 16 bytes, a call each ([`input`]), which [`world`] carries out
-//! on the ends of three cables. What libFuzzer calls coverage is the code of the driver that the
-//! calls have run ([`kcov`]), and which answers they got in which states of both ends.
+//! on the sides of three cables. What libFuzzer calls coverage is the code of the driver that the
+//! calls have run ([`kcov`]), and which answers they got in which states of both sides.
 //!
 //! Finding something means: the kernel complains ([`complaints`]), or an answer cannot be true
 //! ([`world::World::judge`]), or a recording has bytes that nobody played.

@@ -34,7 +34,7 @@ fn draw(noise: &mut Noise) -> Kind {
 fn new_record(noise: &mut Noise) -> Chunk {
     let mut chunk = [0; RECORD];
     chunk[0] = draw(noise) as u8;
-    // Most of it happens at one cable: otherwise its ends seldom meet.
+    // Most of it happens at one cable: otherwise its sides seldom meet.
     chunk[1] = match noise.below(8) {
         0..=5 => noise.below(2),
         _ => noise.below(SLOTS.len()),
@@ -57,7 +57,7 @@ fn new_record(noise: &mut Noise) -> Chunk {
     chunk
 }
 
-/// Calls that are made at the same time, at one cable or two, whose ends may be linked.
+/// Calls that are made at the same time, at one cable or two, whose sides may be linked.
 fn new_race(noise: &mut Noise) -> Vec<Chunk> {
     const KINDS: [Kind; 12] = [
         Kind::Prepare,
@@ -111,7 +111,7 @@ fn new_header(noise: &mut Noise) -> Chunk {
 fn change_record(chunk: &mut Chunk, noise: &mut Noise) {
     match noise.below(8) {
         0 => chunk[0] = draw(noise) as u8,
-        // The other end of the cable.
+        // The other side of the cable.
         1 => chunk[1] ^= 1,
         2 => chunk[1] = noise.below(SLOTS.len()) as u8,
         3 | 4 => chunk[2 + noise.below(6)] = noise.below(256) as u8,
@@ -175,7 +175,7 @@ fn mutate(program: &mut Vec<Chunk>, noise: &mut Noise) {
                 let copy = program[any];
                 program.insert(1 + noise.below(calls + 1), copy);
             }
-            // The same call at the other end.
+            // The same call on the other side.
             8 | 9 => {
                 let mut copy = program[any];
                 copy[1] ^= 1;

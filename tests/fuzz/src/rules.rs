@@ -49,7 +49,7 @@ pub const CABLES: usize = SLOTS.len() / 2;
 pub const QUIET_STAMPS: u8 = 1;
 /// Controls are not read.
 pub const QUIET_CONTROLS: u8 = 2;
-/// Nobody asks what an end may be set to.
+/// Nobody asks what a side may be set to.
 pub const QUIET_LIMITS: u8 = 4;
 
 /// States of a stream, as ALSA numbers them.
@@ -86,14 +86,14 @@ impl World<'_> {
         self.streams[slot].as_ref().map_or(-1, Stream::state)
     }
 
-    /// The parameters of an end, if they are known.
+    /// The parameters of a side, if they are known.
     fn config_of(&self, slot: usize) -> Option<Config> {
         self.streams[slot].as_ref().and_then(|stream| stream.config)
     }
 
     /// Looks at a cable. `quiet`: what is not asked.
     pub fn judge_cable(&mut self, cable: usize, quiet: u8) {
-        self.rule_ends_match(cable);
+        self.rule_sides_match(cable);
         if quiet & QUIET_CONTROLS == 0 {
             self.rule_active(cable);
             self.rule_slave(cable);
@@ -110,9 +110,9 @@ impl World<'_> {
         }
     }
 
-    /// [6.4, 6.5, 17.1] Ends that run have the same parameters. A recorder that a player has made
+    /// [6.4, 6.5, 17.1] Sides that run have the same parameters. A capture that a playback has made
     /// stop is DRAINING.
-    fn rule_ends_match(&self, cable: usize) {
+    fn rule_sides_match(&self, cable: usize) {
         let (play, record) = (cable * 2, cable * 2 + 1);
         let (Some(a), Some(b)) = (self.config_of(play), self.config_of(record)) else {
             return;
@@ -124,7 +124,7 @@ impl World<'_> {
         let holds = soon(|| !is_active(self.state_of(play)) || self.state_of(record) != RUNNING);
         if !holds {
             found(&format!(
-                "rule 6.5: both ends of cable {cable} run, a player of {a:?} and a recorder of \
+                "rule 6.5: both sides of cable {cable} run, a playback of {a:?} and a capture of \
                  {b:?}"
             ));
         }
@@ -147,8 +147,8 @@ impl World<'_> {
         }
     }
 
-    /// Whether it is a player that drains at its first frame, and whose timer may be one that can't
-    /// be started (11.7): DRAIN passes over that.
+    /// Whether it is a playback that drains at its first frame, and whose timer may be one that
+    /// can't be started (11.7): DRAIN passes over that.
     fn may_not_have_started(&self, play: usize) -> bool {
         self.source_written
             && self.streams[play]
@@ -156,8 +156,8 @@ impl World<'_> {
                 .is_some_and(|stream| stream.state() == DRAINING && stream.hw_ptr() == 0)
     }
 
-    /// [9.7] `PCM Slave Active` is on just while the player runs or drains. (Unless its timer can't
-    /// be started, 11.7: a DRAIN passes over that, and the player drains without running.)
+    /// [9.7] `PCM Slave Active` is on just while the playback runs or drains. (Unless its timer
+    /// can't be started, 11.7: a DRAIN passes over that, and the playback drains without running.)
     fn rule_active(&mut self, cable: usize) {
         let play = cable * 2;
         // Whoever is in a call keeps what has been closed.
@@ -175,7 +175,7 @@ impl World<'_> {
         });
         if !holds {
             found(&format!(
-                "rule 9.7: PCM Slave Active of cable {cable} is {}, the player's state {}",
+                "rule 9.7: PCM Slave Active of cable {cable} is {}, the playback's state {}",
                 last.1, last.0
             ));
         }
@@ -183,7 +183,7 @@ impl World<'_> {
         watch.note(cable, ACTIVE, last.1);
     }
 
-    /// [9.8, 9.9] The other `PCM Slave` controls are the parameters of a player that runs.
+    /// [9.8, 9.9] The other `PCM Slave` controls are the parameters of a playback that runs.
     fn rule_slave(&mut self, cable: usize) {
         let play = cable * 2;
         let Some(config) = self
@@ -210,7 +210,7 @@ impl World<'_> {
         if !holds {
             found(&format!(
                 "rule 9.8: PCM Slave Format, Rate, Channels, Access of cable {cable} are {last:?}, \
-                 the player has {expected:?}"
+                 the playback has {expected:?}"
             ));
         }
         let watch = &mut self.session.watches[self.card];
@@ -219,7 +219,7 @@ impl World<'_> {
         }
     }
 
-    /// [4] What an end may be set to: anything, unless the other end has been prepared.
+    /// [4] What a side may be set to: anything, unless the other side has been prepared.
     pub fn rule_limits(&mut self, slot: usize) {
         let Some(stream) = &self.streams[slot] else {
             return;
@@ -234,9 +234,9 @@ impl World<'_> {
             Prepared::Not => None,
             Prepared::For(config) => Some(config),
         };
-        let is_player = !SLOTS[slot].1;
+        let is_playback = !SLOTS[slot].1;
         let notify = self.session.watches[self.card].read(slot / 2, NOTIFY) != 0;
-        let limits = limits.filter(|_| !is_player || !notify);
+        let limits = limits.filter(|_| !is_playback || !notify);
         let mut params = k::HwParams::any();
         if let Err(errno) = ioctl(stream.fd.0, k::HW_REFINE, &mut params) {
             found(&format!("rule 4.2: HW_REFINE of anything: error {errno}"));
@@ -263,7 +263,7 @@ impl World<'_> {
         if got != expected {
             found(&format!(
                 "rule 4.2: substream {slot} may have formats, rates, channels and accesses \
-                 {got:x?}, not {expected:x?}; the other end has {limits:?}, PCM Notify is {notify}"
+                 {got:x?}, not {expected:x?}; the other side has {limits:?}, PCM Notify is {notify}"
             ));
         }
     }

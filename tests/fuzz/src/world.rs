@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Where a program runs: the ends of three cables of a card, its control device and a sound timer.
+//! Where a program runs: the sides of three cables of a card, its control device and a sound timer.
 //! Afterwards all is as it was before.
 
 use std::io::Write;
@@ -194,7 +194,7 @@ fn tell(line: &str) {
     let _ = std::io::stderr().write_all(format!("{line}\n").as_bytes());
 }
 
-/// Calls after which other ends may be set to other parameters than before.
+/// Calls after which other sides may be set to other parameters than before.
 const LIMITING: [Kind; 8] = [
     Kind::Setup,
     Kind::Pair,
@@ -247,7 +247,7 @@ impl World<'_> {
         usize::from(record.slot) % SLOTS.len()
     }
 
-    /// The states of an end and of its peer; -1 for one that is closed.
+    /// The states of a side and of its peer; -1 for one that is closed.
     pub fn states(&self, record: &Record) -> (i32, i32) {
         let slot = Self::slot(record);
         let state = |slot: usize| self.streams[slot].as_ref().map_or(-1, Stream::state);
@@ -273,7 +273,7 @@ impl World<'_> {
         }
     }
 
-    /// Looks at all cables at the end of a program, and then at what is left when an end of each
+    /// Looks at all cables at the end of a program, and then at what is left when a side of each
     /// has been closed.
     fn judge_end(&mut self, header: &Header) {
         for cable in 0..CABLES {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Streams that are linked, and the two ends of a cable.
+//! Streams that are linked, and the two sides of a cable.
 
 use support::kernel as k;
 
@@ -61,14 +61,14 @@ impl World<'_> {
         self.note_linked(slot);
     }
 
-    /// Both ends of the cable of a record, running.
+    /// Both sides of the cable of a record, running.
     pub(super) fn pair(&mut self, record: &Record) -> Answer {
-        let both = [0, 1].map(|end| Record {
-            slot: record.slot & !1 | end,
+        let both = [0, 1].map(|side| Record {
+            slot: record.slot & !1 | side,
             ..*record
         });
-        for end in &both {
-            self.setup(end)?;
+        for side in &both {
+            self.setup(side)?;
         }
         let fds = [self.fd(&both[0])?, self.fd(&both[1])?];
         if record.wide & 1 != 0 {

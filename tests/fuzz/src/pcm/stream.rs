@@ -22,7 +22,7 @@ pub struct Config {
     pub(super) boundary: u64,
 }
 
-/// What is known of what an end has been prepared for.
+/// What is known of what a side has been prepared for.
 #[derive(Clone, Copy, Debug)]
 pub enum Prepared {
     /// It has not been since it was opened, or its parameters have been freed.
@@ -82,7 +82,7 @@ impl Stream {
         })
     }
 
-    /// The end has been prepared.
+    /// The side has been prepared.
     pub(super) fn note_prepared(&mut self) {
         self.prepared = self.config.map_or(Prepared::Unknown, Prepared::For);
         self.odd_clock = self.linked;

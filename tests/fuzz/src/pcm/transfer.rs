@@ -166,8 +166,8 @@ impl World<'_> {
     /// Lets sound flow through a cable, for as many periods as take it round its buffers: nothing
     /// of that comes about by chance.
     pub(super) fn flow(&mut self, record: &Record) -> Answer {
-        let both = [0, 1].map(|end| Record {
-            slot: record.slot & !1 | end,
+        let both = [0, 1].map(|side| Record {
+            slot: record.slot & !1 | side,
             ..*record
         });
         let [periods, how, ..] = record.bytes;
@@ -186,7 +186,7 @@ impl World<'_> {
         }
         let mut moved = 0;
         for _ in 0..1 + periods % 12 {
-            let sizes = both.map(|end| self.stream(&end).map(|stream| stream.sizes()));
+            let sizes = both.map(|side| self.stream(&side).map(|stream| stream.sizes()));
             let [Ok(play), Ok(capture)] = sizes else {
                 break;
             };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! An end of the short stream that goes through a cable afterwards.
+//! A side of the short stream that goes through a cable afterwards.
 
 use support::kernel as k;
 
@@ -19,8 +19,8 @@ use crate::rules::within_frame;
 use crate::rules::DRAINING;
 use crate::rules::RUNNING;
 
-/// An end that is open.
-pub(super) struct End<'a> {
+/// A side that is open.
+pub(super) struct Side<'a> {
     pub(super) all: &'a Aftermath,
     pub(super) fd: Fd,
     pub(super) shape: &'a Shape,
@@ -28,7 +28,7 @@ pub(super) struct End<'a> {
     pub(super) map: Option<Map>,
 }
 
-impl End<'_> {
+impl Side<'_> {
     pub(super) fn call(&self, name: &str, request: u64) {
         if let Err(errno) = ioctl_plain(self.fd.0, request) {
             self.fail(name, errno);
@@ -36,7 +36,7 @@ impl End<'_> {
     }
 
     fn fail(&self, name: &str, errno: i32) -> ! {
-        let who = if self.capture { "recorder" } else { "player" };
+        let who = if self.capture { "capture" } else { "playback" };
         self.all
             .tell(&format!("{name} of the {who}: error {errno}"))
     }
@@ -104,7 +104,7 @@ impl End<'_> {
             .and_then(|map| map.differs_behind(bytes, MARK))
         {
             self.all.tell(&format!(
-                "byte {at} behind the recorder's buffer was written"
+                "byte {at} behind the capture's buffer was written"
             ));
         }
     }
@@ -128,8 +128,8 @@ impl End<'_> {
         }
     }
 
-    /// `None` if the end is beyond a position. The core does not notice if a player comes to what
-    /// is being written, or a recorder to what is being read.
+    /// `None` if the side is beyond a position. The core does not notice if a playback comes to
+    /// what is being written, or a capture to what is being read.
     pub(super) fn is_in_time(&self, most: u64) -> Option<()> {
         (self.status().hw_ptr <= most).then_some(())
     }
