@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The calls of an end that are not needed for sound to flow.
+//! The calls of a side that are not needed for sound to flow.
 
 use std::sync::atomic::Ordering;
 
@@ -147,7 +147,7 @@ impl Stream {
         let Some(cfg) = self.pcm.as_ref().and_then(|pcm| pcm.cfg) else {
             return;
         };
-        // Before a recorder's first frame there is nothing, but the core would go there.
+        // Before a capture's first frame there is nothing, but the core would go there.
         let most = match self.is_linked() {
             true => u64::MAX,
             false => self.appl.max(1),
@@ -200,7 +200,7 @@ impl Stream {
         let mut waits = self.random().once_in(2);
         if waits {
             // A group that somebody pauses would let it wait for ever.
-            *locked(&self.end().fd) = None;
+            *locked(&self.side().fd) = None;
             waits = !self.is_linked();
         }
         let kind = if waits {
@@ -229,7 +229,7 @@ impl Stream {
             },
         );
         if let (false, Some(pcm)) = (usual, &self.pcm) {
-            *locked(&self.end().fd) = Some(pcm.fd());
+            *locked(&self.side().fd) = Some(pcm.fd());
         }
         if before == Model::Fresh || self.pcm.is_none() {
             return;
@@ -272,7 +272,7 @@ impl Stream {
         }
     }
 
-    /// Links with another end of whichever cable, or lets go.
+    /// Links with another side of whichever cable, or lets go.
     pub fn link(&mut self) {
         if self.random().once_in(4) || self.is_linked() {
             let _ = self.simple(Kind::Unlink, |pcm| pcm.unlink());
@@ -290,13 +290,13 @@ impl Stream {
         if self.waits || thread_of(line, dir) == self.actor.number {
             return;
         }
-        let other = &world.lines[line].ends[dir as usize];
+        let other = &world.lines[line].sides[dir as usize];
         let fd = locked(&other.fd);
         let Some(number) = *fd else { return };
         // Before it is: from then on others act on both.
-        self.end().linked.store(true, Ordering::SeqCst);
+        self.side().linked.store(true, Ordering::SeqCst);
         other.linked.store(true, Ordering::SeqCst);
-        self.end().may_limit();
+        self.side().may_limit();
         other.may_limit();
         self.loosen();
         let result = self.call(

@@ -28,7 +28,7 @@ pub enum Model {
     Fresh,
     Setup,
     Prepared,
-    /// Unless it has run over or dry, or a player of other parameters has stopped it.
+    /// Unless it has run over or dry, or a playback of other parameters has stopped it.
     Running,
     Paused,
     /// Or it has ended by now.
@@ -47,11 +47,11 @@ pub struct Facts {
     pub gone: bool,
     /// The cable may run by a clock that does not tick, or does not fit.
     pub odd_clock: bool,
-    /// The other end may have been prepared, for whatever.
+    /// The other side may have been prepared, for whatever.
     pub limited: bool,
     /// The buffer is mapped.
     pub mapped: bool,
-    /// The player has nothing in its buffer, and would stop for that.
+    /// The playback has nothing in its buffer, and would stop for that.
     pub empty: bool,
     /// A processor stood still for so long that a wake-up may be late.
     pub stalled: bool,
@@ -111,7 +111,7 @@ fn may_fail(kind: Kind, facts: &Facts, code: i32) -> bool {
         return matches!(kind, Pause | Release | Resume);
     }
     let capture = facts.dir == Dir::Capture;
-    // A capture that a player of other parameters makes impossible.
+    // A capture that a playback of other parameters makes impossible.
     let refused = capture && facts.limited;
     let timer = facts.odd_clock && matches!(code, EINVAL | EBUSY | ENODEV | EIO | EAGAIN);
     match (kind, facts.model) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The threads that are not an end of a cable: its controls, the card's files, and what happens to
+//! The threads that are not a side of a cable: its controls, the card's files, and what happens to
 //! the whole card.
 
 use std::io;
@@ -270,7 +270,7 @@ impl Controls {
         Ok(())
     }
 
-    /// Opens an end that its thread has open, or would like to.
+    /// Opens a side that its thread has open, or would like to.
     fn probe(&mut self) {
         let dir = self.actor.random.one_of(&Dir::BOTH);
         let waits = self.actor.random.once_in(3);
@@ -286,7 +286,7 @@ impl Controls {
         let (result, _) = self.actor.call(
             kind,
             [dir as i64, NO_ARG],
-            "of another thread's end".into(),
+            "of another thread's side".into(),
             6 * PLAIN_MS,
             |_| 0,
             || Pcm::open_with(at, flags),

@@ -13,9 +13,9 @@ use super::world::locked;
 use super::world::PLAIN_MS;
 
 impl Stream {
-    /// Parameters: those of the other end, mostly, but for sizes.
+    /// Parameters: those of the other side, mostly, but for sizes.
     pub fn draw_config(&mut self) -> Config {
-        let other = *locked(&self.other_end().cfg);
+        let other = *locked(&self.peer().cfg);
         let mut drawn = draw_format(self.random());
         let follow = !self.random().once_in(8);
         let (swap, turn) = (self.random().once_in(2), self.random().once_in(4));

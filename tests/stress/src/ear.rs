@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Judges what a recorder hears.
+//! Judges what a capture hears.
 //!
 //! Each frame of a recording is silent, or a frame of a generation that was played on this very
-//! cable with these very parameters. And since both ends of a cable read one clock:
+//! cable with these very parameters. And since both sides of a cable read one clock:
 //!
 //! - frames follow each other in the order in which they were played;
-//! - none is left out, but by as many silent ones as are heard in its place, or while the recorder
+//! - none is left out, but by as many silent ones as are heard in its place, or while the capture
 //!   is paused or suspended;
-//! - what went by before the recorder was at a position is not heard after it. The player tells
-//!   what has gone by ([`Programme::floor`]); the recorder looks at that, asks for its position,
+//! - what went by before the capture was at a position is not heard after it. The playback tells
+//!   what has gone by ([`Programme::floor`]); the capture looks at that, asks for its position,
 //!   and remembers both.
 
 use std::collections::VecDeque;
@@ -26,7 +26,7 @@ use super::sound::Place;
 use super::sound::Programme;
 use super::torn::Torn;
 
-/// What a recorder has heard since its PREPARE.
+/// What a capture has heard since its PREPARE.
 pub struct Ear {
     cfg: Config,
     /// The position from which on nothing comes before the place.
@@ -35,7 +35,7 @@ pub struct Ear {
     last: Option<(u64, Arc<Generation>, u64)>,
     /// The last place that is known.
     bound: Place,
-    /// Positions between which frames may be left out; the end is not known yet while the recorder
+    /// Positions between which frames may be left out; the end is not known yet while the capture
     /// is not heard to run.
     gaps: Vec<(u64, Option<u64>)>,
     /// Nothing is known of the order: others may have prepared the stream.
@@ -108,7 +108,7 @@ impl Ear {
         }
     }
 
-    /// The recorder stops moving at `position` or later.
+    /// The capture stops moving at `position` or later.
     pub fn begin_gap(&mut self, position: u64) {
         if self.gaps.last().is_none_or(|gap| gap.1.is_some()) {
             self.gaps.push((position, None));
@@ -127,7 +127,7 @@ impl Ear {
         self.last = None;
     }
 
-    /// The recorder goes back: frames will be heard again.
+    /// The capture goes back: frames will be heard again.
     pub fn rewind(&mut self) {
         self.last = None;
         self.bound = (0, 0);

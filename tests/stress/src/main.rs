@@ -2,11 +2,11 @@
 
 //! `aloop-stress`: everything at once.
 //!
-//! A thread for each end of each cable, one for the controls of each, one for the card's files, and
-//! one that suspends the machine and takes the card away. Each does one step after the other, at
-//! random. What a step of a thread does depends on the seed, the thread, the number of the step and
-//! the state that it finds; how the threads meet is the machine's. So `--seed` makes them try the
-//! same again.
+//! A thread for each side of each cable, one for the controls of each, one for the card's files,
+//! and one that suspends the machine and takes the card away. Each does one step after the other,
+//! at random. What a step of a thread does depends on the seed, the thread, the number of the step
+//! and the state that it finds; how the threads meet is the machine's. So `--seed` makes them try
+//! the same again.
 //!
 //! What is checked all the time: [`calls`] says which results a call may have, [`ear`] what may be
 //! heard, [`stream`] where a position may be, [`card`] what controls may tell, and
@@ -207,7 +207,7 @@ fn work(worker: &mut dyn Worker, steps: u64) {
 /// Lets all work; returns what they have done, in their order, and whether all came back.
 fn run(world: &Arc<World>, options: &Options) -> Result<(Vec<Counts>, bool), Fail> {
     let workers = workers(world, options)?;
-    let ends = 3 * options.cables;
+    let sides = 3 * options.cables;
     for cpu in 0..world.pulses.len() {
         let world = Arc::clone(world);
         thread::spawn(move || beat(world, cpu));
@@ -227,15 +227,15 @@ fn run(world: &Arc<World>, options: &Options) -> Result<(Vec<Counts>, bool), Fai
     let at_most = until + EXTENSION.max(2 * seconds);
     let never = options.never();
     let mut counts: Vec<Option<Counts>> = vec![None; count];
-    let (mut left, mut ends_left) = (count, ends);
+    let (mut left, mut sides_left) = (count, sides);
     let mut gave_up = false;
     while left > 0 && !gave_up {
         match receiver.recv_timeout(Duration::from_millis(100)) {
             Ok((number, done)) => {
                 counts[number] = Some(done);
                 left -= 1;
-                if number < ends && number % 3 < 2 {
-                    ends_left -= 1;
+                if number < sides && number % 3 < 2 {
+                    sides_left -= 1;
                 }
             }
             Err(_) => {
@@ -245,7 +245,7 @@ fn run(world: &Arc<World>, options: &Options) -> Result<(Vec<Counts>, bool), Fai
                 gave_up = world.failures().len() > failed;
             }
         }
-        let played = ends_left == ends - 2 * options.cables;
+        let played = sides_left == sides - 2 * options.cables;
         let now = Instant::now();
         let enough = now >= until && world.all_done(&never) || now >= at_most;
         if enough || played {

@@ -174,7 +174,7 @@ impl Stream {
         cfg.map_or(0, |cfg| cfg.step_frames())
     }
 
-    /// A recorder may stop moving for a while, where it is or later.
+    /// A capture may stop moving for a while, where it is or later.
     pub fn begin_gap(&mut self) {
         let at = self.seen.map_or(0, |seen| seen.0);
         if let Some(ear) = &mut self.ear {

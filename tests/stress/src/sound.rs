@@ -2,7 +2,7 @@
 
 //! What is played: sound that says where it comes from.
 //!
-//! Each PREPARE of a player begins a *generation*, which has a key of its own. The sample of a
+//! Each PREPARE of a playback begins a *generation*, which has a key of its own. The sample of a
 //! channel in a frame is a function of that key, the channel, and the frame's number since the
 //! PREPARE. No byte of it is one of silence. So who knows the keys can tell of a few bytes in a row
 //! from which cable, which generation and which frame they come; and a frame that is rewound and
@@ -22,7 +22,7 @@ use support::signal::Format;
 /// A frame of a cable: the generation's number, and the frame's in it. Later ones are greater.
 pub type Place = (u64, u64);
 
-/// What a player plays from one PREPARE to the next.
+/// What a playback plays from one PREPARE to the next.
 pub struct Generation {
     pub number: u64,
     key: u64,
@@ -33,7 +33,7 @@ pub struct Generation {
     pub gone_by: AtomicU64,
     /// None will go by any more.
     pub ended: AtomicBool,
-    /// The player may be heard in any order: others can start and prepare it, or it plays its
+    /// The playback may be heard in any order: others can start and prepare it, or it plays its
     /// buffer round and round.
     pub loose: AtomicBool,
 }
@@ -108,7 +108,7 @@ impl Generation {
         self.written.load(Ordering::SeqCst)
     }
 
-    /// Whether a recorder of these parameters can hear it.
+    /// Whether a capture of these parameters can hear it.
     pub fn fits(&self, cfg: &Config) -> bool {
         self.cfg.format == cfg.format
             && self.cfg.channels == cfg.channels

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The steps of an end's thread.
+//! The steps of a side's thread.
 
 use support::config::Dir;
 
@@ -115,7 +115,7 @@ impl Stream {
             Model::Draining => {
                 let _ = self.poll();
                 self.observe();
-                // A recorder stays so.
+                // A capture stays so.
                 if self.known() == Model::Draining && self.dir == Dir::Capture {
                     self.prepare();
                 }

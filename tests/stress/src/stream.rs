@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The thread of one end of a cable.
+//! The thread of one side of a cable.
 
 mod life;
 
@@ -20,14 +20,14 @@ use super::ear::Ear;
 use super::kind::Kind;
 use super::sound::Generation;
 use super::world::Actor;
-use super::world::End;
 use super::world::Line;
+use super::world::Side;
 use super::world::World;
 use super::world::Wrong;
 use super::world::NO_ARG;
 use super::world::PLAIN_MS;
 
-/// One end of a cable, and what its thread knows of it.
+/// One side of a cable, and what its thread knows of it.
 pub struct Stream {
     pub actor: Actor,
     pub line: usize,
@@ -47,7 +47,7 @@ pub struct Stream {
     pub starts: bool,
     /// Frames that it has moved since PREPARE.
     pub appl: u64,
-    /// Frames that have been written in this generation, for a player.
+    /// Frames that have been written in this generation, for a playback.
     pub high: u64,
     pub generation: Option<Arc<Generation>>,
     pub ear: Option<Ear>,
@@ -103,16 +103,16 @@ impl Stream {
         &self.world().lines[self.line]
     }
 
-    pub fn end(&self) -> &End {
-        &self.shared().ends[self.dir as usize]
+    pub fn side(&self) -> &Side {
+        &self.shared().sides[self.dir as usize]
     }
 
-    pub fn other_end(&self) -> &End {
-        &self.shared().ends[1 - self.dir as usize]
+    pub fn peer(&self) -> &Side {
+        &self.shared().sides[1 - self.dir as usize]
     }
 
     pub fn is_linked(&self) -> bool {
-        self.end().linked.load(Ordering::SeqCst)
+        self.side().linked.load(Ordering::SeqCst)
     }
 
     pub fn odd_clock(&self) -> bool {
@@ -135,7 +135,7 @@ impl Stream {
     pub fn before(&self) -> Before {
         Before {
             model: self.known(),
-            limits: self.other_end().limits.load(Ordering::SeqCst),
+            limits: self.peer().limits.load(Ordering::SeqCst),
             suspends: self.world().suspends.load(Ordering::SeqCst),
         }
     }
@@ -155,16 +155,16 @@ impl Stream {
     /// HW_FREE has been done.
     pub fn freed(&mut self) {
         self.forget_parameters();
-        self.end().limits_no_more();
+        self.side().limits_no_more();
         self.is_now(Model::Fresh);
     }
 
     pub fn other_limits(&self) -> u64 {
-        self.other_end().limits.load(Ordering::SeqCst)
+        self.peer().limits.load(Ordering::SeqCst)
     }
 
     fn facts(&self, before: &Before, stood_still: i64) -> Facts {
-        let limits = self.other_end().limits.load(Ordering::SeqCst);
+        let limits = self.peer().limits.load(Ordering::SeqCst);
         Facts {
             // Something may have come between.
             model: if self.known() == before.model {
@@ -177,7 +177,7 @@ impl Stream {
             odd_clock: self.odd_clock(),
             limited: limits != before.limits
                 || limits % 2 == 1
-                || self.other_end().linked.load(Ordering::SeqCst),
+                || self.peer().linked.load(Ordering::SeqCst),
             mapped: self.pcm.as_ref().is_some_and(Pcm::is_mapped),
             empty: self.appl == 0 && self.stops,
             stalled: self.may_give_up(stood_still),

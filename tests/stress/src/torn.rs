@@ -2,9 +2,9 @@
 
 //! Sound that is written while it is heard.
 //!
-//! A player that plays its buffer round and round, or that others start, may be heard at any moment
-//! of a write: one channel has its new frames already, the next one still has those before, or
-//! silence. So each channel is judged by itself.
+//! A playback that plays its buffer round and round, or that others start, may be heard at any
+//! moment of a write: one channel has its new frames already, the next one still has those before,
+//! or silence. So each channel is judged by itself.
 
 use std::sync::Arc;
 

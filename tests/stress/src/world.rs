@@ -57,19 +57,19 @@ pub const WRONGS: [(Wrong, &str); 5] = [
     (Wrong::Stuck, "nobody waits for ever"),
 ];
 
-/// One end of a cable, as far as others have to know.
+/// One side of a cable, as far as others have to know.
 #[derive(Default)]
-pub struct End {
+pub struct Side {
     /// Its descriptor, if others may link it.
     pub fd: Mutex<Option<i32>>,
     /// It is or was linked since its parameters were set.
     pub linked: AtomicBool,
-    /// Odd while it may be prepared, and so limits the other end.
+    /// Odd while it may be prepared, and so limits the other side.
     pub limits: AtomicU64,
     pub cfg: Mutex<Option<Config>>,
 }
 
-impl End {
+impl Side {
     pub fn may_limit(&self) {
         if self.limits.load(Ordering::SeqCst) % 2 == 0 {
             self.limits.fetch_add(1, Ordering::SeqCst);
@@ -86,7 +86,7 @@ impl End {
 /// One cable.
 #[derive(Default)]
 pub struct Line {
-    pub ends: [End; 2],
+    pub sides: [Side; 2],
     pub programme: Programme,
     /// How many may have it open.
     open: Mutex<u32>,
@@ -257,7 +257,7 @@ impl World {
         gone % 2 == 1 || self.gone.load(Ordering::SeqCst) != gone
     }
 
-    /// Before an end of a cable is opened; `opened` or `closed` has to follow.
+    /// Before a side of a cable is opened; `opened` or `closed` has to follow.
     pub fn opening(&self, line: usize) -> u64 {
         let line = &self.lines[line];
         let mut open = locked(&line.open);

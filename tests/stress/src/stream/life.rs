@@ -49,7 +49,7 @@ impl Stream {
             Ok(pcm) => {
                 self.waits = waits;
                 if !waits {
-                    *locked(&self.end().fd) = Some(pcm.fd());
+                    *locked(&self.side().fd) = Some(pcm.fd());
                 }
                 self.pcm = Some(pcm);
                 self.becomes(Model::Fresh, &before);
@@ -67,14 +67,14 @@ impl Stream {
     pub fn close(&mut self) {
         let Some(pcm) = self.pcm.take() else { return };
         // Whoever links it does so under this lock.
-        *locked(&self.end().fd) = None;
+        *locked(&self.side().fd) = None;
         let _ = self.actor.plain(Kind::Close, [NO_ARG; 2], || {
             drop(pcm);
             Ok(())
         });
         self.forget_parameters();
-        self.end().limits_no_more();
-        self.end().linked.store(false, Ordering::SeqCst);
+        self.side().limits_no_more();
+        self.side().linked.store(false, Ordering::SeqCst);
         self.world().closed(self.line);
         self.model = Model::Closed;
     }
@@ -84,12 +84,12 @@ impl Stream {
         self.generation = None;
         self.ear = None;
         self.seen = None;
-        *locked(&self.end().cfg) = None;
+        *locked(&self.side().cfg) = None;
     }
 
     pub fn set_params(&mut self, cfg: &Config, wakes: bool) {
         // What fails leaves the stream without parameters too. What succeeds does not free it:
-        // until its next PREPARE, it limits the other end as before.
+        // until its next PREPARE, it limits the other side as before.
         let before = self.before();
         let flags = if wakes {
             0
@@ -121,16 +121,16 @@ impl Stream {
         }
         self.forget_parameters();
         if result.is_err() {
-            self.end().limits_no_more();
+            self.side().limits_no_more();
             self.becomes(Model::Fresh, &before);
             return;
         }
-        *locked(&self.end().cfg) = Some(*cfg);
+        *locked(&self.side().cfg) = Some(*cfg);
         self.wakes = wakes;
         self.becomes(Model::Setup, &before);
         if linked {
             // Whoever is linked with it may prepare it.
-            self.end().may_limit();
+            self.side().may_limit();
         }
         self.set_thresholds();
         if cfg.access.is_mmap() && self.pcm.is_some() {
@@ -157,11 +157,11 @@ impl Stream {
             return;
         };
         let floor = self.shared().programme.floor();
-        self.end().may_limit();
+        self.side().may_limit();
         let result = self.simple(Kind::Prepare, |pcm| pcm.prepare());
         match result {
             Err(_) if before.model == Model::Setup || before.model == Model::Fresh => {
-                self.end().limits_no_more()
+                self.side().limits_no_more()
             }
             Ok(()) if self.pcm.is_some() => {
                 self.becomes(Model::Prepared, &before);

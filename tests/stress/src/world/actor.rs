@@ -141,7 +141,7 @@ impl Actor {
 /// How long a call may take that does not wait for frames, in milliseconds.
 pub const PLAIN_MS: u64 = 20_000;
 
-/// The number of the thread of an end.
+/// The number of the thread of a side.
 pub fn thread_of(cable: usize, dir: Dir) -> usize {
     3 * cable + dir as usize
 }
