@@ -25,7 +25,7 @@ fn sleep_us(us: u64) {
     std::thread::sleep(std::time::Duration::from_micros(us));
 }
 
-/// Waits until the recorder has moved: the core stamps only positions that differ from the last
+/// Waits until the capture has moved: the core stamps only positions that differ from the last
 /// one.
 fn moving(rec: &Stream) -> Result<(), Failed> {
     let until = now_ns() + 1_000_000_000;
@@ -127,8 +127,8 @@ struct Speed {
     wait: u64,
 }
 
-/// The speed of a recorder whose player was started an odd number of jiffies later: the C driver
-/// rounds the two ends apart then, at every update. Nobody serves the streams. Most rows ask some
+/// The speed of a capture whose playback was started an odd number of jiffies later: the C driver
+/// rounds the two sides apart then, at every update. Nobody serves the streams. Most rows ask some
 /// times a second; those with a `wait` of one ask all the time, as a program with a small period
 /// does.
 pub fn speed(plan: &Plan, card: &Card) {

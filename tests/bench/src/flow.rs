@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Wake-ups, and audio that flows from one end to the other.
+//! Wake-ups, and audio that flows from one side to the other.
 
 use std::collections::VecDeque;
 
@@ -20,10 +20,10 @@ use crate::stream::Stream;
 use crate::stream::Wish;
 use crate::work::Window;
 
-/// How late a recorder is woken, and how many periods it gets each time.
+/// How late a capture is woken, and how many periods it gets each time.
 ///
 /// The stream begins at its `trigger_tstamp`. The end of period *n* is due *n* * period / rate
-/// later: that is compared with the time at which poll() returns. The recorder is started first, so
+/// later: that is compared with the time at which poll() returns. The capture is started first, so
 /// that its own START sets the clock, and has a long buffer, so that late wake-ups are just late.
 ///
 /// One reader takes whole periods. Another, which is greedy, takes every frame that is there. If
@@ -94,12 +94,12 @@ pub fn wakeups(plan: &Plan, card: &Card) {
     }
 }
 
-/// A player and a recorder, served by one program. Each frame of four bytes is its own number.
+/// A playback and a capture, served by one program. Each frame of four bytes is its own number.
 struct Session {
     rec: Stream,
     play: Stream,
     data: Vec<u8>,
-    /// Both ends start and stop together.
+    /// Both sides start and stop together.
     linked: bool,
     written: u32,
     heard: u32,
@@ -153,7 +153,7 @@ impl Session {
         Ok(moved)
     }
 
-    /// After an xrun or a stall: from the beginning, with one end or with both.
+    /// After an xrun or a stall: from the beginning, with one side or with both.
     fn again(&mut self, play: bool, rec: bool) -> Result<(), Errno> {
         let (play, rec) = (play || self.linked, rec || self.linked);
         self.blocks.clear();
@@ -281,7 +281,7 @@ pub fn xruns(plan: &Plan, card: &Card) {
 }
 
 /// From the moment before `writei` of a block to the moment after the `readi` that brings its last
-/// frame. Both ends start in the same frame and have the fewest periods with which they run.
+/// frame. Both sides start in the same frame and have the fewest periods with which they run.
 pub fn latency(plan: &Plan, card: &Card) {
     for period in plan.periods() {
         let row = Row::new("latency")

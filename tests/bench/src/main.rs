@@ -35,7 +35,7 @@ Measurements of a card:
   position       step of the position, as a busy reader sees it
   stamps         tstamp minus audio_tstamp
   speed          speed against CLOCK_MONOTONIC, for rates and rate shifts
-  wakeups        lateness of a recorder's wake-ups
+  wakeups        lateness of a capture's wake-ups
   xruns          streams of small periods and few of them
   latency        from writei to the other end
   prepare        what PREPARE takes, after HW_PARAMS, an xrun and DROP

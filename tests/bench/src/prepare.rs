@@ -20,15 +20,15 @@ use crate::work::Window;
 /// What comes right before PREPARE.
 #[derive(Clone, Copy)]
 enum After {
-    /// The parameters, and nobody at the other end: so each stream begins.
+    /// The parameters, and nobody on the other side: so each stream begins.
     HwParams,
-    /// An xrun, while the other end runs on.
+    /// An xrun, while the other side runs on.
     Xrun,
-    /// DROP of a running stream, while the other end runs on.
+    /// DROP of a running stream, while the other side runs on.
     Drop,
 }
 
-/// How long PREPARE takes, for each end of a cable; and how many instructions, for one more of
+/// How long PREPARE takes, for each side of a cable; and how many instructions, for one more of
 /// them.
 ///
 /// A PREPARE that waits for something is idle meanwhile: that takes time and few instructions. What
@@ -102,7 +102,7 @@ fn lead_up(stream: &Stream, after: After, data: &mut [u8]) -> Result<(), Failed>
     if matches!(after, After::HwParams) {
         return Ok(stream.set_hw_params()?);
     }
-    // A recorder has nothing to be written.
+    // A capture has nothing to be written.
     if stream.dir() == Dir::Playback {
         stream.transfer(data, stream.cfg.buffer())?;
     }

@@ -51,7 +51,7 @@ pub fn usual(period: u32, periods: u32) -> Config {
 }
 
 impl Stream {
-    /// Opens one end of cable `cable` (0 to 15) and prepares it.
+    /// Opens one side of cable `cable` (0 to 15) and prepares it.
     pub fn open(
         card: &Card,
         cable: u32,
@@ -59,13 +59,13 @@ impl Stream {
         cfg: Config,
         wish: Wish,
     ) -> Result<Self, Failed> {
-        let player = cable % 2;
+        let played = cable % 2;
         let pcm = Pcm::open(Address {
             card: card.number,
             device: if dir == Dir::Playback {
-                player
+                played
             } else {
-                player ^ 1
+                played ^ 1
             },
             subdevice: cable / 2,
             dir,

@@ -126,16 +126,16 @@ fn interrupts() -> Result<(u64, u64), Failed> {
     Ok((sum("LOC:"), sum("IWI:")))
 }
 
-/// How the ends of the cables are served.
+/// How the sides of the cables are served.
 #[derive(Clone, Copy, PartialEq)]
 enum Service {
-    /// A thread for each end waits in poll() for each period.
+    /// A thread for each side waits in poll() for each period.
     Wakeups,
     /// The same, but with all cables started at once.
     Together,
     /// The same as `Wakeups`, but all frames are taken that there are (see `flow::wakeups`).
     Greedy,
-    /// No period wake-ups: a thread for each end sleeps for a period by itself.
+    /// No period wake-ups: a thread for each side sleeps for a period by itself.
     OwnTimer,
     /// No period wake-ups, and nobody asks.
     Nobody,
@@ -168,7 +168,7 @@ fn loads() -> [Load; 2] {
     ]
 }
 
-/// Instructions in the kernel and interrupts for a number of cables, the ends of each started
+/// Instructions in the kernel and interrupts for a number of cables, the sides of each started
 /// together, the cables one after the other in even steps over a period.
 pub fn work(plan: &Plan, card: &Card) {
     for load in loads() {
@@ -219,17 +219,17 @@ fn run(
         free_running: service == Service::Nobody,
         no_period_wakeup: matches!(service, Service::OwnTimer | Service::Nobody),
     };
-    let mut ends = Vec::new();
+    let mut sides = Vec::new();
     for cable in 0..cables {
         let play = Stream::open(card, cable, Dir::Playback, cfg, wish)?;
         let rec = Stream::open(card, cable, Dir::Capture, cfg, wish)?;
         play.link(&rec)?;
         serve(&play, false, &mut vec![0; cfg.buffer() * cfg.frame_bytes()])?;
-        ends.push((play, rec));
+        sides.push((play, rec));
     }
     let period = cfg.period_ns();
     let begun = now_ns();
-    for (number, (play, _)) in ends.iter().enumerate() {
+    for (number, (play, _)) in sides.iter().enumerate() {
         let at = begun + period * number as i64 / i64::from(cables);
         while service != Service::Together && now_ns() < at {
             thread::sleep(Duration::from_nanos((at - now_ns()).max(0) as u64));
@@ -239,15 +239,15 @@ fn run(
     let count = Arc::new(Count::default());
     let mut threads = Vec::new();
     if service != Service::Nobody {
-        for end in ends.drain(..).flat_map(|(play, rec)| [play, rec]) {
+        for side in sides.drain(..).flat_map(|(play, rec)| [play, rec]) {
             let count = count.clone();
             threads.push(thread::spawn(move || {
                 // What went wrong first is said; the others only end.
-                if let Err(Failed(why)) = serve_on(&end, service, &count) {
+                if let Err(Failed(why)) = serve_on(&side, service, &count) {
                     count.fail(why);
                 }
-                // It is closed when all have ended: closing one end stops the other.
-                end
+                // It is closed when all have ended: closing one side stops the other.
+                side
             }));
         }
     }
@@ -258,8 +258,8 @@ fn run(
     let row = window.end(row)?;
     let after = count.get();
     count.stop.store(true, Ordering::Relaxed);
-    let ends: Vec<_> = threads.into_iter().map(thread::JoinHandle::join).collect();
-    drop(ends);
+    let sides: Vec<_> = threads.into_iter().map(thread::JoinHandle::join).collect();
+    drop(sides);
     if let Some(why) = count.failure() {
         return Err(Failed(why));
     }
@@ -297,28 +297,28 @@ impl Count {
     }
 }
 
-fn serve(end: &Stream, greedy: bool, data: &mut [u8]) -> Result<usize, Failed> {
-    if end.cfg.access.is_mmap() {
-        return Ok(end.advance(greedy)?);
+fn serve(side: &Stream, greedy: bool, data: &mut [u8]) -> Result<usize, Failed> {
+    if side.cfg.access.is_mmap() {
+        return Ok(side.advance(greedy)?);
     }
     let frames = if greedy {
-        end.cfg.buffer()
+        side.cfg.buffer()
     } else {
-        end.whole_periods()?
+        side.whole_periods()?
     };
-    Ok(end.transfer(data, frames)?)
+    Ok(side.transfer(data, frames)?)
 }
 
-fn serve_on(end: &Stream, service: Service, count: &Count) -> Result<(), Failed> {
-    let mut data = vec![0; end.cfg.buffer() * end.cfg.frame_bytes()];
-    let period = Duration::from_nanos(end.cfg.period_ns() as u64);
+fn serve_on(side: &Stream, service: Service, count: &Count) -> Result<(), Failed> {
+    let mut data = vec![0; side.cfg.buffer() * side.cfg.frame_bytes()];
+    let period = Duration::from_nanos(side.cfg.period_ns() as u64);
     while !count.stop.load(Ordering::Relaxed) {
         if service == Service::OwnTimer {
             thread::sleep(period);
-        } else if !end.wait(1000) {
+        } else if !side.wait(1000) {
             return Err(Failed("no wake-up for 1 s".into()));
         }
-        let frames = serve(end, service == Service::Greedy, &mut data)?;
+        let frames = serve(side, service == Service::Greedy, &mut data)?;
         count
             .wakeups
             .fetch_add(u64::from(frames > 0), Ordering::Relaxed);
