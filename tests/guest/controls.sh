@@ -30,7 +30,7 @@ fail() {
 	exit 1
 }
 
-# The cables as controls name them: device and substream of the capture end.
+# The cables as controls name them: device and substream of the capture side.
 cables() {
 	for device in 0 1; do
 		for substream in 0 1 2 3 4 5 6 7; do

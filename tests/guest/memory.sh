@@ -84,7 +84,7 @@ t_idle() {
 	[ $((own + core - c)) -lt "$LIMIT" ] || fail "$((own + core - c)) bytes more than C, limit $LIMIT"
 }
 
-# Both ends of a cable, from open until they run; players has their processes.
+# Both sides of a cable, from open until they run; players has their processes.
 play() {
 	arecord -q -D hw:Loopback,1,0 -f cd --buffer-size=48000 -t raw /dev/null &
 	players=$!

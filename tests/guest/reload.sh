@@ -43,7 +43,7 @@ stream() {
 		"$3" >/dev/null 2>&1 &
 }
 
-# Starts both ends of two cables and waits until they run; their processes are $streams.
+# Starts both sides of two cables and waits until they run; their processes are $streams.
 start() {
 	stream arecord 1,0 /dev/null
 	streams=$!

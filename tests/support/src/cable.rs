@@ -25,7 +25,7 @@ use crate::signal::compare;
 use crate::signal::Audio;
 use crate::signal::Expect;
 
-/// One of the card's cables: from the playback end of `device` to the capture end of the other.
+/// One of the card's cables: from the playback side of `device` to the capture side of the other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cable {
     pub device: u32,
@@ -53,7 +53,7 @@ impl Cable {
         }
     }
 
-    /// Opens and prepares both ends.
+    /// Opens and prepares both sides.
     pub fn open(self, ctx: &Context, play: &Config, rec: &Config) -> Result<(Pcm, Pcm), Errno> {
         let (mut p, mut r) = (self.playback(ctx)?, self.capture(ctx)?);
         p.configure(play)?;
@@ -62,7 +62,7 @@ impl Cable {
     }
 }
 
-/// When the player stops.
+/// When the playback stops.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum End {
     /// It goes on with silence until the recording is complete.
@@ -79,7 +79,7 @@ pub struct Session {
     pub rec: Pcm,
     pub source: Audio,
     pub recorded: Audio,
-    /// Frames to record before the player starts.
+    /// Frames to record before the playback starts.
     pub lead: usize,
     /// Frames to record after the last source frame.
     pub tail: usize,
@@ -94,7 +94,7 @@ pub struct Session {
 }
 
 impl Session {
-    /// Both ends must be prepared. Records one period before the player starts and one buffer
+    /// Both sides must be prepared. Records one period before the playback starts and one buffer
     /// after it ends, unless `lead` and `tail` are changed.
     pub fn new(play: Pcm, rec: Pcm, source: Audio) -> Self {
         let (p, r) = (*play.config(), *rec.config());
@@ -116,7 +116,7 @@ impl Session {
         }
     }
 
-    /// Opens `cable` with the same parameters at both ends.
+    /// Opens `cable` with the same parameters at both sides.
     pub fn open(ctx: &Context, cable: Cable, cfg: &Config, source: Audio) -> Result<Self, Fail> {
         let (play, rec) = cable.open(ctx, cfg, cfg)?;
         Ok(Self::new(play, rec, source))
@@ -147,7 +147,7 @@ impl Session {
         Ok(())
     }
 
-    /// The capture end runs already, for example because it was linked and started.
+    /// The capture side runs already, for example because it was linked and started.
     pub fn begin_running(&mut self) {
         self.served = now_ns();
         self.playing = true;
@@ -233,8 +233,8 @@ impl Session {
         let Fail::Wrong(text) = e else { return e };
         let which = |pcm: &Pcm| pcm.state() == Ok(XRUN);
         let end = match (which(&self.play), which(&self.rec)) {
-            (true, _) => "underrun of the player",
-            (_, true) => "overrun of the recorder",
+            (true, _) => "underrun of the playback",
+            (_, true) => "overrun of the capture",
             _ => return Fail::Wrong(text),
         };
         let ms = |ns: i64| ns as f64 / 1e6;
@@ -346,7 +346,7 @@ pub fn record(rec: &mut Pcm, frames: usize) -> Result<Audio, Fail> {
     while audio.len() < frames {
         let left = frames - audio.len();
         if rec.read(&mut audio, left)? == 0 && rec.poll(2000).is_none() {
-            return Err(Fail::Wrong("no wake-up of the recorder for 2 s".into()));
+            return Err(Fail::Wrong("no wake-up of the capture for 2 s".into()));
         }
         if Instant::now() > until {
             return Err(Fail::Wrong(format!(
@@ -379,8 +379,8 @@ pub fn wait_for_state(pcm: &Pcm, state: i32, limit: Duration) -> Result<(), Fail
     }
 }
 
-/// Checks the state into which the START of the other end has brought a stream, by the time that it
-/// returns. On `PREEMPT_RT`, it is a thread that does so, soon.
+/// Checks the state into which the START of the other side has brought a stream, by the time that
+/// it returns. On `PREEMPT_RT`, it is a thread that does so, soon.
 pub fn state_by_peer(pcm: &Pcm, state: i32) -> Result<(), Fail> {
     if is_realtime()? {
         return wait_for_state(pcm, state, Duration::from_millis(100));

@@ -28,7 +28,7 @@ pub const RATE: usize = 4;
 pub const CHANNELS: usize = 5;
 pub const ACCESS: usize = 6;
 
-/// The one beside the playback end, which the C driver has not.
+/// The one beside the playback side, which the C driver has not.
 pub const CAPTURE_ACTIVE: &str = "PCM Capture Active";
 
 /// The elements of one cable.

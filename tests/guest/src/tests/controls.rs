@@ -56,13 +56,13 @@ pub fn tests() -> Vec<Test> {
             "9.6 an event for a written value only if it changed",
             written_events,
         ),
-        test("9.7 Slave Active follows the player", active),
+        test("9.7 Slave Active follows the playback", active),
         test(
-            "9.8 the Slave values are those of the last player",
+            "9.8 the Slave values are those of the last playback",
             slave_values,
         ),
         test(
-            "9.9 17.4 they are so with a prepared recorder too",
+            "9.9 17.4 they are so with a prepared capture too",
             slave_values_matching,
         )
         .c_defect("9.9"),
@@ -279,33 +279,33 @@ fn active(ctx: &Context) -> Outcome {
         check_eq!(format!("Slave Active {what}"), c.get(ACTIVE)?, want);
         Ok(())
     };
-    is("of a closed player", 0)?;
+    is("of a closed playback", 0)?;
     let play = playing(ctx, &LONG)?;
-    is("of a prepared player", 0)?;
+    is("of a prepared playback", 0)?;
     play.start()?;
-    is("of a running player", 1)?;
+    is("of a running playback", 1)?;
     play.pause(true)?;
-    is("of a paused player", 0)?;
+    is("of a paused playback", 0)?;
     play.pause(false)?;
-    is("of a released player", 1)?;
+    is("of a released playback", 1)?;
     expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
-    is("of a draining player", 1)?;
+    is("of a draining playback", 1)?;
     wait_for_state(&play, SETUP, Duration::from_secs(2))?;
-    is("of a drained player", 0)?;
+    is("of a drained playback", 0)?;
     drop(play);
     let play = playing(ctx, &USUAL)?;
     play.start()?;
     wait_for_state(&play, XRUN, Duration::from_secs(2))?;
-    is("of a player in XRUN", 0)?;
+    is("of a playback in XRUN", 0)?;
     drop(play);
     let play = playing(ctx, &LONG)?;
     play.start()?;
     drop(play);
-    is("of a player closed while running", 0)?;
+    is("of a playback closed while running", 0)?;
     let mut rec = CABLE.capture(ctx)?;
     rec.configure(&LONG)?;
     rec.start()?;
-    is("with a recorder only", 0)
+    is("with a capture only", 0)
 }
 
 pub fn unlike() -> [(Config, [i64; 4]); 3] {
@@ -348,7 +348,7 @@ fn slave_values(ctx: &Context) -> Outcome {
         let mut rec = CABLE.capture(ctx)?;
         rec.configure(&USUAL)?;
         rec.start()?;
-        check_eq!("after a recorder's START", c.slave()?, want);
+        check_eq!("after a capture's START", c.slave()?, want);
     }
     Ok(())
 }

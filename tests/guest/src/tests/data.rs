@@ -89,7 +89,7 @@ pub fn tests() -> Vec<Test> {
             "2.6 sixteen cables at once, a different signal each",
             sixteen_cables,
         ),
-        test("2.6 a player is heard on its own cable only", isolation),
+        test("2.6 a playback is heard on its own cable only", isolation),
     ]);
     tests
 }
@@ -163,7 +163,7 @@ fn at_once(ctx: &Context, format: Format, rate: u32, channels: usize) -> Outcome
     })
 }
 
-/// Ends whose samples lie differently, in buffers of different lengths.
+/// Sides whose samples lie differently, in buffers of different lengths.
 fn across(ctx: &Context, format: Format, channels: usize) -> Outcome {
     use Access::*;
     let pairs = [

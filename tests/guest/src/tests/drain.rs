@@ -44,10 +44,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("17.2"),
         test("7.8 DRAIN of a buffer of a frame or two ends", tiny_buffer).c_defect("8.8"),
-        test(
-            "7.10 DRAIN of a recorder with frames in its buffer",
-            recorder,
-        ),
+        test("7.10 DRAIN of a capture with frames in its buffer", capture),
         whole(
             "7.9 17.2 DRAIN: the whole stream, then silence",
             Access::RwInterleaved,
@@ -103,7 +100,7 @@ fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
             session.end = End::Drain;
             session.tail = 2 * cfg(rec).buffer();
             session.run()?;
-            check_eq!("state of the player", session.play.state()?, SETUP);
+            check_eq!("state of the playback", session.play.state()?, SETUP);
             session.verify(Expect::Whole)
         })
         .map_err(|e| match e {
@@ -134,7 +131,7 @@ fn states(ctx: &Context) -> Outcome {
     );
     check!(ms < 1000.0, "DRAIN of 200 ms of frames took {ms:.1} ms");
     play.prepare()?;
-    // A prepared player with frames is started by DRAIN; an empty one is done at once.
+    // A prepared playback with frames is started by DRAIN; an empty one is done at once.
     play.write(&LONG.signal(480, 51), 0, 480)?;
     play.drain()?;
     check_eq!("state", play.state()?, SETUP);
@@ -162,7 +159,7 @@ fn nonblocking(ctx: &Context) -> Outcome {
 }
 
 /// Buffers that last a millisecond or two: now and then the guest is held up for longer, and the
-/// core, which knows positions modulo the buffer, does not see how far the player has come.
+/// core, which knows positions modulo the buffer, does not see how far the playback has come.
 fn short_buffer(ctx: &Context) -> Outcome {
     for round in 0..60 {
         let (rate, period) = [(48000, 32), (48000, 64), (192_000, 64)][round % 3];
@@ -179,7 +176,7 @@ fn short_buffer(ctx: &Context) -> Outcome {
         rec.start()?;
         play.set_blocking(true);
         play.drain()?;
-        check_eq!("state of the player", play.state()?, SETUP);
+        check_eq!("state of the playback", play.state()?, SETUP);
         let heard = record(&mut rec, 4096)?;
         compare(&source, &heard, Expect::Whole).map_err(|why| {
             format!("round {round}, two periods of {period} frames at {rate} Hz: {why}")
@@ -229,7 +226,7 @@ fn tiny_buffer(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-fn recorder(ctx: &Context) -> Outcome {
+fn capture(ctx: &Context) -> Outcome {
     let mut rec = CABLE.capture(ctx)?;
     rec.configure(&LONG)?;
     rec.start()?;

@@ -126,8 +126,8 @@ fn params_while_mapped(ctx: &Context) -> Outcome {
 
 fn prepare_while_running(ctx: &Context) -> Outcome {
     let (play, rec) = running(ctx, &LONG)?;
-    expect_error("PREPARE of the player", play.prepare(), libc::EBUSY)?;
-    expect_error("PREPARE of the recorder", rec.prepare(), libc::EBUSY)?;
+    expect_error("PREPARE of the playback", play.prepare(), libc::EBUSY)?;
+    expect_error("PREPARE of the capture", rec.prepare(), libc::EBUSY)?;
     check_eq!("states", (play.state()?, rec.state()?), (RUNNING, RUNNING));
     Ok(())
 }
@@ -168,7 +168,7 @@ fn never_fed(ctx: &Context) -> Outcome {
     let cfg = LONG;
     let mut rec = Pcm::open_with(CABLE.side(ctx, Dir::Capture), 0)?;
     rec.configure(&cfg)?;
-    // There is a player, too, but it never plays.
+    // There is a playback, too, but it never plays.
     let mut play = CABLE.playback(ctx)?;
     play.configure(&cfg)?;
     rec.start()?;

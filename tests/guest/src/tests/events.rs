@@ -49,13 +49,13 @@ pub fn tests() -> Vec<Test> {
             "9.13 Slave Active events at START, PAUSE, release, DROP and close",
             active_events,
         ),
-        test("9.12 events at the START of a player", start_events),
+        test("9.12 events at the START of a playback", start_events),
         test(
             "9.12 an event for each value that changed, and no other",
             one_change,
         ),
         test(
-            "9.12 the events come with a matching recorder too",
+            "9.12 the events come with a matching capture too",
             matching_events,
         )
         .c_defect("9.9"),
@@ -70,15 +70,15 @@ pub fn tests() -> Vec<Test> {
         .c_defect("9.13"),
         test("9.14 no events from a stream that does not run", no_events),
         test(
-            "9.16 a control beside each player, behind all others",
+            "9.16 a control beside each playback, behind all others",
             capture_active_place,
         ),
         test(
-            "9.16 a player hears that it is recorded, an event for each change",
+            "9.16 a playback is told that it is recorded, an event for each change",
             capture_active_events,
         ),
         test(
-            "9.16 a recorder that a player stops is told with that player's START",
+            "9.16 a capture that a playback stops is told with that playback's START",
             capture_active_evicted,
         ),
         // Between the two, another processor has to look.
@@ -163,7 +163,7 @@ fn no_events(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A player of `cfg` has run and gone.
+/// A playback of `cfg` has run and gone.
 fn played(ctx: &Context, cfg: &Config) -> Outcome {
     playing(ctx, cfg)?.start()?;
     Ok(())
@@ -321,17 +321,17 @@ fn capture_active_events(ctx: &Context) -> Outcome {
     check_eq!("events while it does not run", c.all_events()?, none);
     rec.start()?;
     check_eq!("events of START", c.all_events()?, [CAPTURE_ACTIVE]);
-    // The player's own are not mixed up with it.
+    // The playback's own are not mixed up with it.
     let play = playing(ctx, &LONG)?;
     play.start()?;
     check!(
         !c.all_events()?.contains(&CAPTURE_ACTIVE),
-        "the START of a player is an event of the recorder's"
+        "the START of a playback is an event of the capture's"
     );
     play.stop()?;
     check!(
         !c.all_events()?.contains(&CAPTURE_ACTIVE),
-        "the stop of a player is an event of the recorder's"
+        "the stop of a playback is an event of the capture's"
     );
     drop(rec);
     check_eq!("events of the close", c.all_events()?, [CAPTURE_ACTIVE]);
@@ -398,15 +398,15 @@ fn stored_before(ctx: &Context) -> Outcome {
         check_eq!("before START", c.get(RATE)?, i64::from(old.rate));
         let play = playing(ctx, &new)?;
         let rate = std::thread::scope(|scope| -> Result<i64, Fail> {
-            let player = scope.spawn(move || play.start().map(|()| play));
+            let starting = scope.spawn(move || play.start().map(|()| play));
             let until = Instant::now() + Duration::from_secs(2);
             while !c.events()?.contains(&NAMES[RATE]) {
                 check!(Instant::now() < until, "no event of PCM Slave Rate for 2 s");
             }
             let rate = c.get(RATE)?;
-            player
+            starting
                 .join()
-                .map_err(|_| "the player's thread panicked".to_string())??;
+                .map_err(|_| "the thread that starts the playback panicked".to_string())??;
             Ok(rate)
         })?;
         check_eq!(

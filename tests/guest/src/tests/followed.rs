@@ -2,7 +2,7 @@
 
 //! Cables that follow the speed of a sound timer: 11.12 to 11.15.
 //!
-//! The source is a player of another card, whose rate shift makes it fast or slow: how fast it is
+//! The source is a playback of another card, whose rate shift makes it fast or slow: how fast it is
 //! is known exactly. What is compared are the audio times of both, which are those of their frames.
 
 use std::time::Duration;
@@ -86,8 +86,8 @@ fn follows(ctx: &Context) -> Result<String, Fail> {
         .to_string())
 }
 
-/// A recorder that is never stopped, running.
-fn recorder(ctx: &Context) -> Result<Pcm, Fail> {
+/// A capture that is never stopped, running.
+fn capture(ctx: &Context) -> Result<Pcm, Fail> {
     let mut rec = CABLE.capture(ctx)?;
     rec.configure(&SLOW)?;
     rec.sw_params(u64::MAX)?;
@@ -95,7 +95,7 @@ fn recorder(ctx: &Context) -> Result<Pcm, Fail> {
     Ok(rec)
 }
 
-/// How far the recorder's audio time is before the source's, in nanoseconds, at one time. The
+/// How far the capture's audio time is before the source's, in nanoseconds, at one time. The
 /// source goes at `speed`.
 fn ahead(source: &Pcm, rec: &Pcm, speed: f64) -> Result<f64, Fail> {
     let (of_source, of_rec) = (source.stamp(Kind::Link)?, rec.stamp(Kind::Link)?);
@@ -125,7 +125,7 @@ fn watch(source: &Pcm, rec: &Pcm, speed: f64, seconds: u64) -> Result<(f64, f64)
     Ok((least, most))
 }
 
-/// The player of `MASTER` on the card that is followed, set to a rate shift and running.
+/// The playback of `MASTER` on the card that is followed, set to a rate shift and running.
 struct Leader {
     card: Context,
     pcm: Pcm,
@@ -166,7 +166,7 @@ impl Drop for Leader {
 fn at_once(ctx: &Context) -> Outcome {
     // A source that is not set up, and does not tick.
     let _source = Source::set(ctx, &format!("follow:{}", master_of(ctx.index)))?;
-    let rec = recorder(ctx)?;
+    let rec = capture(ctx)?;
     wait_for_position(&rec, 480, Duration::from_secs(1))?;
     check_eq!("the source", follows(ctx)?, "+0.000 ppm, silent");
     check_eq!(
@@ -186,8 +186,8 @@ fn absent_source(ctx: &Context) -> Outcome {
     }
     // What is no name of a source at all is an error all the same.
     let _source = Source::set(ctx, "follow:0.x")?;
-    let end = CABLE.side(ctx, Dir::Playback);
-    expect_error("open", Pcm::open(end), libc::EINVAL)
+    let side = CABLE.side(ctx, Dir::Playback);
+    expect_error("open", Pcm::open(side), libc::EINVAL)
 }
 
 fn itself(ctx: &Context) -> Outcome {
@@ -227,7 +227,7 @@ fn free_periods(ctx: &Context) -> Outcome {
 fn in_phase(ctx: &Context, shift: i64, seconds: u64) -> Outcome {
     let leader = Leader::new(ctx, &SLOW, shift)?;
     let _source = leader.followed(ctx)?;
-    let rec = recorder(ctx)?;
+    let rec = capture(ctx)?;
     watch(&leader.pcm, &rec, leader.speed, LOCK)?;
     let (least, most) = watch(&leader.pcm, &rec, leader.speed, seconds)?;
     note(&format!(
@@ -262,7 +262,7 @@ fn other_rate(ctx: &Context) -> Outcome {
     };
     let leader = Leader::new(ctx, &cfg, 99_950)?;
     let _source = leader.followed(ctx)?;
-    let rec = recorder(ctx)?;
+    let rec = capture(ctx)?;
     watch(&leader.pcm, &rec, leader.speed, LOCK)?;
     let (least, most) = watch(&leader.pcm, &rec, leader.speed, 60)?;
     note(&format!("within {:.0} ns", most - least));
@@ -273,7 +273,7 @@ fn other_rate(ctx: &Context) -> Outcome {
 fn stops(ctx: &Context) -> Outcome {
     let leader = Leader::new(ctx, &SLOW, 99_900)?;
     let _source = leader.followed(ctx)?;
-    let rec = recorder(ctx)?;
+    let rec = capture(ctx)?;
     watch(&leader.pcm, &rec, leader.speed, LOCK)?;
     watch(&leader.pcm, &rec, leader.speed, 5)?;
     leader.pcm.stop()?;
@@ -305,7 +305,7 @@ fn stops(ctx: &Context) -> Outcome {
 fn audio_time(ctx: &Context) -> Outcome {
     let leader = Leader::new(ctx, &SLOW, 100_100)?;
     let _source = leader.followed(ctx)?;
-    let rec = recorder(ctx)?;
+    let rec = capture(ctx)?;
     let mut apart = None;
     for _ in 0..60 {
         poll(&mut [], 250);

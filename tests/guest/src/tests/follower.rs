@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `alsaloop` in its slave mode, 17.5: it watches the controls of its capture end, and sets itself
-//! up anew for each player. It runs under the counted clock, with the other tests of `timing`.
+//! `alsaloop` in its slave mode, 17.5: it watches the controls of its capture side, and sets itself
+//! up anew for each playback. It runs under the counted clock, with the other tests of `timing`.
 
 use std::process::Child;
 use std::process::Command;
@@ -31,14 +31,14 @@ use crate::tests::ticks::other_cards;
 pub fn tests() -> Vec<Test> {
     vec![Test::new(
         "timing",
-        "17.5 alsaloop follows players that differ in rate, format and channels",
+        "17.5 alsaloop follows playbacks that differ in rate, format and channels",
         follow,
     )
     .c_defect("17.5")
     .limit(120)]
 }
 
-/// Of this card from the player to alsaloop, of the other card from alsaloop to the recorder.
+/// Of this card from the playback to alsaloop, of the other card from alsaloop to the capture.
 const CABLE: Cable = Cable {
     device: 0,
     subdevice: 5,
@@ -71,7 +71,7 @@ impl Drop for Alsaloop {
 
 fn follow(ctx: &Context) -> Outcome {
     let others = other_cards(ctx)?;
-    // One of ours if there is one: the far end is to be beyond doubt.
+    // One of ours if there is one: the far side is to be beyond doubt.
     let Some(other) = others
         .iter()
         .find(|card| !card.is_c_driver())
@@ -109,7 +109,7 @@ fn follow(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// Plays for four seconds, and records from the far end what alsaloop passes on.
+/// Plays for four seconds, and records from the far side what alsaloop passes on.
 fn one(ctx: &Context, other: &Context, cfg: &Config, seed: u64) -> Outcome {
     let source = cfg.signal(cfg.rate as usize * 4, 160 + seed);
     let mut play = Pcm::open_with(CABLE.side(ctx, Dir::Playback), 0)?;
@@ -153,7 +153,7 @@ fn one(ctx: &Context, other: &Context, cfg: &Config, seed: u64) -> Outcome {
     drop(rec);
     receive
         .recv_timeout(Duration::from_secs(10))
-        .map_err(|_| "the player is not done after 10 s".to_string())??;
+        .map_err(|_| "the playback is not done after 10 s".to_string())??;
     // Slave Active is off now: alsaloop stops, too.
     far.await_proc_status("state", |state| state != "RUNNING")
         .or_else(|why| {

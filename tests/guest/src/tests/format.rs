@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How one end constrains the other, and what happens when they do not match: sections 4 and 6.
+//! How one side constrains the other, and what happens when they do not match: sections 4 and 6.
 
 use std::sync::mpsc;
 use std::time::Duration;
@@ -35,36 +35,36 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("format", name, run);
     vec![
         test(
-            "4.1 4.2 a prepared end fixes format, rate and channels of the other",
+            "4.1 4.2 a prepared side fixes format, rate and channels of the other",
             peer_is_pinned,
         ),
         test("4.1 HW_PARAMS alone constrains nobody", params_alone),
         test("4.3 access, period and buffer stay free", free_sizes),
-        test("4.5 an end can change its own parameters", own_change).c_defect("4.5"),
-        test("4.5 a closed end constrains nobody", closed_end).c_defect("4.5"),
+        test("4.5 a side can change its own parameters", own_change).c_defect("4.5"),
+        test("4.5 a closed side constrains nobody", closed_side).c_defect("4.5"),
         test(
-            "6.2 an end starts whatever the other is set to and not prepared for",
+            "6.2 a side starts whatever the other is set to and not prepared for",
             unprepared_peer,
         ),
         test(
-            "6.4 START of a recorder that does not match is EIO",
-            recorder_start,
+            "6.4 START of a capture that does not match is EIO",
+            capture_start,
         ),
-        test("6.4 a read that would start it is EIO too", recorder_read),
+        test("6.4 a read that would start it is EIO too", capture_read),
         test(
-            "4.7 6.5 START of a player that does not match stops the recorder",
-            player_start,
+            "4.7 6.5 START of a playback that does not match stops the capture",
+            playback_start,
         ),
         test(
-            "6.5 a recorder that only is prepared is left alone",
-            prepared_recorder,
+            "6.5 a capture that only is prepared is left alone",
+            prepared_capture,
         ),
         test(
             "6.6 a blocked reader gets what it had, then EBADFD",
             blocked_reader,
         ),
         test("6.8 17.1 the check is made at pause release too", release),
-        test("6.6 after a mismatch both ends work again", afterwards),
+        test("6.6 after a mismatch both sides work again", afterwards),
     ]
 }
 
@@ -113,8 +113,8 @@ pub fn everything() -> (u64, String, String) {
     (ALL_FORMATS, "[8000 768000]".into(), "[1 32]".into())
 }
 
-/// The ends of a cable, one of which is looked at while the other acts.
-fn ends(ctx: &Context, acting: Dir) -> Result<(Pcm, Pcm), Fail> {
+/// The sides of a cable, one of which is looked at while the other acts.
+fn sides(ctx: &Context, acting: Dir) -> Result<(Pcm, Pcm), Fail> {
     let (play, rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     Ok(match acting {
         Dir::Playback => (play, rec),
@@ -124,7 +124,7 @@ fn ends(ctx: &Context, acting: Dir) -> Result<(Pcm, Pcm), Fail> {
 
 fn peer_is_pinned(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let (mut acting, peer) = ends(ctx, dir)?;
+        let (mut acting, peer) = sides(ctx, dir)?;
         check_eq!("left at first", left(&peer)?, everything());
         let cfg = Config {
             format: signal::S24_3LE,
@@ -162,7 +162,7 @@ fn peer_is_pinned(ctx: &Context) -> Outcome {
 
 fn params_alone(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let (mut acting, peer) = ends(ctx, dir)?;
+        let (mut acting, peer) = sides(ctx, dir)?;
         acting.setup(&LONG)?;
         check_eq!("left to the peer", left(&peer)?, everything());
     }
@@ -171,7 +171,7 @@ fn params_alone(ctx: &Context) -> Outcome {
 
 fn free_sizes(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let (mut acting, mut peer) = ends(ctx, dir)?;
+        let (mut acting, mut peer) = sides(ctx, dir)?;
         acting.configure(&LONG)?;
         let p = peer.hw_refine(&HwParams::any())?;
         check_eq!("access", p.mask(k::ACCESS), 0x1b);
@@ -197,7 +197,7 @@ fn free_sizes(ctx: &Context) -> Outcome {
 
 fn own_change(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let (mut acting, peer) = ends(ctx, dir)?;
+        let (mut acting, peer) = sides(ctx, dir)?;
         for (_, other) in others() {
             acting.configure(&LONG)?;
             acting.hw_free()?;
@@ -209,9 +209,9 @@ fn own_change(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-fn closed_end(ctx: &Context) -> Outcome {
+fn closed_side(ctx: &Context) -> Outcome {
     for dir in Dir::BOTH {
-        let (mut acting, peer) = ends(ctx, dir)?;
+        let (mut acting, peer) = sides(ctx, dir)?;
         acting.configure(&LONG)?;
         drop(acting);
         check_eq!(
@@ -223,7 +223,7 @@ fn closed_end(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// Both ends prepared with parameters that do not match. Neither was when the other chose.
+/// Both sides prepared with parameters that do not match. Neither was when the other chose.
 fn mismatched(ctx: &Context, play: &Config, rec: &Config) -> Result<(Pcm, Pcm), Fail> {
     let (mut p, mut r) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     p.setup(play)?;
@@ -233,7 +233,7 @@ fn mismatched(ctx: &Context, play: &Config, rec: &Config) -> Result<(Pcm, Pcm), 
     Ok((p, r))
 }
 
-/// A running recorder, and a prepared player that does not match it.
+/// A running capture, and a prepared playback that does not match it.
 pub fn mismatched_running(
     ctx: &Context,
     cable: Cable,
@@ -252,20 +252,20 @@ pub fn mismatched_running(
     Ok((p, r))
 }
 
-fn recorder_start(ctx: &Context) -> Outcome {
+fn capture_start(ctx: &Context) -> Outcome {
     for (what, other) in others() {
         let (_play, rec) = mismatched(ctx, &LONG, &other)?;
         expect_error(&format!("START, other {what}"), rec.start(), libc::EIO)?;
         check_eq!("state", rec.state()?, PREPARED);
     }
-    // Not once the player has gone.
+    // Not once the playback has gone.
     let (play, rec) = mismatched(ctx, &LONG, &others()[0].1)?;
     drop(play);
     rec.start()?;
     Ok(())
 }
 
-fn recorder_read(ctx: &Context) -> Outcome {
+fn capture_read(ctx: &Context) -> Outcome {
     let (_play, mut rec) = mismatched(ctx, &LONG, &others()[0].1)?;
     rec.sw_params_starting_at(1)?;
     let mut heard = rec.config().nothing();
@@ -274,14 +274,14 @@ fn recorder_read(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-fn player_start(ctx: &Context) -> Outcome {
+fn playback_start(ctx: &Context) -> Outcome {
     for (what, other) in others() {
         let (play, mut rec) = mismatched_running(ctx, CABLE, &other, &LONG)?;
         wait_for_position(&rec, 960, Duration::from_secs(1))?;
         play.start()?;
         note(&format!("other {what}"));
         state_by_peer(&rec, DRAINING)?;
-        check_eq!("player", play.state()?, RUNNING);
+        check_eq!("playback", play.state()?, RUNNING);
         let mut heard = LONG.nothing();
         expect_error("READI", rec.read(&mut heard, 480), libc::EBADFD)?;
         rec.prepare()?;
@@ -291,7 +291,7 @@ fn player_start(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-fn prepared_recorder(ctx: &Context) -> Outcome {
+fn prepared_capture(ctx: &Context) -> Outcome {
     let (mut play, rec) = mismatched(ctx, &others()[0].1, &LONG)?;
     play.write(&play.config().signal(4800, 61), 0, 4800)?;
     play.start()?;
@@ -333,9 +333,9 @@ fn release(ctx: &Context) -> Outcome {
     let (play, rec) = mismatched_running(ctx, CABLE, &others()[0].1, &LONG)?;
     rec.pause(true)?;
     play.start()?;
-    check_eq!("the paused recorder", rec.state()?, PAUSED);
+    check_eq!("the paused capture", rec.state()?, PAUSED);
     expect_error("release", rec.pause(false), libc::EIO)?;
-    check_eq!("the player", play.state()?, RUNNING);
+    check_eq!("the playback", play.state()?, RUNNING);
     Ok(())
 }
 
@@ -354,16 +354,16 @@ fn unprepared_peer(ctx: &Context) -> Outcome {
         play.configure(&other)?;
         play.write(&other.signal(4800, 62), 0, 4800)?;
         play.start()?;
-        check_eq!(format!("player, other {what}"), play.state()?, RUNNING);
-        check_eq!("recorder", rec.state()?, SETUP);
+        check_eq!(format!("playback, other {what}"), play.state()?, RUNNING);
+        check_eq!("capture", rec.state()?, SETUP);
         drop((play, rec));
         let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         play.setup(&LONG)?;
         rec.configure(&other)?;
         rec.start()?;
         wait_for_position(&rec, 960, Duration::from_secs(1))?;
-        check_eq!(format!("recorder, other {what}"), rec.state()?, RUNNING);
-        check_eq!("player", play.state()?, SETUP);
+        check_eq!(format!("capture, other {what}"), rec.state()?, RUNNING);
+        check_eq!("playback", play.state()?, SETUP);
     }
     Ok(())
 }

@@ -24,11 +24,11 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("geometry", name, run);
     vec![
         test(
-            "4.3 6.3 two ends with different periods and buffers",
+            "4.3 6.3 two sides with different periods and buffers",
             |ctx| unlike(ctx, [Access::RwInterleaved, Access::MmapInterleaved]),
         ),
         test(
-            "4.3 6.3 two planar ends with different periods and buffers",
+            "4.3 6.3 two planar sides with different periods and buffers",
             |ctx| unlike(ctx, [Access::RwNoninterleaved, Access::MmapNoninterleaved]),
         ),
         test("3.6 the largest buffer, two periods of 1 MiB", largest),
@@ -52,10 +52,10 @@ fn through(ctx: &Context, play: &Config, rec: &Config, frames: usize) -> Outcome
     })
 }
 
-/// The player has the first way of access and the recorder the second; in the end it is the other way
-/// round.
+/// The playback has the first way of access and the capture the second; in the end it is the other
+/// way round.
 fn unlike(ctx: &Context, [one, other]: [Access; 2]) -> Outcome {
-    // Period and number of periods, of the player and of the recorder.
+    // Period and number of periods, of the playback and of the capture.
     let shapes = [
         ((480, 10), (1000, 5)),
         ((256, 32), (4096, 2)),
@@ -108,8 +108,9 @@ fn many_periods(ctx: &Context) -> Outcome {
 }
 
 fn one_period(ctx: &Context) -> Outcome {
-    // The player's only wake-up comes when the buffer is empty, so the whole stream is in it at the
-    // start; the recorder's comes when its buffer is full, and is served by the clock of the other.
+    // The playback's only wake-up comes when the buffer is empty, so the whole stream is in it at
+    // the start; the capture's comes when its buffer is full, and is served by the clock of the
+    // other.
     let play = Config {
         period: 9600,
         periods: 1,

@@ -281,24 +281,24 @@ fn memory(ctx: &Context) -> Outcome {
         periods: 2,
         ..USUAL
     };
-    let mut ends = Vec::new();
+    let mut sides = Vec::new();
     for number in 0..32 {
         let cable = Cable {
             device: number / 16,
             subdevice: number / 2 % 8,
         };
-        ends.push(Pcm::open(cable.side(ctx, Dir::BOTH[number as usize % 2]))?);
+        sides.push(Pcm::open(cable.side(ctx, Dir::BOTH[number as usize % 2]))?);
     }
-    let mut others = ends.split_off(16);
-    for pcm in &mut ends {
+    let mut others = sides.split_off(16);
+    for pcm in &mut sides {
         pcm.configure(&largest)?;
     }
     for pcm in &mut others {
         expect_error("a 17th", pcm.setup(&largest), libc::ENOMEM)?;
     }
-    ends[0].hw_free()?;
+    sides[0].hw_free()?;
     others[0].configure(&largest)?;
-    ends.pop();
+    sides.pop();
     Ok(others[1].configure(&largest)?)
 }
 

@@ -41,7 +41,7 @@ pub fn tests() -> Vec<Test> {
         .c_defect("17.2"),
         Test::new(
             "drain",
-            "7.9 17.2 DRAIN of linked players: each to its last frame, one ends before the other",
+            "7.9 17.2 DRAIN of linked playbacks: each to its last frame, one ends before the other",
             one_ends_first,
         )
         .c_defect("17.2"),
@@ -56,8 +56,8 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// A recorder that does not match its player is refused, and with it those that it is linked with.
-fn started_again(ctx: &Context, player_first: bool) -> Outcome {
+/// A capture that does not match its playback is refused, and with it those that it is linked with.
+fn started_again(ctx: &Context, playback_first: bool) -> Outcome {
     let other = Config {
         rate: 44100,
         ..LONG
@@ -72,7 +72,7 @@ fn started_again(ctx: &Context, player_first: bool) -> Outcome {
     misfit.prepare()?;
     play.write(&LONG.silence(LONG.buffer()), 0, LONG.buffer())?;
     // The core begins with the one that has been linked last.
-    match player_first {
+    match playback_first {
         true => rec.link(&play)?,
         false => play.link(&rec)?,
     }
@@ -93,27 +93,27 @@ fn started_again(ctx: &Context, player_first: bool) -> Outcome {
 #[derive(Clone, Copy, Debug)]
 enum Member {
     /// With so many frames in its buffer, maybe none.
-    Player(usize),
-    Recorder,
+    Playback(usize),
+    Capture,
 }
 
-use Member::Player;
-use Member::Recorder;
+use Member::Capture;
+use Member::Playback;
 
 /// In the order in which they are linked, which is the one in which the core goes through them.
 const GROUPS: [&[Member]; 12] = [
-    &[Player(8000), Recorder],
-    &[Recorder, Player(8000)],
-    &[Player(8000), Player(0)],
-    &[Player(0), Player(8000)],
-    &[Player(8000), Player(0), Recorder],
-    &[Player(8000), Recorder, Player(0)],
-    &[Player(0), Player(8000), Recorder],
-    &[Player(0), Recorder, Player(8000)],
-    &[Recorder, Player(8000), Player(0)],
-    &[Recorder, Player(0), Player(8000)],
-    &[Recorder, Player(8000), Player(0), Player(3001)],
-    &[Player(0), Player(3001), Recorder, Player(8000)],
+    &[Playback(8000), Capture],
+    &[Capture, Playback(8000)],
+    &[Playback(8000), Playback(0)],
+    &[Playback(0), Playback(8000)],
+    &[Playback(8000), Playback(0), Capture],
+    &[Playback(8000), Capture, Playback(0)],
+    &[Playback(0), Playback(8000), Capture],
+    &[Playback(0), Capture, Playback(8000)],
+    &[Capture, Playback(8000), Playback(0)],
+    &[Capture, Playback(0), Playback(8000)],
+    &[Capture, Playback(8000), Playback(0), Playback(3001)],
+    &[Playback(0), Playback(3001), Capture, Playback(8000)],
 ];
 
 fn cable(number: usize) -> Cable {
@@ -123,7 +123,7 @@ fn cable(number: usize) -> Cable {
     }
 }
 
-/// A recorder of what is played on a cable, with a buffer of two seconds, that runs.
+/// A capture of what is played on a cable, with a buffer of two seconds, that runs.
 fn listen(ctx: &Context, cable: Cable) -> Result<Pcm, Fail> {
     let mut rec = cable.capture(ctx)?;
     rec.configure(&Config {
@@ -134,7 +134,7 @@ fn listen(ctx: &Context, cable: Cable) -> Result<Pcm, Fail> {
     Ok(rec)
 }
 
-/// A player, who hears it if anybody, and what it plays.
+/// A playback, the capture that hears it if there is one, and what is played.
 struct Playing {
     play: Pcm,
     rec: Option<Pcm>,
@@ -142,7 +142,7 @@ struct Playing {
 }
 
 impl Playing {
-    /// Prepares a player with `frames` frames in its buffer.
+    /// Prepares a playback with `frames` frames in its buffer.
     fn prepare(
         ctx: &Context,
         number: usize,
@@ -168,7 +168,7 @@ impl Playing {
         Ok(Playing { play, rec, source })
     }
 
-    /// The player has come to its end, and all of it is heard.
+    /// The playback has come to its end, and all of it is heard.
     fn verify(&mut self) -> Outcome {
         let state = self.play.state()?;
         check_eq!("state", state_name(state), state_name(SETUP));
@@ -189,19 +189,19 @@ impl Playing {
 }
 
 /// Drains all that are linked, and judges what is heard.
-fn drain(players: &mut [Playing]) -> Outcome {
-    let longest = players.iter().map(|p| p.source.len()).max().unwrap_or(0);
-    let first = &players[0].play;
+fn drain(playbacks: &mut [Playing]) -> Outcome {
+    let longest = playbacks.iter().map(|p| p.source.len()).max().unwrap_or(0);
+    let first = &playbacks[0].play;
     first.set_blocking(true);
     let begun = now_ns();
     first.drain()?;
     // Who is linked with streams that are prepared waits for the others too.
     let took = (now_ns() - begun) * 48000 / 1_000_000_000;
-    for (number, player) in players.iter_mut().enumerate() {
-        player.verify().map_err(|e| match e {
+    for (number, playback) in playbacks.iter_mut().enumerate() {
+        playback.verify().map_err(|e| match e {
             Fail::Wrong(why) => format!(
-                "player {number} of {} frames, DRAIN took the time of {took}: {why}",
-                player.source.len()
+                "playback {number} of {} frames, DRAIN took the time of {took}: {why}",
+                playback.source.len()
             )
             .into(),
             other => other,
@@ -217,26 +217,26 @@ fn drain(players: &mut [Playing]) -> Outcome {
 /// Where nobody records, no other stream has set the time of the cable.
 fn prepared(ctx: &Context, heard: bool) -> Outcome {
     for group in GROUPS {
-        let (mut players, mut recorders, mut order) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut playbacks, mut captures, mut order) = (Vec::new(), Vec::new(), Vec::new());
         for (number, member) in group.iter().enumerate() {
             match *member {
-                Player(frames) => {
+                Playback(frames) => {
                     let playing = Playing::prepare(ctx, number, &LONG, frames, true, heard)?;
                     order.push(playing.play.share()?);
-                    players.push(playing);
+                    playbacks.push(playing);
                 }
-                Recorder => {
+                Capture => {
                     let mut rec = cable(number).capture(ctx)?;
                     rec.configure(&LONG)?;
                     order.push(rec.share()?);
-                    recorders.push(rec);
+                    captures.push(rec);
                 }
             }
         }
         for other in &order[1..] {
             order[0].link(other)?;
         }
-        drain(&mut players).map_err(|e| match e {
+        drain(&mut playbacks).map_err(|e| match e {
             Fail::Wrong(why) => format!("{group:?}: {why}").into(),
             other => other,
         })?;
@@ -256,10 +256,10 @@ fn one_ends_first(ctx: &Context) -> Outcome {
                     ..USUAL
                 };
                 let times = if shorter_first { [1, 4] } else { [4, 1] };
-                let mut players = Vec::new();
+                let mut playbacks = Vec::new();
                 for (number, times) in times.into_iter().enumerate() {
                     let cfg = cfg(times);
-                    players.push(Playing::prepare(
+                    playbacks.push(Playing::prepare(
                         ctx,
                         number,
                         &cfg,
@@ -268,9 +268,9 @@ fn one_ends_first(ctx: &Context) -> Outcome {
                         true,
                     )?);
                 }
-                players[0].play.link(&players[1].play)?;
-                players[0].play.start()?;
-                drain(&mut players).map_err(|e| match e {
+                playbacks[0].play.link(&playbacks[1].play)?;
+                playbacks[0].play.start()?;
+                drain(&mut playbacks).map_err(|e| match e {
                     Fail::Wrong(why) => format!(
                         "{periods} periods of {period}, and buffers {times:?} times as long, {} \
                          wake-ups: {why}",

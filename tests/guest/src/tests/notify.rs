@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! `PCM Notify`: who may choose parameters, and what a player's START tells and does: 4.4, 6.5,
+//! `PCM Notify`: who may choose parameters, and what a playback's START tells and does: 4.4, 6.5,
 //! 6.6.
 
 use std::time::Duration;
@@ -40,46 +40,46 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("notify", name, run);
     vec![
         test(
-            "4.4 with Notify on a player is free beside a prepared recorder",
-            free_player,
+            "4.4 with Notify on a playback is free beside a prepared capture",
+            free_playback,
         )
         .c_defect("4.4"),
         test(
-            "4.4 with Notify on a recorder is pinned to a prepared player",
-            pinned_recorder,
+            "4.4 with Notify on a capture is pinned to a prepared playback",
+            pinned_capture,
         ),
         test(
-            "4.4 with Notify off again a player is pinned to a prepared recorder",
-            pinned_player,
+            "4.4 with Notify off again a playback is pinned to a prepared capture",
+            pinned_playback,
         ),
         test(
-            "4.1 with Notify on it is the player that the recorder is pinned to",
-            player_rules,
+            "4.1 with Notify on it is the playback that the capture is pinned to",
+            playback_rules,
         ),
         test(
-            "6.5 with Notify on a player's START stops the recorder and tells what is new",
+            "6.5 with Notify on a playback's START stops the capture and tells what is new",
             start_tells,
         ),
         test(
-            "6.5 with Notify on a recorder that is linked with a player stops with it",
-            linked_with_a_player,
+            "6.5 with Notify on a capture that is linked with a playback stops with it",
+            linked_with_a_playback,
         )
         .c_defect("6.5"),
         test(
-            "6.5 with Notify on linked recorders stop as one does",
-            linked_with_a_recorder,
+            "6.5 with Notify on linked captures stop as one does",
+            linked_with_a_capture,
         ),
         test(
-            "6.6 with Notify on the stopped recorder takes the new parameters",
-            recorder_follows,
+            "6.6 with Notify on the stopped capture takes the new parameters",
+            capture_follows,
         ),
         test(
-            "6.6 with Notify off the stopped recorder takes the new parameters too",
-            recorder_follows_unasked,
+            "6.6 with Notify off the stopped capture takes the new parameters too",
+            capture_follows_unasked,
         )
         .c_defect("4.5"),
         test(
-            "17.5 with Notify on a player changes its rate beside an open recorder",
+            "17.5 with Notify on a playback changes its rate beside an open capture",
             rate_follows,
         )
         .c_defect("17.5"),
@@ -116,24 +116,32 @@ fn only(cfg: &Config) -> (u64, String, String) {
     )
 }
 
-fn free_player(ctx: &Context) -> Outcome {
+fn free_playback(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         // Both orders: the limits at open, and those at HW_REFINE.
         let early = CABLE.playback(ctx)?;
         let mut rec = CABLE.capture(ctx)?;
         rec.configure(&LONG)?;
-        check_eq!("left to a player opened first", left(&early)?, everything());
+        check_eq!(
+            "left to a playback opened first",
+            left(&early)?,
+            everything()
+        );
         drop(early);
         let mut play = CABLE.playback(ctx)?;
-        check_eq!("left to a player opened second", left(&play)?, everything());
+        check_eq!(
+            "left to a playback opened second",
+            left(&play)?,
+            everything()
+        );
         play.configure(&OTHER)?;
         let p = rec.hw_refine(&HwParams::any())?;
-        check_eq!("left to the recorder", p.interval(k::RATE).min, 44100);
+        check_eq!("left to the capture", p.interval(k::RATE).min, 44100);
         Ok(())
     })
 }
 
-fn pinned_recorder(ctx: &Context) -> Outcome {
+fn pinned_capture(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         let mut play = CABLE.playback(ctx)?;
         play.configure(&OTHER)?;
@@ -150,7 +158,7 @@ fn pinned_recorder(ctx: &Context) -> Outcome {
     })
 }
 
-fn pinned_player(ctx: &Context) -> Outcome {
+fn pinned_playback(ctx: &Context) -> Outcome {
     notifying(ctx, |c| {
         let play = CABLE.playback(ctx)?;
         let mut rec = CABLE.capture(ctx)?;
@@ -166,19 +174,19 @@ fn pinned_player(ctx: &Context) -> Outcome {
     })
 }
 
-fn player_rules(ctx: &Context) -> Outcome {
+fn playback_rules(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
         play.setup(&OTHER)?;
         rec.setup(&LONG)?;
         rec.prepare()?;
         play.prepare()?;
-        check_eq!("left to the recorder", left(&rec)?, only(&OTHER));
+        check_eq!("left to the capture", left(&rec)?, only(&OTHER));
         Ok(())
     })
 }
 
-/// A running recorder, and a prepared player that differs from it.
+/// A running capture, and a prepared playback that differs from it.
 fn mismatched(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     play.setup(&OTHER)?;
@@ -192,7 +200,7 @@ fn mismatched(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
 
 fn start_tells(ctx: &Context) -> Outcome {
     notifying(ctx, |c| {
-        // What is there before: `LONG`, without a recorder.
+        // What is there before: `LONG`, without a capture.
         let mut before = CABLE.playback(ctx)?;
         before.configure(&LONG)?;
         before.write(&LONG.silence(480), 0, 480)?;
@@ -216,8 +224,8 @@ const ANOTHER: Cable = Cable {
     subdevice: 6,
 };
 
-/// A client that has linked its recorder with its player, as jackd does.
-fn linked_with_a_player(ctx: &Context) -> Outcome {
+/// A client that has linked its capture with its playback, as jackd does.
+fn linked_with_a_playback(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         let (play, rec) = mismatched(ctx)?;
         let mut own = ANOTHER.playback(ctx)?;
@@ -226,7 +234,7 @@ fn linked_with_a_player(ctx: &Context) -> Outcome {
         own.start()?;
         rec.link(&own)?;
         play.start()?;
-        // Draining, its player would count as running for ever, where nothing moves.
+        // Draining, its playback would count as running for ever, where nothing moves.
         for pcm in [&rec, &own] {
             state_by_peer(pcm, SETUP)?;
         }
@@ -235,7 +243,7 @@ fn linked_with_a_player(ctx: &Context) -> Outcome {
     })
 }
 
-fn linked_with_a_recorder(ctx: &Context) -> Outcome {
+fn linked_with_a_capture(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         let (play, rec) = mismatched(ctx)?;
         let mut own = ANOTHER.capture(ctx)?;
@@ -250,34 +258,34 @@ fn linked_with_a_recorder(ctx: &Context) -> Outcome {
     })
 }
 
-/// The stopped recorder starts again with the player's parameters, and hears it.
+/// The stopped capture starts again with the playback's parameters, and hears it.
 fn follow(play: &Pcm, rec: &mut Pcm) -> Outcome {
     play.start()?;
     rec.stop()?;
     rec.configure(&OTHER)?;
-    check_eq!("recorder", rec.state()?, PREPARED);
+    check_eq!("capture", rec.state()?, PREPARED);
     rec.start()?;
     let heard = record(rec, 960)?;
     check!(
         heard.first_sound(0).is_some(),
-        "nothing is heard of the player"
+        "nothing is heard of the playback"
     );
     Ok(())
 }
 
-fn recorder_follows(ctx: &Context) -> Outcome {
+fn capture_follows(ctx: &Context) -> Outcome {
     notifying(ctx, |_| {
         let (play, mut rec) = mismatched(ctx)?;
         follow(&play, &mut rec)
     })
 }
 
-fn recorder_follows_unasked(ctx: &Context) -> Outcome {
+fn capture_follows_unasked(ctx: &Context) -> Outcome {
     let (play, mut rec) = mismatched(ctx)?;
     follow(&play, &mut rec)
 }
 
-/// What alsaloop's slave mode does: the recorder stays open from one player to the next.
+/// What alsaloop's slave mode does: the capture stays open from one playback to the next.
 fn rate_follows(ctx: &Context) -> Outcome {
     notifying(ctx, |c| {
         let mut rec = CABLE.capture(ctx)?;

@@ -237,7 +237,7 @@ fn vectors(ctx: &Context) -> Outcome {
     check_eq!("bytes of 32 planes", write(&vectors), 32 * 1920);
     rec.start()?;
     play.start()?;
-    // Its end must not stop the player before it has been heard.
+    // Its end must not stop the playback before it has been heard.
     wait_for_position(&rec, 960, Duration::from_secs(1))?;
     let mut heard: Vec<Vec<u8>> = vec![vec![0; 960 * 4]; 32];
     for (vector, plane) in vectors.iter_mut().zip(&mut heard) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Pause and release of either end: 7.3, 7.4, 7.7.
+//! Pause and release of either side: 7.3, 7.4, 7.7.
 
 use std::time::Duration;
 
@@ -33,13 +33,13 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("pause", name, run);
     vec![
         test(
-            "7.3 7.4 a paused player goes on with its next frame",
-            |ctx| player(ctx, LONG),
+            "7.3 7.4 a paused playback goes on with its next frame",
+            |ctx| playback(ctx, LONG),
         ),
         test(
-            "5.6 7.3 7.4 a paused planar DSD player goes on with its next frame",
+            "5.6 7.3 7.4 a paused planar DSD playback goes on with its next frame",
             |ctx| {
-                player(
+                playback(
                     ctx,
                     Config {
                         access: Access::RwNoninterleaved,
@@ -50,20 +50,20 @@ pub fn tests() -> Vec<Test> {
             },
         )
         .c_defect("5.6"),
-        test("7.3 a paused recorder stands still and goes on", recorder),
+        test("7.3 a paused capture stands still and goes on", capture),
         test(
             "7.3 a paused stream can be dropped and prepared",
             drop_paused,
         ),
         test(
-            "6.11 linked ends pause and go on without a gap",
+            "6.11 linked sides pause and go on without a gap",
             linked_pause,
         ),
         test("7.7 only a running stream can be paused", wrong_state),
     ]
 }
 
-fn player(ctx: &Context, cfg: Config) -> Outcome {
+fn playback(ctx: &Context, cfg: Config) -> Outcome {
     unless_stalled(|| {
         let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(36000, 40))?;
         session.begin()?;
@@ -76,17 +76,17 @@ fn player(ctx: &Context, cfg: Config) -> Outcome {
             session.play.pause(true)?;
             check_eq!("state", session.play.state()?, PAUSED);
             let before = session.play.status()?.hw_ptr;
-            // The recorder hears silence meanwhile: at least half a buffer of it.
+            // The capture hears silence meanwhile: at least half a buffer of it.
             let heard = session.recorded.len() + cfg.buffer() / 2;
             while session.recorded.len() < heard {
                 session.serve()?;
                 check!(
                     session.rec.poll(1000).is_some(),
-                    "no wake-up of the recorder for 1 s"
+                    "no wake-up of the capture for 1 s"
                 );
             }
             let after = session.play.status()?.hw_ptr;
-            check_eq!("position of a paused player", after, before);
+            check_eq!("position of a paused playback", after, before);
             session.play.pause(false)?;
             check_eq!("state", session.play.state()?, RUNNING);
             pauses += 1;
@@ -102,7 +102,7 @@ fn player(ctx: &Context, cfg: Config) -> Outcome {
     })
 }
 
-fn recorder(ctx: &Context) -> Outcome {
+fn capture(ctx: &Context) -> Outcome {
     let cfg = Config {
         periods: 100,
         ..LONG
@@ -115,10 +115,10 @@ fn recorder(ctx: &Context) -> Outcome {
     session.rec.pause(true)?;
     check_eq!("state", session.rec.state()?, PAUSED);
     let before = session.rec.status()?.hw_ptr;
-    let player = session.play.pointers()?.0;
-    wait_for_position(&session.play, player + 4800, Duration::from_secs(1))?;
+    let played = session.play.pointers()?.0;
+    wait_for_position(&session.play, played + 4800, Duration::from_secs(1))?;
     check_eq!(
-        "position of a paused recorder",
+        "position of a paused capture",
         session.rec.status()?.hw_ptr,
         before
     );
@@ -139,7 +139,7 @@ fn recorder(ctx: &Context) -> Outcome {
     let end = (sound + same) as u64;
     check!(
         end >= before && end < before + 480,
-        "a break at recorded frame {end}; the recorder was paused at {before}"
+        "a break at recorded frame {end}; the capture was paused at {before}"
     );
     let second = &got[end as usize * 4..];
     let at = all.windows(64).step_by(4).position(|w| w == &second[..64]);
@@ -185,14 +185,14 @@ fn drop_paused(ctx: &Context) -> Outcome {
 
 fn wrong_state(ctx: &Context) -> Outcome {
     let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
-    for (what, pcm) in [("player", &play), ("recorder", &rec)] {
+    for (what, pcm) in [("playback", &play), ("capture", &rec)] {
         let text = format!("PAUSE of a prepared {what}");
         expect_error(&text, pcm.pause(true), libc::EBADFD)?;
     }
     play.write(&LONG.signal(9600, 44), 0, 9600)?;
     play.start()?;
     expect_error(
-        "release of a running player",
+        "release of a running playback",
         play.pause(false),
         libc::EBADFD,
     )?;
@@ -219,7 +219,7 @@ fn linked_pause(ctx: &Context) -> Outcome {
                 session.serve()?;
             }
             session.play.pause(true)?;
-            check_eq!("the recorder", session.rec.state()?, PAUSED);
+            check_eq!("the capture", session.rec.state()?, PAUSED);
             session.play.pause(false)?;
         }
         serve_all(std::slice::from_mut(&mut session))?;

@@ -52,17 +52,17 @@ pub fn tests() -> Vec<Test> {
     }
     tests.push(Test::new(
         "ends",
-        "18.2 end_with_peer: a player that starts before the recording ends is recorded",
+        "18.2 end_with_peer: a playback that starts before the recording ends is recorded",
         |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| goes_on_with_another(ctx)),
     ));
     tests.push(Test::new(
         "ends",
-        "18.2 3.9 end_with_peer: a recorder without period wake-ups ends",
+        "18.2 3.9 end_with_peer: a capture without period wake-ups ends",
         |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| ends_unwoken(ctx)),
     ));
     tests.push(Test::new(
         "ends",
-        "18.2 end_with_peer: a paused recorder goes on that has asked never to be stopped",
+        "18.2 end_with_peer: a paused capture goes on that has asked never to be stopped",
         |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| goes_on(ctx)),
     ));
     tests
@@ -172,7 +172,7 @@ fn play(ctx: &Context, source: &Audio) -> Outcome {
     Ok(())
 }
 
-/// The player goes while the recorder, which reads what it likes, is paused.
+/// The playback goes while the capture, which reads what it likes, is paused.
 fn goes_on(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     rec.configure(&RECORDED)?;
@@ -198,7 +198,7 @@ fn goes_on(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// One player goes, and the next one starts in the same period of the recorder.
+/// One playback goes, and the next one starts in the same period of the capture.
 fn goes_on_with_another(ctx: &Context) -> Outcome {
     // 200 ms.
     let long = Config {
@@ -234,8 +234,8 @@ fn goes_on_with_another(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A recorder that looks by itself what there is: its stream's timer has nothing to do before the
-/// player goes.
+/// A capture that looks by itself what there is: its stream's timer has nothing to do before the
+/// playback goes.
 fn ends_unwoken(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     rec.configure_unwoken(&RECORDED)?;
@@ -284,7 +284,7 @@ fn read_all(rec: &mut Pcm, frames: usize, by_poll: bool) -> (Audio, Errno) {
     }
 }
 
-/// The player comes and goes at other places in the period of the recorder each time.
+/// The playback comes and goes at other places in the period of the capture each time.
 fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
     for length in [5000, 6001, 9333, 14000, 14666, 15003] {
         let what = format!("{length} frames");
@@ -301,11 +301,11 @@ fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
             let _ = send.send((outcome, rec));
         });
         play(ctx, &source).map_err(|e| match e {
-            Fail::Wrong(why) => format!("{what}: the player: {why}").into(),
+            Fail::Wrong(why) => format!("{what}: the playback: {why}").into(),
             other => other,
         })?;
         let ((heard, error), rec) = receive.recv_timeout(Duration::from_secs(2)).map_err(|_| {
-            format!("{what}: the reader still waits 2 s after the player was closed")
+            format!("{what}: the reader still waits 2 s after the playback was closed")
         })?;
         check_eq!(format!("{what}: the end"), error.code, libc::EBADFD);
         compare(&source, &heard, Expect::Whole).map_err(|why| format!("{what}: {why}"))?;

@@ -59,22 +59,22 @@ pub fn tests() -> Vec<Test> {
             suspended_client,
         ),
         test(
-            "12.3 RESUME: the stream goes on, its player suspended first",
+            "12.3 RESUME: the stream goes on, its playback suspended first",
             |ctx| resumed(ctx, PLAYER_FIRST),
         ),
         test(
-            "12.3 RESUME: the stream goes on, its recorder suspended first",
+            "12.3 RESUME: the stream goes on, its capture suspended first",
             |ctx| resumed(ctx, CABLE),
         ),
-        test("12.3 RESUME of a player that drains: it ends", |ctx| {
+        test("12.3 RESUME of a playback that drains: it ends", |ctx| {
             resumed_drain(ctx, true)
         }),
         test(
-            "12.3 RESUME of a player that drains without wake-ups: it ends",
+            "12.3 RESUME of a playback that drains without wake-ups: it ends",
             |ctx| resumed_drain(ctx, false),
         ),
         test(
-            "12.1 a drain of linked players goes on that the core cannot suspend",
+            "12.1 a drain of linked playbacks goes on that the core cannot suspend",
             linked_drain,
         )
         .c_defect("17.2"),
@@ -98,7 +98,7 @@ const CABLE: Cable = Cable {
     subdevice: 4,
 };
 
-/// The core suspends device 1 before device 0. With this cable, that is the player's.
+/// The core suspends device 1 before device 0. With this cable, that is the playback's.
 const PLAYER_FIRST: Cable = Cable {
     device: 1,
     subdevice: 4,
@@ -124,13 +124,13 @@ fn suspended_states(ctx: &Context) -> Outcome {
     let mut setup = other(5).capture(ctx)?;
     setup.setup(&LONG)?;
     suspend()?;
-    check_eq!("the paused player", play.state()?, SUSPENDED);
-    check_eq!("the running recorder", rec.state()?, SUSPENDED);
-    check_eq!("a prepared player", prepared.state()?, SUSPENDED);
-    check_eq!("a recorder with parameters", setup.state()?, SETUP);
+    check_eq!("the paused playback", play.state()?, SUSPENDED);
+    check_eq!("the running capture", rec.state()?, SUSPENDED);
+    check_eq!("a prepared playback", prepared.state()?, SUSPENDED);
+    check_eq!("a capture with parameters", setup.state()?, SETUP);
     prepared.resume()?;
     check_eq!(
-        "the prepared player after RESUME",
+        "the prepared playback after RESUME",
         prepared.state()?,
         PREPARED
     );
@@ -161,8 +161,8 @@ fn linked_drain(ctx: &Context) -> Outcome {
     expect_error("DRAIN", long.drain(), libc::EAGAIN)?;
     wait_for_state(&short, SETUP, Duration::from_secs(1))?;
     suspend()?;
-    check_eq!("the recorder", rec.state()?, SUSPENDED);
-    check_eq!("the long player", long.state()?, DRAINING);
+    check_eq!("the capture", rec.state()?, SUSPENDED);
+    check_eq!("the long playback", long.state()?, DRAINING);
     rec.resume()?;
     let mut heard = cfg.nothing();
     let until = Instant::now() + Duration::from_secs(8);
@@ -170,7 +170,7 @@ fn linked_drain(ctx: &Context) -> Outcome {
         rec.read(&mut heard, cfg.buffer())?;
         rec.poll(100);
     }
-    check_eq!("the long player at last", long.state()?, SETUP);
+    check_eq!("the long playback at last", long.state()?, SETUP);
     rec.read(&mut heard, cfg.buffer())?;
     let last = heard
         .last_sound()
@@ -200,8 +200,8 @@ fn suspended_client(ctx: &Context) -> Outcome {
     let write = play.write(&LONG.silence(480), 0, 480);
     expect_error("WRITEI", write, libc::ESTRPIPE)?;
     expect_error("READI", rec.read(&mut LONG.nothing(), 480), libc::ESTRPIPE)?;
-    check_eq!("poll of the recorder", rec.poll(0), Some(0x9));
-    check_eq!("poll of the player", play.poll(0), Some(0xc));
+    check_eq!("poll of the capture", rec.poll(0), Some(0x9));
+    check_eq!("poll of the playback", play.poll(0), Some(0xc));
     Ok(())
 }
 
@@ -214,10 +214,14 @@ fn resumed(ctx: &Context, cable: Cable) -> Outcome {
     let c = Controls::of(ctx, cable)?;
     c.control.subscribe()?;
     let before = [session.play.status()?.hw_ptr, session.rec.status()?.hw_ptr];
-    check_eq!("player", session.play.state()?, SUSPENDED);
-    // The recorder first: no frame is played to nobody.
+    check_eq!("playback", session.play.state()?, SUSPENDED);
+    // The capture first: no frame is played to nobody.
     session.rec.resume()?;
-    check_eq!("Slave Active before the player's RESUME", c.get(ACTIVE)?, 0);
+    check_eq!(
+        "Slave Active before the playback's RESUME",
+        c.get(ACTIVE)?,
+        0
+    );
     session.play.resume()?;
     session.begin_running();
     let after = [session.play.status()?.hw_ptr, session.rec.status()?.hw_ptr];
@@ -319,7 +323,7 @@ fn hibernated(ctx: &Context) -> Outcome {
     }
     check_eq!("Slave Active", c.get(ACTIVE)?, 1);
     prepared.resume()?;
-    check_eq!("the prepared player", prepared.state()?, PREPARED);
+    check_eq!("the prepared playback", prepared.state()?, PREPARED);
     drop((play, rec, prepared));
     cable_works(ctx, CABLE)
 }

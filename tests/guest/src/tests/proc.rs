@@ -28,10 +28,10 @@ pub fn tests() -> Vec<Test> {
     vec![
         test("10.1 the files and their modes", modes),
         test("10.2 cables that nobody has opened", unopened),
-        test("10.3 an end that only is open", opened),
-        test("10.4 an end that is prepared", prepared),
+        test("10.3 a side that only is open", opened),
+        test("10.4 a side that is prepared", prepared),
         test(
-            "10.4 planar and DSD ends that are prepared",
+            "10.4 planar and DSD sides that are prepared",
             prepared_others,
         ),
         test("7.1 7.4 10.2 the bits valid, running and pause", bits),
@@ -92,12 +92,12 @@ pub fn all_lines(ctx: &Context, cable: Cable) -> Result<Vec<String>, Fail> {
         .collect())
 }
 
-/// The value of `label` in the block of one end of `CABLE`.
+/// The value of `label` in the block of one side of `CABLE`.
 fn value(ctx: &Context, dir: Dir, label: &str) -> Result<u64, Fail> {
     value_of(ctx, CABLE, dir, label)
 }
 
-/// The value of `label` in the block of one end of a cable.
+/// The value of `label` in the block of one side of a cable.
 pub fn value_of(ctx: &Context, which: Cable, dir: Dir, label: &str) -> Result<u64, Fail> {
     let lines = cable(ctx, which)?;
     let found = lines
@@ -134,8 +134,8 @@ fn unopened(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// What the block of an end says: buffer_size, buffer_pos, silent_size, period_size, bytes_per_sec,
-/// sample_align, rate_shift; `None` for an end that is not open.
+/// What the block of a side says: buffer_size, buffer_pos, silent_size, period_size, bytes_per_sec,
+/// sample_align, rate_shift; `None` for a side that is not open.
 type Block = Option<[u64; 7]>;
 
 /// The lines of a cable with these bits and blocks, exactly.
@@ -173,12 +173,16 @@ fn lines(bits: [u32; 3], play: Block, rec: Block) -> Vec<String> {
 fn opened(ctx: &Context) -> Outcome {
     let zeroes = Some([0; 7]);
     let play = CABLE.playback(ctx)?;
-    check_eq!("player", cable(ctx, CABLE)?, lines([0, 0, 0], zeroes, None));
+    check_eq!(
+        "playback",
+        cable(ctx, CABLE)?,
+        lines([0, 0, 0], zeroes, None)
+    );
     let rec = CABLE.capture(ctx)?;
     check_eq!("both", cable(ctx, CABLE)?, lines([0, 0, 0], zeroes, zeroes));
     drop(play);
     check_eq!(
-        "recorder",
+        "capture",
         cable(ctx, CABLE)?,
         lines([0, 0, 0], None, zeroes)
     );
@@ -201,16 +205,20 @@ fn prepared(ctx: &Context) -> Outcome {
         lines([0, 0, 0], Some([0; 7]), None)
     );
     play.prepare()?;
-    let player = Some([65536, 0, 0, 64, 192_000, 4, 0]);
-    check_eq!("player", cable(ctx, CABLE)?, lines([1, 0, 0], player, None));
+    let playback = Some([65536, 0, 0, 64, 192_000, 4, 0]);
+    check_eq!(
+        "playback",
+        cable(ctx, CABLE)?,
+        lines([1, 0, 0], playback, None)
+    );
     let mut rec = CABLE.capture(ctx)?;
     rec.configure(&cfg)?;
-    // The buffer of a prepared recorder is silent.
-    let recorder = Some([65536, 0, 65536, 64, 192_000, 4, 0]);
+    // The buffer of a prepared capture is silent.
+    let capture = Some([65536, 0, 65536, 64, 192_000, 4, 0]);
     check_eq!(
         "both",
         cable(ctx, CABLE)?,
-        lines([3, 0, 0], player, recorder)
+        lines([3, 0, 0], playback, capture)
     );
     play.hw_free()?;
     check_eq!("valid after HW_FREE", &cable(ctx, CABLE)?[0], "  valid: 2");
@@ -274,17 +282,17 @@ fn bits(ctx: &Context) -> Outcome {
     let (play, mut rec) = running(ctx, &LONG)?;
     is("both running", [3, 3, 0])?;
     play.pause(true)?;
-    is("player paused", [3, 3, 1])?;
+    is("playback paused", [3, 3, 1])?;
     rec.pause(true)?;
     is("both paused", [3, 3, 3])?;
     play.pause(false)?;
-    is("player released", [3, 3, 2])?;
+    is("playback released", [3, 3, 2])?;
     play.stop()?;
-    is("player stopped", [3, 2, 2])?;
+    is("playback stopped", [3, 2, 2])?;
     rec.stop()?;
     is("both stopped", [3, 0, 0])?;
     rec.hw_free()?;
-    is("recorder without parameters", [1, 0, 0])
+    is("capture without parameters", [1, 0, 0])
 }
 
 fn position(ctx: &Context) -> Outcome {
@@ -309,14 +317,14 @@ fn silent_size(ctx: &Context) -> Outcome {
     wait_for_position(&play, 2000, Duration::from_secs(1))?;
     play.pause(true)?;
     rec.pause(true)?;
-    // Playback before the pause of the recorder: less than the buffer has been silent since.
+    // Playback before the pause of the capture: less than the buffer has been silent since.
     let size = value(ctx, Dir::Capture, "silent_size:")?;
     check!(
         size < buffer,
         "{size} bytes of {buffer} are silent right after sound"
     );
     check_eq!(
-        "silent_size of the player",
+        "silent_size of the playback",
         value(ctx, Dir::Playback, "silent_size:")?,
         0
     );
@@ -358,15 +366,15 @@ fn rate_shift(ctx: &Context) -> Outcome {
             check_eq!(format!("rate_shift {what}"), got, want);
             Ok(())
         };
-        is("of prepared ends", [0, 0])?;
+        is("of prepared sides", [0, 0])?;
         play.write(&LONG.silence(9600), 0, 9600)?;
         play.start()?;
-        is("after the player's START", [101_000, 0])?;
+        is("after the playback's START", [101_000, 0])?;
         play.stop()?;
         c.set(SHIFT, 100_000)?;
-        is("after the player's stop", [101_000, 0])?;
+        is("after the playback's stop", [101_000, 0])?;
         rec.start()?;
-        is("after the recorder's START", [101_000, 100_000])?;
+        is("after the capture's START", [101_000, 100_000])?;
         play.prepare()?;
         is("after PREPARE", [101_000, 100_000])
     })();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Rewinding a player: 7.11.
+//! Rewinding a playback: 7.11.
 
 use std::time::Duration;
 use std::time::Instant;

@@ -169,7 +169,7 @@ fn fresh_buffer(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A recording and its player, with sound in both buffers.
+/// A capture and its playback, with sound in both buffers.
 fn sounding(ctx: &Context, cable: Cable) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, rec) = cable.open(ctx, &MAPPED, &MAPPED)?;
     play.write(&MAPPED.signal(MAPPED.buffer(), 0x5ed), 0, MAPPED.buffer())?;
@@ -230,7 +230,7 @@ fn other_cable(ctx: &Context) -> Outcome {
         let mut session = Session::open(ctx, OTHER, &LONG, LONG.signal(9600, 0x5ee))?;
         session.run()?;
         session.verify(support::signal::Expect::Whole)?;
-        buffer.is_clean("the buffer of a cable without a player")
+        buffer.is_clean("the buffer of a cable without a playback")
     })
 }
 

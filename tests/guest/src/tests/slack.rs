@@ -88,7 +88,7 @@ fn lateness(ctx: &Context, dir: Dir, period: u32, late: i64) -> Outcome {
     Ok(())
 }
 
-/// Players on all 16 cables, whose periods of 10 ms end at as many times.
+/// Playbacks on all 16 cables, whose periods of 10 ms end at as many times.
 fn shared(ctx: &Context) -> Outcome {
     let cfg = Config {
         period: 480,
@@ -96,19 +96,19 @@ fn shared(ctx: &Context) -> Outcome {
         ..USUAL
     };
     let silence = cfg.silence(cfg.buffer());
-    let mut players = Vec::new();
+    let mut playbacks = Vec::new();
     for number in 0..16 {
         let cable = Cable {
             device: number % 2,
             subdevice: number / 2,
         };
-        let mut player = Pcm::open(cable.side(ctx, Dir::Playback))?;
-        player.configure(&cfg)?;
-        player.write(&silence, 0, cfg.buffer())?;
-        players.push(player);
+        let mut playback = Pcm::open(cable.side(ctx, Dir::Playback))?;
+        playback.configure(&cfg)?;
+        playback.write(&silence, 0, cfg.buffer())?;
+        playbacks.push(playback);
     }
-    for player in &mut players {
-        player.start()?;
+    for playback in &mut playbacks {
+        playback.start()?;
         let next = now_ns() + 10_000_000 / 16;
         while now_ns() < next {}
     }
@@ -116,11 +116,11 @@ fn shared(ctx: &Context) -> Outcome {
     let end = now_ns() + 1_000_000_000;
     while now_ns() < end {
         // Nothing but periods wakes it: a timer of its own would bring others along.
-        let mut fds: Vec<_> = players.iter().map(Pcm::pollfd).collect();
+        let mut fds: Vec<_> = playbacks.iter().map(Pcm::pollfd).collect();
         check!(poll(&mut fds, 1000), "no period ends for 1 s");
-        for (player, fd) in players.iter_mut().zip(fds) {
+        for (playback, fd) in playbacks.iter_mut().zip(fds) {
             if fd.revents != 0 {
-                player.write(&silence, 0, 480)?;
+                playback.write(&silence, 0, 480)?;
             }
         }
     }

@@ -286,7 +286,7 @@ fn growth(times: usize, mut once: impl FnMut(usize) -> Outcome) -> Result<Growth
     Memory::now()?.since(&before)
 }
 
-/// All ends in turn: opened only, set up, prepared, running with its peer.
+/// All sides in turn: opened only, set up, prepared, running with its peer.
 fn opens(ctx: &Context) -> Outcome {
     let grown = growth(OPENS, |round| {
         let cable = cable::Cable {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Which sound timer a cable runs by, and what the ends may then be set to: section 11.
+//! Which sound timer a cable runs by, and what the sides may then be set to: section 11.
 
 use std::fs;
 
@@ -36,16 +36,16 @@ pub fn tests() -> Vec<Test> {
             "11.2 what is wrong with timer_source shows at open",
             bad_forms,
         ),
-        test("11.2 a cable keeps its timer while an end is open", kept),
+        test("11.2 a cable keeps its timer while a side is open", kept),
         test("10.3 the timer in the file of the cables", in_proc),
         test(
-            "11.3 a prepared end fixes the period of the other",
+            "11.3 a prepared side fixes the period of the other",
             period_is_pinned,
         ),
     ]
 }
 
-/// The cable that runs by a timer, a second one, and the one whose player is the timer.
+/// The cable that runs by a timer, a second one, and the one whose playback is the timer.
 pub const CABLE: Cable = Cable {
     device: 0,
     subdevice: 1,
@@ -75,7 +75,7 @@ impl Drop for Source<'_> {
     }
 }
 
-/// The timer of the player of `MASTER`, of card `card`.
+/// The timer of the playback of `MASTER`, of card `card`.
 pub fn master_of(card: u32) -> String {
     format!("{card}.{}.{}", MASTER.device, MASTER.subdevice * 2)
 }
@@ -107,7 +107,7 @@ pub fn system_config() -> Result<Config, Fail> {
     })
 }
 
-/// A player and a recorder of `MASTER` that never stop, their periods 100 ms long.
+/// A playback and a capture of `MASTER` that never stop, their periods 100 ms long.
 pub const SLOW: Config = Config {
     period: 4800,
     periods: 8,
@@ -122,7 +122,7 @@ pub fn master(ctx: &Context, cfg: &Config) -> Result<Pcm, Fail> {
     Ok(pcm)
 }
 
-/// The line about the timer of the cable's first end.
+/// The line about the timer of the cable's first side.
 pub fn timer_line(ctx: &Context, which: Cable) -> Result<Option<String>, Fail> {
     let lines = cable(ctx, which)?;
     Ok(lines
@@ -203,7 +203,7 @@ fn kept(ctx: &Context) -> Outcome {
     let system = Some("hw:-1,0,0".to_string());
     check_eq!("opened with", timer_line(ctx, CABLE)?, system);
     drop(rec);
-    check_eq!("the first end closed", timer_line(ctx, CABLE)?, system);
+    check_eq!("the first side closed", timer_line(ctx, CABLE)?, system);
     drop(play);
     let _play = CABLE.playback(ctx)?;
     check_eq!("opened without again", timer_line(ctx, CABLE)?, None);

@@ -63,11 +63,11 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("8.4"),
         test(
-            "8.4 a question takes no longer because the player's buffer is short",
+            "8.4 a question takes no longer because the playback's buffer is short",
             short_buffers,
         ),
         test(
-            "5.6 PREPARE of a recorder takes no longer because its buffer is long",
+            "5.6 PREPARE of a capture takes no longer because its buffer is long",
             prepares,
         ),
     ]
@@ -78,7 +78,7 @@ const CABLE: Cable = Cable {
     subdevice: 2,
 };
 
-/// How long the longest question for the position of a recorder takes, in microseconds.
+/// How long the longest question for the position of a capture takes, in microseconds.
 fn longest_question(rec: &Pcm) -> Result<i64, Fail> {
     let mut longest = 0;
     for wait in [200, 7, 200] {
@@ -90,7 +90,7 @@ fn longest_question(rec: &Pcm) -> Result<i64, Fail> {
     Ok(longest / 1000)
 }
 
-/// A player of a few frames, which plays them round and round: each channel's lie elsewhere.
+/// A playback of a few frames, which plays them round and round: each channel's lie elsewhere.
 fn short_buffers(ctx: &Context) -> Outcome {
     let cfg = |buffer: u32| Config {
         access: Access::RwNoninterleaved,
@@ -113,7 +113,7 @@ fn short_buffers(ctx: &Context) -> Outcome {
         took.push(longest_question(&rec)?);
     }
     note(&format!(
-        "the player has 256 KiB: {} us; 2 frames: {} us; 6: {} us",
+        "the playback has 256 KiB: {} us; 2 frames: {} us; 6: {} us",
         took[0], took[1], took[2]
     ));
     check!(
@@ -126,7 +126,7 @@ fn short_buffers(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// What a recorder has not heard need not be silenced.
+/// What a capture has not heard need not be silenced.
 fn prepares(ctx: &Context) -> Outcome {
     let mut took = Vec::new();
     for periods in [2, 32] {
@@ -166,7 +166,7 @@ fn prepares(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// Both ends, which never stop by themselves; the player plays its buffer round and round.
+/// Both sides, which never stop by themselves; the playback plays its buffer round and round.
 fn open(ctx: &Context, cfg: &Config, wakes: bool) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     for pcm in [&mut play, &mut rec] {

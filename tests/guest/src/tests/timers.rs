@@ -61,14 +61,14 @@ pub fn tests() -> Vec<Test> {
         // It needs two processors, as `races` do.
         Test::new(
             "interrupts",
-            "8.1 both ends of a cable wake up by one interrupt",
+            "8.1 both sides of a cable wake up by one interrupt",
             one_interrupt,
         )
         .c_defect("8.1")
         .limit(60),
         Test::new(
             "interrupts",
-            "8.1 ends that two processors serve, of unlike periods, are woken in time",
+            "8.1 sides that two processors serve, of unlike periods, are woken in time",
             unlike_periods,
         )
         .c_defect("8.1")
@@ -96,7 +96,7 @@ fn none_armed(ctx: &Context, what: &str) -> Outcome {
     Ok(())
 }
 
-/// Starts both ends of a cable, for a second.
+/// Starts both sides of a cable, for a second.
 fn start(ctx: &Context, linked: bool) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, rec) = CABLE.open(ctx, &SECOND, &SECOND)?;
     play.write(&SECOND.silence(SECOND.buffer()), 0, SECOND.buffer())?;
@@ -109,7 +109,7 @@ fn start(ctx: &Context, linked: bool) -> Result<(Pcm, Pcm), Fail> {
     Ok((play, rec))
 }
 
-/// A way to stop both ends, in two halves unless they are linked.
+/// A way to stop both sides, in two halves unless they are linked.
 type Way = fn(play: &mut Pcm, rec: &mut Pcm, linked: bool) -> Outcome;
 
 const WAYS: [(&str, Way); 6] = [
@@ -138,11 +138,11 @@ const WAYS: [(&str, Way); 6] = [
         wait_for_state(rec, XRUN, Duration::from_secs(2))
     }),
     ("DRAIN", |play, rec, _| {
-        // (That of a recorder stops it at once.)
+        // (That of a capture stops it at once.)
         let _ = play.drain();
         let _ = rec.drain();
         wait_for_state(play, SETUP, Duration::from_secs(2))?;
-        check!(rec.state()? != RUNNING, "the recorder still runs");
+        check!(rec.state()? != RUNNING, "the capture still runs");
         Ok(())
     }),
     ("UNLINK and DROP", |play, rec, linked| {
@@ -179,7 +179,7 @@ fn close(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A player of another format evicts the recorder.
+/// A playback of another format evicts the capture.
 fn eviction_leaves_no_timer(ctx: &Context) -> Outcome {
     let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;
@@ -196,7 +196,7 @@ fn eviction_leaves_no_timer(ctx: &Context) -> Outcome {
         play.write(&other.silence(other.buffer()), 0, other.buffer())?;
         play.start()?;
         wait_for_state(&play, XRUN, Duration::from_secs(2))?;
-        check!(rec.state()? != RUNNING, "the recorder was not evicted");
+        check!(rec.state()? != RUNNING, "the capture was not evicted");
         none_armed(ctx, "an eviction and an XRUN")
     })();
     control.set(NOTIFY, 0)?;
@@ -226,7 +226,7 @@ pub(super) fn expired_together(ctx: &Context, events: &[Event]) -> (i64, i64) {
     (timers, interrupts)
 }
 
-/// Two threads, each on its own processor, one for each end.
+/// Two threads, each on its own processor, one for each side.
 fn one_interrupt(ctx: &Context) -> Outcome {
     let cpus = thread::available_parallelism().map_or(1, |n| n.get());
     if cpus < 2 {
@@ -272,7 +272,7 @@ fn one_interrupt(ctx: &Context) -> Outcome {
         let (timers, interrupts) = expired_together(ctx, &events);
         let periods = seconds * 100;
         note(&format!(
-            "{periods} periods of both ends: {timers} timers, {interrupts} interrupts"
+            "{periods} periods of both sides: {timers} timers, {interrupts} interrupts"
         ));
         // A guest that is held up sees several periods end at once.
         if timers < periods * 2 * 9 / 10 {
@@ -301,7 +301,7 @@ fn no_memory(ctx: &Context) -> Outcome {
         Ok(())
     })?;
     // The trace does see it.
-    check!(opened.len() > 2, "taken to open both ends: {opened:?}");
+    check!(opened.len() > 2, "taken to open both sides: {opened:?}");
     let (mut play, mut rec) = streams.expect("opened");
     let silence = SECOND.silence(480);
     let mut heard = SECOND.nothing();
@@ -363,7 +363,7 @@ fn greedy(ctx: &Context) -> Outcome {
     })
 }
 
-/// Each thread takes all there is, and so has the timer of its end armed by its own processor.
+/// Each thread takes all there is, and so has the timer of its side armed by its own processor.
 fn unlike_periods(ctx: &Context) -> Outcome {
     if thread::available_parallelism().map_or(1, |n| n.get()) < 2 {
         return Err(Fail::Skip("it needs two processors".into()));

@@ -87,7 +87,7 @@ fn triggers(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// Both ends of a cable and one of another, of another rate.
+/// Both sides of a cable and one of another, of another rate.
 fn linked(ctx: &Context) -> Outcome {
     let other = Cable {
         device: 1,

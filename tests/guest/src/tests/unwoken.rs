@@ -286,7 +286,7 @@ fn lost_to_the_threshold(ctx: &Context) -> Outcome {
     };
     let buffer = cfg.buffer() as u64;
     for dir in Dir::BOTH {
-        // A player begins with a buffer that is full.
+        // A playback begins with a buffer that is full.
         let pcm = started(ctx, CABLE, dir, &cfg, 3 * buffer)?;
         for ms in [60, 40] {
             poll(&mut [], ms);
@@ -385,7 +385,7 @@ fn counts_all(what: &str, s: &Stamp, rate: u32, shift: i64) -> Outcome {
     Ok(())
 }
 
-/// A player plays its buffer out unseen; the first question stops it. That takes the core a
+/// A playback plays its buffer out unseen; the first question stops it. That takes the core a
 /// microsecond, in which a frame or two go by: these were played before.
 fn heard_before_the_stop(ctx: &Context) -> Outcome {
     let cfg = Config {

@@ -49,7 +49,7 @@ pub fn tests() -> Vec<Test> {
         // A program that the host holds up at a period's end costs a timer more.
         Test::new(
             "timing",
-            "3.9 one end without period wake-ups beside one with them",
+            "3.9 one side without period wake-ups beside one with them",
             unwoken_beside_woken,
         )
         .c_defect("3.9"),
@@ -121,7 +121,7 @@ fn serve_by_clock(play: &mut Pcm, rec: &mut Pcm, wakes: bool) -> Outcome {
             play.write(&silence, 0, silence.len())?;
         }
         // All has been read and the position is known: nothing but a new position makes it ready.
-        check_eq!("poll of the recorder", rec.poll(20).is_some(), wakes);
+        check_eq!("poll of the capture", rec.poll(20).is_some(), wakes);
         // The position of each is exact at any time, whether anybody was woken or not.
         for pcm in [&*play, &*rec] {
             let s = pcm.stamp(Kind::Link)?;
@@ -184,7 +184,7 @@ fn unwoken_beside_woken(ctx: &Context) -> Outcome {
             }
             let wakes = unwoken == Dir::Playback;
             let expired = expiries(ctx, || serve_by_clock(&mut play, &mut rec, wakes))?;
-            // One end only, and one or two of the other's at its START.
+            // One side only, and one or two of the other's at its START.
             let periods = (rec.status()?.hw_ptr / 480) as usize;
             check!(
                 expired > periods / 2 && expired <= periods + 2,
@@ -233,7 +233,7 @@ fn lost_buffer(ctx: &Context) -> Outcome {
 /// How late a DRAIN may be, in nanoseconds: as a wake-up.
 const LATE: i64 = 100_000;
 
-/// When a player that is drained has started.
+/// When a playback that is drained has started.
 #[derive(Clone, Copy, PartialEq)]
 enum Start {
     /// By the DRAIN.
@@ -328,7 +328,7 @@ fn drains(ctx: &Context, peer: bool) -> Outcome {
                 check_eq!(format!("{what}: state"), s.state, SETUP);
                 let late = |time| time - begun - frames as i64 * 1_000_000_000 / i64::from(rate);
                 let (stopped, back) = (late(s.trigger_tstamp.ns()), late(returned));
-                // Beside a recorder it begins in the middle of a frame, and ends with one.
+                // Beside a capture it begins in the middle of a frame, and ends with one.
                 let early = if peer {
                     1_000_000_000 / i64::from(rate) + 1
                 } else {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `cable#C` says of who has an end, and of what has happened to it: 10.7.
+//! What `cable#C` says of who has a side, and of what has happened to it: 10.7.
 
 use std::fs;
 use std::time::Duration;
@@ -33,11 +33,11 @@ use crate::tests::proc::all_lines;
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("proc", name, run);
     vec![
-        test("10.7 an end names its program", program),
+        test("10.7 a side names its program", program),
         test("10.7 a program's name stays in its line", strange_name),
-        test("10.7 an end says what it forbids the other", pins),
+        test("10.7 a side says what it forbids the other", pins),
         test("10.7 xruns are counted, and nothing else", xruns),
-        test("10.7 evictions are counted at both ends", evictions),
+        test("10.7 evictions are counted on both sides", evictions),
     ]
 }
 
@@ -46,7 +46,7 @@ const CABLE: Cable = Cable {
     subdevice: 6,
 };
 
-/// What stands behind a label in the block of one end.
+/// What stands behind a label in the block of one side.
 fn said(ctx: &Context, dir: Dir, label: &str) -> Result<String, Fail> {
     let lines = all_lines(ctx, CABLE)?;
     let block = lines.iter().skip_while(|l| l.trim() != format!("{dir:?}"));
@@ -65,19 +65,19 @@ fn program(ctx: &Context) -> Outcome {
     let name = fs::read_to_string("/proc/self/comm")?;
     let want = format!("{} ({})", name.trim_end(), std::process::id());
     let _play = CABLE.playback(ctx)?;
-    check_eq!("the player", said(ctx, Dir::Playback, "program:")?, want);
+    check_eq!("the playback", said(ctx, Dir::Playback, "program:")?, want);
     check!(
         said(ctx, Dir::Capture, "program:").is_err(),
-        "an end that nobody has opened has a program"
+        "a side that nobody has opened has a program"
     );
     // It is the program, not the thread that opens.
     let rec = std::thread::scope(|scope| scope.spawn(|| CABLE.capture(ctx)).join())
         .map_err(|_| "the thread panicked".to_string())??;
-    check_eq!("the recorder", said(ctx, Dir::Capture, "program:")?, want);
+    check_eq!("the capture", said(ctx, Dir::Capture, "program:")?, want);
     drop(rec);
     check!(
         said(ctx, Dir::Capture, "program:").is_err(),
-        "an end that is closed has a program"
+        "a side that is closed has a program"
     );
     Ok(())
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! One end without the other.
+//! One side without the other.
 
 use support::cable::record;
 use support::cable::wait_for_position;
@@ -78,7 +78,7 @@ pub(super) fn overrun(ctx: &Context) -> Outcome {
     record(&mut rec, 4800).map(|_| ())
 }
 
-pub(super) fn player_alone(ctx: &Context) -> Outcome {
+pub(super) fn playback_alone(ctx: &Context) -> Outcome {
     let mut play = CABLE.playback(ctx)?;
     play.configure(&Config {
         periods: 100,

@@ -15,14 +15,14 @@ use support::ktap::Test;
 
 use alone::capture_alone;
 use alone::overrun;
-use alone::player_alone;
+use alone::playback_alone;
 use order::bad_start;
-use order::close_player;
+use order::capture_first;
+use order::close_playback;
 use order::linked;
-use order::player_first;
-use order::recorder_first;
+use order::playback_first;
 use order::restart;
-use order::restart_recorder;
+use order::restart_capture;
 use silence::free_running;
 use silence::recorded_before;
 use silence::silence_after_stop;
@@ -46,15 +46,15 @@ pub fn tests() -> Vec<Test> {
             overrun,
         ),
         test(
-            "5.4 a player alone runs at the nominal rate and drains",
-            player_alone,
+            "5.4 a playback alone runs at the nominal rate and drains",
+            playback_alone,
         ),
         test(
-            "5.5 after a stop the recorder hears silence for good",
+            "5.5 after a stop the capture hears silence for good",
             |ctx| silence_after_stop(ctx, Access::RwInterleaved),
         ),
         test(
-            "5.5 5.6 17.3 after a stop a planar recorder hears silence for good",
+            "5.5 5.6 17.3 after a stop a planar capture hears silence for good",
             |ctx| silence_after_stop(ctx, Access::RwNoninterleaved),
         )
         .c_defect("5.6"),
@@ -65,22 +65,22 @@ pub fn tests() -> Vec<Test> {
         test("5.8 17.8 an underrun gives no stale frames", underrun).c_defect("5.8"),
         test("6.9 START is refused when it cannot be", bad_start),
         test(
-            "6.10 recorder first: the whole stream is heard",
-            recorder_first,
+            "6.10 capture first: the whole stream is heard",
+            capture_first,
         ),
         test(
-            "6.10 player first: the rest of the stream is heard",
-            player_first,
+            "6.10 playback first: the rest of the stream is heard",
+            playback_first,
         ),
-        test("6.11 linked ends start and stop with one call", linked),
-        test("6.1 7.2 stop and start again, both ends in turn", restart),
+        test("6.11 linked sides start and stop with one call", linked),
+        test("6.1 7.2 stop and start again, both sides in turn", restart),
         test(
-            "7.2 closing a running player leaves the recorder running",
-            close_player,
+            "7.2 closing a running playback leaves the capture running",
+            close_playback,
         ),
         test(
-            "7.2 a stopped recorder starts again within the stream",
-            restart_recorder,
+            "7.2 a stopped capture starts again within the stream",
+            restart_capture,
         ),
     ]
 }

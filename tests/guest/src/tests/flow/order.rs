@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! In what order ends start and stop.
+//! In what order sides start and stop.
 
 use support::cable::record;
 use support::cable::serve_all;
@@ -31,14 +31,14 @@ pub(super) fn bad_start(ctx: &Context) -> Outcome {
     play.setup(&USUAL)?;
     expect_error("START in SETUP", play.start(), libc::EBADFD)?;
     play.prepare()?;
-    expect_error("START of an empty player", play.start(), libc::EPIPE)?;
+    expect_error("START of an empty playback", play.start(), libc::EPIPE)?;
     play.prepare()?;
     play.write(&USUAL.signal(480, 1), 0, 480)?;
     play.start()?;
     expect_error("START while running", play.start(), libc::EBADFD)
 }
 
-pub(super) fn recorder_first(ctx: &Context) -> Outcome {
+pub(super) fn capture_first(ctx: &Context) -> Outcome {
     for lead in [0, 1, 5000] {
         unless_stalled(|| {
             let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(24000, 6))?;
@@ -50,7 +50,7 @@ pub(super) fn recorder_first(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-pub(super) fn player_first(ctx: &Context) -> Outcome {
+pub(super) fn playback_first(ctx: &Context) -> Outcome {
     let mut session = Session::open(ctx, CABLE, &LONG, LONG.signal(24000, 6))?;
     session.feed()?;
     session.start_playback()?;
@@ -67,7 +67,7 @@ pub(super) fn player_first(ctx: &Context) -> Outcome {
     let (begin, _) = compare(&session.source, &session.recorded, Expect::Tail)?;
     check!(
         begin < 960,
-        "the recorder heard {begin} frames of silence from a running player"
+        "the capture heard {begin} frames of silence from a running playback"
     );
     let end = session.recorded.first_sound(24000 - lost + 480);
     check_eq!("sound after the shortened stream", end, None);
@@ -83,7 +83,7 @@ pub(super) fn linked(ctx: &Context) -> Outcome {
     session.begin_running();
     let states = (session.play.state()?, session.rec.state()?);
     check_eq!(
-        "states after START of the recorder",
+        "states after START of the capture",
         states,
         (RUNNING, RUNNING)
     );
@@ -91,17 +91,17 @@ pub(super) fn linked(ctx: &Context) -> Outcome {
     session.verify(Expect::Whole)?;
     session.play.stop()?;
     let states = (session.play.state()?, session.rec.state()?);
-    check_eq!("states after DROP of the player", states, (SETUP, SETUP));
+    check_eq!("states after DROP of the playback", states, (SETUP, SETUP));
     session.play.prepare()?;
     let states = (session.play.state()?, session.rec.state()?);
     check_eq!(
-        "states after PREPARE of the player",
+        "states after PREPARE of the playback",
         states,
         (PREPARED, PREPARED)
     );
     session.play.unlink()?;
     session.rec.start()?;
-    check_eq!("the player after UNLINK", session.play.state()?, PREPARED);
+    check_eq!("the playback after UNLINK", session.play.state()?, PREPARED);
     Ok(())
 }
 
@@ -121,7 +121,7 @@ pub(super) fn restart(ctx: &Context) -> Outcome {
         let position = play.status()?.hw_ptr;
         check_eq!("position after PREPARE", position, 0);
     }
-    // Close and open again, one end at a time.
+    // Close and open again, one side at a time.
     drop(play);
     let mut play = CABLE.playback(ctx)?;
     play.configure(&LONG)?;
@@ -133,7 +133,7 @@ pub(super) fn restart(ctx: &Context) -> Outcome {
     session.verify(Expect::Whole)
 }
 
-pub(super) fn close_player(ctx: &Context) -> Outcome {
+pub(super) fn close_playback(ctx: &Context) -> Outcome {
     let (mut play, mut rec) = CABLE.open(ctx, &LONG, &LONG)?;
     let source = LONG.signal(LONG.buffer(), 12);
     play.write(&source, 0, LONG.buffer())?;
@@ -145,7 +145,7 @@ pub(super) fn close_player(ctx: &Context) -> Outcome {
     let mut heard = record(&mut rec, LONG.buffer())?;
     heard = record(&mut rec, LONG.buffer() - heard.len() + LONG.buffer())?;
     check_eq!("sound a buffer after the close", heard.first_sound(0), None);
-    // A second player on the same cable is heard whole.
+    // A second playback on the same cable is heard whole.
     let mut play = CABLE.playback(ctx)?;
     play.configure(&LONG)?;
     let mut session = Session::new(play, rec, LONG.signal(9600, 13));
@@ -156,7 +156,7 @@ pub(super) fn close_player(ctx: &Context) -> Outcome {
     session.verify(Expect::Whole)
 }
 
-pub(super) fn restart_recorder(ctx: &Context) -> Outcome {
+pub(super) fn restart_capture(ctx: &Context) -> Outcome {
     let cfg = Config {
         periods: 100,
         ..USUAL
@@ -173,7 +173,7 @@ pub(super) fn restart_recorder(ctx: &Context) -> Outcome {
     let first = heard.first_sound(0);
     check!(
         first.is_some_and(|f| f < 960),
-        "first sound at {first:?} of a running player"
+        "first sound at {first:?} of a running playback"
     );
     let mut rest = cfg.nothing();
     let begin = first.unwrap_or(0);
@@ -187,7 +187,7 @@ pub(super) fn restart_recorder(ctx: &Context) -> Outcome {
     ))?;
     check!(
         at >= 4800 - 480,
-        "source frame {at} heard again after the recorder's stop"
+        "source frame {at} heard again after the capture's stop"
     );
     check!(
         all[at * 4..].starts_with(part),

@@ -89,7 +89,7 @@ pub(super) fn silence_after_stop(ctx: &Context, access: Access) -> Outcome {
     let heard = end + 1 - begin;
     check!(
         heard >= at && end < most,
-        "{heard} frames heard; the player's position was {at} before the stop, the recorder's \
+        "{heard} frames heard; the playback's position was {at} before the stop, the capture's \
          {most} after it, with {begin} before the sound"
     );
     let mut source = cfg.nothing();
@@ -128,7 +128,7 @@ pub(super) fn underrun(ctx: &Context) -> Outcome {
             session.play.prepare()?;
             session.end = End::Underrun;
             session.run()?;
-            check_eq!("the player's state", session.play.state()?, XRUN);
+            check_eq!("the playback's state", session.play.state()?, XRUN);
             session.verify(Expect::Whole)?;
             let silence = LONG.silence(16);
             expect_error("WRITEI", session.play.write(&silence, 0, 16), libc::EPIPE)?;

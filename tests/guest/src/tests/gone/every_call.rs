@@ -100,7 +100,7 @@ pub(super) fn said(call: &str, dir: Dir) -> String {
 
 /// All that a client may have open.
 pub(super) struct Clients {
-    ends: Vec<Pcm>,
+    sides: Vec<Pcm>,
     mapped: [Pcm; 2],
     control: OwnedFd,
     controls: Controls,
@@ -128,10 +128,10 @@ impl Watch {
 
 impl Clients {
     fn begin(ctx: &Context) -> Result<Self, Fail> {
-        let mut ends = Vec::new();
+        let mut sides = Vec::new();
         for state in [OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED] {
             for dir in Dir::BOTH {
-                ends.push(in_state(ctx, cable(ends.len() as u32), dir, state)?);
+                sides.push(in_state(ctx, cable(sides.len() as u32), dir, state)?);
             }
         }
         let cfg = Config {
@@ -155,7 +155,7 @@ impl Clients {
         let timer = UserTimer::open()?;
         timer.select(ctx.index, 0, 0)?;
         Ok(Clients {
-            ends,
+            sides,
             mapped: [play, rec],
             control,
             controls,
@@ -164,7 +164,7 @@ impl Clients {
     }
 
     fn call_all(&mut self, watch: &mut Watch) -> Outcome {
-        for pcm in &self.ends {
+        for pcm in &self.sides {
             for call in calls::all() {
                 let name = format!("{}, {:?}", call.name, pcm.dir);
                 let answer = watch.call(name.clone(), || call.answer(pcm))?;
@@ -219,7 +219,7 @@ impl Clients {
     }
 
     fn close(self, watch: &mut Watch) -> Outcome {
-        for pcm in self.ends.into_iter().chain(self.mapped) {
+        for pcm in self.sides.into_iter().chain(self.mapped) {
             watch.call("close of a stream".into(), || drop(pcm))?;
         }
         watch.call("close of a control device".into(), || drop(self.control))?;
@@ -235,7 +235,7 @@ pub(super) fn every_call(ctx: &Context) -> Outcome {
     let mut clients = Clients::begin(ctx)?;
     let mut pages = Vec::new();
     if SHARED {
-        for pcm in clients.ends.iter().chain(&clients.mapped) {
+        for pcm in clients.sides.iter().chain(&clients.mapped) {
             pages.push(Page::of(pcm, STATUS)?);
         }
     }

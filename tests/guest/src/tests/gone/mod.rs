@@ -56,7 +56,7 @@ fn wait_in(fd: i32) {
     unsafe { libc::fcntl(fd, libc::F_SETFL, libc::O_RDWR) };
 }
 
-/// An end in this state, whose calls may wait.
+/// A side in this state, whose calls may wait.
 fn in_state(ctx: &Context, cable: Cable, dir: Dir, state: i32) -> Result<Pcm, Fail> {
     let mut pcm = Pcm::open(cable.side(ctx, dir))?;
     if state != OPEN {

@@ -94,7 +94,7 @@ impl Sleeper {
     }
 }
 
-/// A paused end that has nothing to read, and no room to write into: nothing but the card's end
+/// A paused side that has nothing to read, and no room to write into: nothing but the card's end
 /// wakes who waits for it. (Its transfers wait.)
 pub(super) fn stuck(ctx: &Context, number: u32, dir: Dir) -> Result<Pcm, Fail> {
     let mut pcm = Pcm::open_with(cable(number).side(ctx, dir), 0)?;
@@ -150,9 +150,9 @@ pub(super) fn sleepers(ctx: &Context) -> Outcome {
     })?);
     let taken = [Dir::Playback, Dir::Capture].map(|dir| cable(5).side(ctx, dir));
     let holders = [Pcm::open(taken[0])?, Pcm::open(taken[1])?];
-    for end in taken {
+    for side in taken {
         waiting.push(Sleeper::begin("open", "ENODEV", move || {
-            answer(Pcm::open_with(end, 0).map(drop))
+            answer(Pcm::open_with(side, 0).map(drop))
         })?);
     }
     let mut subscribed = Vec::new();

@@ -193,7 +193,7 @@ pub(super) fn well_behaved(ctx: &Context) -> Outcome {
 /// but when that has come, no tick lets its timer expire.
 pub(super) fn by_ticks(ctx: &Context) -> Outcome {
     let cfg = system_config()?;
-    let end = |number: u32, dir| {
+    let side = |number: u32, dir| {
         let cable = Cable {
             device: number / 8,
             subdevice: number % 8,
@@ -202,12 +202,12 @@ pub(super) fn by_ticks(ctx: &Context) -> Outcome {
     };
     // Each takes a quarter, by itself: together they want six times as much as all streams may have.
     let debtors = (1..13)
-        .map(|number| Watched::new(Pcm::open(end(number, Dir::Capture))?))
+        .map(|number| Watched::new(Pcm::open(side(number, Dir::Capture))?))
         .collect::<Result<Vec<_>, Fail>>()?;
     let _source = Source::set(ctx, "-1.0.0")?;
-    let mut rec = Pcm::open(end(0, Dir::Capture))?;
+    let mut rec = Pcm::open(side(0, Dir::Capture))?;
     // Its DRAIN waits.
-    let mut play = Pcm::open_with(end(0, Dir::Playback), 0)?;
+    let mut play = Pcm::open_with(side(0, Dir::Playback), 0)?;
     rec.configure(&cfg)?;
     play.configure(&cfg)?;
     for debtor in &debtors {

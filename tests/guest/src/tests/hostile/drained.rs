@@ -22,7 +22,7 @@ use support::ktap::Outcome;
 use support::shared;
 use support::shared::Page;
 
-/// A player that nobody has asked for a while has gone round its buffer some hundred thousand
+/// A playback that nobody has asked for a while has gone round its buffer some hundred thousand
 /// times; a DRAIN tells the core so, step by step, and it goes on for as long as there are frames
 /// in the buffer. Another processor sees to it that there always are: for that, both have to run at
 /// the same time, which a busy host does not grant each time.
@@ -60,8 +60,8 @@ pub(super) fn drained_for_ever(ctx: &Context) -> Outcome {
     Err(format!("in {rounds} rounds, the processors ran at the same time in {met} only").into())
 }
 
-/// Drains a player of a buffer of two frames, with another processor that goes ahead of it. Returns
-/// the position that was last told, and the longest time that this processor was away, in
+/// Drains a playback of a buffer of two frames, with another processor that goes ahead of it.
+/// Returns the position that was last told, and the longest time that this processor was away, in
 /// nanoseconds.
 pub(super) fn drain_with_company(ctx: &Context) -> Result<(u64, i64), Fail> {
     // 50 us; the steps of a shorter one take their time.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How positions and wake-ups of a cable's two ends relate: sections 8, 14 and 17. As with
+//! How positions and wake-ups of a cable's two sides relate: sections 8, 14 and 17. As with
 //! `timing`, it can only be judged under the counted clock.
 
 mod day_clock;
@@ -53,16 +53,19 @@ pub fn tests() -> Vec<Test> {
             clock_is_set,
         ),
         test(
-            "8.1 17.16 a player's position is never ahead of the time",
+            "8.1 17.16 a playback's position is never ahead of the time",
             |ctx| never_ahead(ctx, Dir::Playback),
         )
         .c_defect("17.16"),
         test(
-            "8.1 17.16 a recorder's position is never ahead of the time",
+            "8.1 17.16 a capture's position is never ahead of the time",
             |ctx| never_ahead(ctx, Dir::Capture),
         )
         .c_defect("17.16"),
-        test("8.3 both ends are moved by the same frames", moved_together),
+        test(
+            "8.3 both sides are moved by the same frames",
+            moved_together,
+        ),
         test(
             "8.4 the position in the buffer stays below its size",
             in_the_buffer,
@@ -71,8 +74,8 @@ pub fn tests() -> Vec<Test> {
             "8.11 17.12 a minute in which nobody asks is caught up with",
             minute_unasked,
         ),
-        test("8.10 17.6 both ends run at 11025 Hz", |ctx| {
-            both_ends_speed(ctx, 11025)
+        test("8.10 17.6 both sides run at 11025 Hz", |ctx| {
+            both_sides_speed(ctx, 11025)
         })
         .c_defect("17.6"),
         test(
@@ -80,7 +83,10 @@ pub fn tests() -> Vec<Test> {
             slow_open,
         )
         .c_defect("14.2"),
-        test("14.4 a period of one end wakes only that end", own_wakeups),
+        test(
+            "14.4 a period of one side wakes only that side",
+            own_wakeups,
+        ),
     ]
 }
 
@@ -121,22 +127,22 @@ fn never_ahead(ctx: &Context, dir: Dir) -> Outcome {
     Ok(())
 }
 
-/// Ends with other buffers and periods, started at once.
+/// Sides with other buffers and periods, started at once.
 fn moved_together(ctx: &Context) -> Outcome {
-    let of_player = Config {
+    let of_playback = Config {
         rate: 44100,
         period: 441,
         periods: 24,
         ..USUAL
     };
-    let of_recorder = Config {
+    let of_capture = Config {
         period: 512,
         periods: 41,
-        ..of_player
+        ..of_playback
     };
-    let (mut play, rec) = CABLE.open(ctx, &of_player, &of_recorder)?;
-    let buffer = of_player.buffer();
-    play.write(&of_player.silence(buffer), 0, buffer)?;
+    let (mut play, rec) = CABLE.open(ctx, &of_playback, &of_capture)?;
+    let buffer = of_playback.buffer();
+    play.write(&of_playback.silence(buffer), 0, buffer)?;
     play.sw_params(u64::MAX)?;
     play.link(&rec)?;
     play.start()?;
@@ -147,13 +153,13 @@ fn moved_together(ctx: &Context) -> Outcome {
         let after = play.status()?.hw_ptr;
         check!(
             (before..=after).contains(&at),
-            "read {read}: the recorder is at {at}, the player at {before} before and {after} after"
+            "read {read}: the capture is at {at}, the playback at {before} before and {after} after"
         );
         wait = wait * 5 % 23;
         if read % 10 == 0 {
             poll(&mut [], wait);
         }
-        // The recorder never overruns.
+        // The capture never overruns.
         if at >= 15000 {
             return Ok(());
         }
@@ -183,12 +189,12 @@ fn in_the_buffer(ctx: &Context) -> Outcome {
     let mut rounds = [0; 2];
     let mut last = [0; 2];
     while rounds.iter().any(|&r| r < 100) {
-        for (end, dir) in Dir::BOTH.into_iter().enumerate() {
+        for (side, dir) in Dir::BOTH.into_iter().enumerate() {
             let at = proc::value_of(ctx, CABLE, dir, "buffer_pos:")?;
             check!(at < bytes, "the {dir:?} is at byte {at} of {bytes}");
             check!(at % 4 == 0, "the {dir:?} is at byte {at}, within a frame");
-            rounds[end] += u32::from(at < last[end]);
-            last[end] = at;
+            rounds[side] += u32::from(at < last[side]);
+            last[side] = at;
         }
         let ask = [&play, &rec].map(Pcm::status);
         for status in ask {
@@ -241,12 +247,13 @@ fn minute_unasked(ctx: &Context) -> Outcome {
     check_eq!("frames read", rec.read(&mut heard, 470_000)?, 470_000);
     compare(&source, &heard, Expect::Whole)?;
     source.planes.clear();
-    check_eq!("player", play.state()?, RUNNING);
+    check_eq!("playback", play.state()?, RUNNING);
     Ok(())
 }
 
-/// The recorder first and the player at several distances, so that each end has a phase of its own.
-fn both_ends_speed(ctx: &Context, rate: u32) -> Outcome {
+/// The capture first and the playback at several distances, so that each side has a phase of its
+/// own.
+fn both_sides_speed(ctx: &Context, rate: u32) -> Outcome {
     let cfg = Config {
         rate,
         period: rate / 50,
@@ -273,23 +280,23 @@ fn both_ends_speed(ctx: &Context, rate: u32) -> Outcome {
     Ok(())
 }
 
-/// The player's periods are ten to one of the recorder's.
+/// The playback's periods are ten to one of the capture's.
 fn own_wakeups(ctx: &Context) -> Outcome {
-    let of_player = Config {
+    let of_playback = Config {
         period: 480,
         periods: 40,
         ..USUAL
     };
-    let of_recorder = Config {
+    let of_capture = Config {
         period: 4800,
         periods: 4,
         ..USUAL
     };
-    let (mut play, mut rec) = CABLE.open(ctx, &of_player, &of_recorder)?;
+    let (mut play, mut rec) = CABLE.open(ctx, &of_playback, &of_capture)?;
     play.write(
-        &of_player.silence(of_player.buffer()),
+        &of_playback.silence(of_playback.buffer()),
         0,
-        of_player.buffer(),
+        of_playback.buffer(),
     )?;
     play.sw_params(u64::MAX)?;
     // Ready with the first frame: what wakes it then is not the number of frames.
@@ -297,16 +304,16 @@ fn own_wakeups(ctx: &Context) -> Outcome {
     let begun = now_ns();
     rec.start()?;
     play.start()?;
-    let mut heard = of_recorder.nothing();
+    let mut heard = of_capture.nothing();
     for period in 1..=5 {
         check!(rec.poll(1000).is_some(), "no wake-up for 1 s");
         let passed = (now_ns() - begun) as f64 / 1e6;
         let least = f64::from(period) * 100.0;
         check!(
             passed >= least - 5.0,
-            "wake-up {period} of the recorder after {passed:.1} ms instead of {least} ms"
+            "wake-up {period} of the capture after {passed:.1} ms instead of {least} ms"
         );
-        let frames = rec.read(&mut heard, of_recorder.buffer())?;
+        let frames = rec.read(&mut heard, of_capture.buffer())?;
         check!(frames >= 4500, "{frames} frames at wake-up {period}");
     }
     Ok(())

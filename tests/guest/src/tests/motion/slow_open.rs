@@ -57,11 +57,11 @@ pub(super) fn slow_open(ctx: &Context) -> Outcome {
     let controls = Controls::of(ctx, CABLE)?;
     let slow = SlowModules::begin()?;
     let source = Source::set(ctx, "-1.2.0")?;
-    let end = OTHER.side(ctx, Dir::Playback);
+    let side = OTHER.side(ctx, Dir::Playback);
     let (send, receive) = mpsc::channel();
     let begun = Instant::now();
     thread::spawn(move || {
-        let result = Pcm::open(end).map(drop);
+        let result = Pcm::open(side).map(drop);
         let _ = send.send((result, Instant::now()));
     });
     // Until the open has come as far as the helper.

@@ -3,7 +3,7 @@
 //! Probes: the same calls on a card of the C driver and on the card under test, answer by answer.
 //!
 //! They find what tests of single rules miss. They run only when asked for, and need the other card
-//! (`--reference`). What is drawn comes from `--seed`. No probe lets two ends run together that
+//! (`--reference`). What is drawn comes from `--seed`. No probe lets two sides run together that
 //! differ in format, channels or layout: the C driver does not survive that in every state.
 
 pub mod calls;

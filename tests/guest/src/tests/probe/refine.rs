@@ -92,7 +92,7 @@ fn draw_config(random: &mut Random) -> Config {
     }
 }
 
-/// The end that is asked, and its peer.
+/// The side that is asked, and its peer.
 fn bring(
     ctx: &Context,
     dir: Dir,
@@ -132,11 +132,11 @@ fn bring(
             beside = Some(pcm);
         }
     }
-    let end = match early {
+    let side = match early {
         Some(pcm) => pcm,
         None => Pcm::open(CABLE.side(ctx, dir))?,
     };
-    Ok((end, beside))
+    Ok((side, beside))
 }
 
 fn draw_number(random: &mut Random) -> u32 {

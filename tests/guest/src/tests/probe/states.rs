@@ -45,11 +45,11 @@ pub fn tests() -> Vec<Test> {
         }
     }
     tests.push(test(
-        "16 every call on ends that are SUSPENDED".into(),
+        "16 every call on sides that are SUSPENDED".into(),
         suspended,
     ));
     tests.push(test(
-        "16 every call on ends that are DISCONNECTED".into(),
+        "16 every call on sides that are DISCONNECTED".into(),
         disconnected,
     ));
     tests
@@ -60,7 +60,7 @@ const CABLE: Cable = Cable {
     subdevice: 3,
 };
 
-/// What the other end is doing.
+/// What the other side is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Peer {
     Closed,
@@ -68,7 +68,7 @@ enum Peer {
     Setup,
     Prepared,
     Running,
-    /// Prepared at another rate, before the end itself is.
+    /// Prepared at another rate, before the side itself is.
     OtherRate,
 }
 
@@ -88,7 +88,7 @@ fn other(dir: Dir) -> Dir {
     }
 }
 
-/// Half a buffer, or for a recorder some frames to read.
+/// Half a buffer, or for a capture some frames to read.
 pub fn fill(pcm: &mut Pcm) -> Result<(), Fail> {
     let half = LONG.buffer() / 2;
     if pcm.dir == Dir::Playback {
@@ -119,11 +119,11 @@ pub fn advance(pcm: &mut Pcm, state: i32) -> Result<(), Fail> {
     Ok(())
 }
 
-/// An end in `state` beside a peer. The rates of `OtherRate` are all that ever differs.
+/// A side in `state` beside a peer. The rates of `OtherRate` are all that ever differs.
 fn bring(ctx: &Context, dir: Dir, state: i32, peer: Peer) -> Result<(Pcm, Option<Pcm>), Fail> {
-    let mut end = Pcm::open(CABLE.side(ctx, dir))?;
+    let mut side = Pcm::open(CABLE.side(ctx, dir))?;
     if state != OPEN {
-        end.setup(&LONG)?;
+        side.setup(&LONG)?;
     }
     let mut beside = match peer {
         Peer::Closed => None,
@@ -147,35 +147,35 @@ fn bring(ctx: &Context, dir: Dir, state: i32, peer: Peer) -> Result<(Pcm, Option
         }
     }
     if state != OPEN && state != SETUP {
-        end.prepare()?;
-        fill(&mut end)?;
-        advance(&mut end, state)?;
+        side.prepare()?;
+        fill(&mut side)?;
+        advance(&mut side, state)?;
     }
-    Ok((end, beside))
+    Ok((side, beside))
 }
 
-/// Whether the state can be had: a recorder does not start beside a player of another rate.
+/// Whether the state can be had: a capture does not start beside a playback of another rate.
 fn possible(dir: Dir, state: i32, peer: Peer) -> bool {
     peer != Peer::OtherRate || dir == Dir::Playback || [OPEN, SETUP, PREPARED].contains(&state)
 }
 
 const NONE: &[Meant] = &[];
 
-/// An end that is prepared does not limit itself.
+/// A side that is prepared does not limit itself.
 const OF_PREPARED: &[Meant] = &[
     Meant(
         "4.5",
         "HW_PARAMS, another rate, peer *",
         "EINVAL, then OPEN",
         "ok 0, then SETUP",
-        "an end never limits itself",
+        "a side never limits itself",
     ),
     Meant(
         "4.5",
         "HW_PARAMS, other channels, peer *",
         "EINVAL, then OPEN",
         "ok 0, then SETUP",
-        "an end never limits itself",
+        "a side never limits itself",
     ),
 ];
 
@@ -209,9 +209,9 @@ fn in_state(both: &Both, state: i32, dir: Dir) -> Outcome {
     comparison.verdict()
 }
 
-/// Both ends of sixteen cables, all running.
+/// Both sides of sixteen cables, all running.
 fn running(ctx: &Context) -> Result<Vec<Pcm>, Fail> {
-    let mut ends = Vec::new();
+    let mut sides = Vec::new();
     for number in 0..16 {
         let cable = Cable {
             device: number / 8,
@@ -223,15 +223,15 @@ fn running(ctx: &Context) -> Result<Vec<Pcm>, Fail> {
             pcm.sw_params(u64::MAX)?;
             pcm.start()?;
         }
-        ends.extend([play, rec]);
+        sides.extend([play, rec]);
     }
-    Ok(ends)
+    Ok(sides)
 }
 
-fn answers(calls: &[Call], ends: &[Pcm]) -> Vec<(String, String)> {
+fn answers(calls: &[Call], sides: &[Pcm]) -> Vec<(String, String)> {
     let mut answers = Vec::new();
-    for (call, ends) in calls.iter().zip(ends.chunks(2)) {
-        for pcm in ends {
+    for (call, sides) in calls.iter().zip(sides.chunks(2)) {
+        for pcm in sides {
             answers.push((format!("{}, {:?}", call.name, pcm.dir), call.answer(pcm)));
         }
     }
@@ -247,12 +247,12 @@ fn compare_all(comparison: &mut Comparison, [c, ours]: [Vec<(String, String)>; 2
 fn suspended(both: &Both) -> Outcome {
     let mut comparison = Comparison::new(NONE);
     for calls in calls::all().chunks(16) {
-        let ends = both.each(running)?;
+        let sides = both.each(running)?;
         machine::suspend()?;
-        for pcm in ends.iter().flatten() {
+        for pcm in sides.iter().flatten() {
             check_eq!("state", state_name(pcm.state()?), state_name(SUSPENDED));
         }
-        let answers = ends.map(|ends| answers(calls, &ends));
+        let answers = sides.map(|sides| answers(calls, &sides));
         compare_all(&mut comparison, answers);
     }
     comparison.verdict()
@@ -262,10 +262,10 @@ fn disconnected(both: &Both) -> Outcome {
     let mut comparison = Comparison::new(NONE);
     for calls in calls::all().chunks(16) {
         let answers = both.each(|ctx| {
-            let ends = running(ctx)?;
+            let sides = running(ctx)?;
             let unbind = machine::Unbind::begin(ctx)?;
-            let answers = answers(calls, &ends);
-            drop(ends);
+            let answers = answers(calls, &sides);
+            drop(sides);
             unbind.end_and_bind(ctx)?;
             Ok(answers)
         })?;

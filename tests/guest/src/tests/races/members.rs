@@ -137,7 +137,7 @@ fn prepared(ctx: &Context) -> Outcome {
                 Ok(())
             })?;
             if play.state()? == PREPARED {
-                // What the recorder has heard so far is of no matter.
+                // What the capture has heard so far is of no matter.
                 rec.stop()?;
                 rec.prepare()?;
                 rec.start()?;
@@ -147,7 +147,7 @@ fn prepared(ctx: &Context) -> Outcome {
                 rec.read(&mut heard, 4800)?;
                 check!(
                     heard.first_sound(0).is_none(),
-                    "round {rounds}: a player that is PREPARED is heard"
+                    "round {rounds}: a playback that is PREPARED is heard"
                 );
             }
             play.stop()?;
@@ -213,7 +213,7 @@ fn drained(ctx: &Context) -> Outcome {
 }
 
 /// PREPARE and START act on every member of a group: one of them is being closed meanwhile. It is
-/// the other end of the cable, or an end of another one.
+/// the other side of the cable, or a side of another one.
 fn linked(ctx: &Context) -> Outcome {
     let mut leader = CABLE.playback(ctx)?;
     leader.setup(&buffer(16))?;

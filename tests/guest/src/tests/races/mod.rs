@@ -8,9 +8,9 @@
 //! of `--seed`; when the threads meet is not. How often they did is counted: a race in which they
 //! hardly ever met has tested nothing.
 
-mod ends;
 mod members;
 mod settings;
+mod sides;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -42,7 +42,7 @@ const MEETINGS: u64 = 100;
 const GRACE: Duration = Duration::from_secs(10);
 
 pub fn tests() -> Vec<Test> {
-    [ends::tests(), members::tests(), settings::tests()]
+    [sides::tests(), members::tests(), settings::tests()]
         .into_iter()
         .flatten()
         .collect()

@@ -29,7 +29,7 @@ use super::Work;
 use super::Worker;
 use crate::tests::CABLE;
 
-/// The cable whose ends' timers other cables run by.
+/// The cable whose sides' timers other cables run by.
 const SOURCE: Cable = Cable {
     device: 0,
     subdevice: 6,
@@ -52,10 +52,10 @@ fn file(ctx: &Context, name: &str) -> String {
     format!("/proc/asound/{}/{name}", ctx.card)
 }
 
-/// Opens an end, starts it, stops or closes it.
-fn start_and_stop(worker: &mut Worker, end: Address, period: u32) -> Outcome {
+/// Opens a side, starts it, stops or closes it.
+fn start_and_stop(worker: &mut Worker, side: Address, period: u32) -> Outcome {
     let cfg = Config { period, ..USUAL };
-    let mut pcm = match Pcm::open(end) {
+    let mut pcm = match Pcm::open(side) {
         // A timer that can't be had just now.
         Err(e) if e.code != libc::ENODEV => return at_a_bad_moment(e),
         Err(_) => return Ok(()),
@@ -66,7 +66,7 @@ fn start_and_stop(worker: &mut Worker, end: Address, period: u32) -> Outcome {
         return Ok(());
     }
     for _ in 0..=worker.random.below(3) {
-        if end.dir == Dir::Playback {
+        if side.dir == Dir::Playback {
             let written = pcm.write(&cfg.signal(cfg.buffer(), 3), 0, cfg.buffer());
             worker.tried(written)?;
         }
@@ -89,14 +89,14 @@ fn streams(ctx: &Context, cable: Cable, names: [&'static str; 2]) -> Vec<Work<'s
         .into_iter()
         .zip(names)
         .map(|(dir, name)| {
-            let end = cable.side(ctx, dir);
+            let side = cable.side(ctx, dir);
             let work: Work<'static> = (
                 name,
                 Box::new(move |worker| {
                     while worker.goes_on() {
                         // The period of the system's timer, more often than not.
                         let period = worker.random.one_of(&[192, 192, 48]);
-                        start_and_stop(worker, end, period)?;
+                        start_and_stop(worker, side, period)?;
                     }
                     Ok(())
                 }),
@@ -114,7 +114,7 @@ fn controls(ctx: &Context) -> Outcome {
     }
     drop(control);
     let (index, cable, source) = (ctx.index, file(ctx, "cable#0"), file(ctx, "timer_source"));
-    let mut works = streams(ctx, CABLE, ["player", "recorder"]);
+    let mut works = streams(ctx, CABLE, ["playback", "capture"]);
     works.push((
         "Rate Shift and Notify",
         Box::new(move |worker| {
@@ -157,7 +157,7 @@ fn controls(ctx: &Context) -> Outcome {
     all_work(ctx, &[CABLE])
 }
 
-/// Timers of the system, of the ends of another cable of this card, and of the cable's own ends.
+/// Timers of the system, of the sides of another cable of this card, and of the cable's own sides.
 /// The other cable's streams run meanwhile, by the same setting.
 fn timer_source(ctx: &Context) -> Outcome {
     // A PCM timer has the number of the substream, doubled, and 1 more for capture.
@@ -174,11 +174,11 @@ fn timer_source(ctx: &Context) -> Outcome {
         timer(CABLE, Dir::Playback),
     ];
     let path = file(ctx, "timer_source");
-    let mut works = streams(ctx, CABLE, ["player", "recorder"]);
+    let mut works = streams(ctx, CABLE, ["playback", "capture"]);
     works.extend(streams(
         ctx,
         SOURCE,
-        ["player of the source", "recorder of the source"],
+        ["playback of the source", "capture of the source"],
     ));
     let setting = path.clone();
     works.push((

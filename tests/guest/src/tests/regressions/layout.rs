@@ -60,7 +60,7 @@ fn all_pairs(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A recorder whose buffer gets smaller and larger. All of a new buffer is silence, and behind it,
+/// A capture whose buffer gets smaller and larger. All of a new buffer is silence, and behind it,
 /// in the page that it ends in, nothing is written; nor by what comes in, nor by the silence after
 /// that.
 fn other_buffers(ctx: &Context) -> Outcome {

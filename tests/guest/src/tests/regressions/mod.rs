@@ -8,9 +8,9 @@
 //! crash the kernel. In the checker kernel they find more: a lock order, a use after free.
 
 mod callbacks;
-mod ends;
 mod layout;
 mod refusals;
+mod sides;
 mod stops;
 mod timers;
 
@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub fn tests() -> Vec<Test> {
     [
         callbacks::tests(),
-        ends::tests(),
+        sides::tests(),
         layout::tests(),
         refusals::tests(),
         stops::tests(),

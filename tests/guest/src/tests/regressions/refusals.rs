@@ -35,7 +35,7 @@ const OTHER: Cable = Cable {
 
 /// In the group `callbacks`: it needs a kernel with probes too.
 pub fn tests() -> Vec<Test> {
-    let name = "reading of 2026: HW_PARAMS ends a player that a DRAIN starts meanwhile, \
+    let name = "reading of 2026: HW_PARAMS ends a playback that a DRAIN starts meanwhile, \
                 though a linked one has no parameters";
     vec![Test::new("callbacks", name, drained_meanwhile).limit(120)]
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Streams that are stopped: by the other end, by their own timer, at the moment of something else.
+//! Streams that are stopped: by the other side, by their own timer, at the moment of something
+//! else.
 
 use std::thread;
 use std::time::Duration;
@@ -44,11 +45,11 @@ use crate::tests::CABLE;
 pub fn tests() -> Vec<Test> {
     vec![
         test(
-            "826af7fa62e3 a recorder is stopped by its player's START and by itself",
+            "826af7fa62e3 a capture is stopped by its playback's START and by itself",
             evicted_and_stopped,
         ),
         test(
-            "e5c33cdc6f40 a recorder is stopped by its player's START and closed",
+            "e5c33cdc6f40 a capture is stopped by its playback's START and closed",
             evicted_and_closed,
         ),
         test(
@@ -64,19 +65,19 @@ pub fn tests() -> Vec<Test> {
             right_after_drop,
         ),
         test(
-            "CVE-2026-43437 DRAIN of linked players, one of which is closed",
+            "CVE-2026-43437 DRAIN of linked playbacks, one of which is closed",
             drained_and_closed,
         ),
     ]
 }
 
-/// Another rate, so that no recorder of `LONG` matches.
+/// Another rate, so that no capture of `LONG` matches.
 const MISFIT: Config = Config {
     rate: 44100,
     ..LONG
 };
 
-/// A running recorder, and a prepared player that does not match it.
+/// A running capture, and a prepared playback that does not match it.
 fn mismatched(ctx: &Context) -> Result<(Pcm, Pcm), Fail> {
     let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     play.setup(&MISFIT)?;
@@ -106,7 +107,11 @@ fn evicted_and_stopped(ctx: &Context) -> Outcome {
             },
         )?;
         started?;
-        check_eq!("the player", state_name(play.state()?), state_name(RUNNING));
+        check_eq!(
+            "the playback",
+            state_name(play.state()?),
+            state_name(RUNNING)
+        );
         // It may have paused before it could be stopped; it then stays so.
         let state = rec.state()?;
         let may = [
@@ -117,7 +122,7 @@ fn evicted_and_stopped(ctx: &Context) -> Outcome {
         ][way as usize];
         check!(
             may.contains(&state),
-            "the recorder is {} after way {way}",
+            "the capture is {} after way {way}",
             state_name(state)
         );
         if state == PAUSED {
@@ -134,7 +139,11 @@ fn evicted_and_closed(ctx: &Context) -> Outcome {
         let (play, rec) = mismatched(ctx)?;
         let (started, ()) = meeting.round(|| play.start(), || drop(rec))?;
         started?;
-        check_eq!("the player", state_name(play.state()?), state_name(RUNNING));
+        check_eq!(
+            "the playback",
+            state_name(play.state()?),
+            state_name(RUNNING)
+        );
     }
     meeting.report()?;
     cable_works(ctx, CABLE)
@@ -150,11 +159,11 @@ const TINY: Config = Config {
 /// The timer expires on the processor that has started the stream, and stops it there. Meanwhile
 /// the other one pauses it, or stops it itself if it drains: a drain cannot be paused.
 fn stopped_by_timer(ctx: &Context, drains: bool) -> Outcome {
-    let ends: &[Dir] = if drains { &[Dir::Playback] } else { &Dir::BOTH };
+    let sides: &[Dir] = if drains { &[Dir::Playback] } else { &Dir::BOTH };
     let mut meeting = Meeting::new(ctx)?;
     let (mut timer_first, mut other_first) = (0, 0);
     while meeting.goes_on_for(meeting.met.min(timer_first).min(other_first)) {
-        for &dir in ends {
+        for &dir in sides {
             let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
             pcm.configure(&TINY)?;
             if dir == Dir::Playback {

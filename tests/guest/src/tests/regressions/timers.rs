@@ -55,7 +55,7 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// The cable's ends, which run by the system's timer, are opened and set up; the buffer of another
+/// The cable's sides, which run by the system's timer, are opened and set up; the buffer of another
 /// stream is mapped; and an application has the timers of both.
 fn at_once(ctx: &Context) -> Outcome {
     let tick = system_config()?;
@@ -139,11 +139,11 @@ fn ticks_stop_linked(ctx: &Context) -> Outcome {
         (right, false, XRUN),
         (right, true, SETUP),
     ] {
-        for player_first in [false, true] {
+        for playback_first in [false, true] {
             let (mut play, rec) = CABLE.open(ctx, &cfg, &cfg)?;
             let frames = if drains { 2400 } else { cfg.buffer() };
             play.write(&cfg.silence(frames), 0, frames)?;
-            match player_first {
+            match playback_first {
                 true => rec.link(&play)?,
                 false => play.link(&rec)?,
             }
@@ -152,7 +152,7 @@ fn ticks_stop_linked(ctx: &Context) -> Outcome {
             let state = rec.state()?;
             check!(
                 state == RUNNING || state == last,
-                "the recorder is {} after START",
+                "the capture is {} after START",
                 state_name(state)
             );
             if drains {
@@ -160,7 +160,7 @@ fn ticks_stop_linked(ctx: &Context) -> Outcome {
                 play.drain()?;
             }
             wait_for_state(&play, last, Duration::from_secs(3))?;
-            // Drained, a recorder ends with what it has.
+            // Drained, a capture ends with what it has.
             if !drains {
                 wait_for_state(&rec, last, Duration::from_secs(3))?;
             }
@@ -184,9 +184,9 @@ fn linked_with_master(ctx: &Context) -> Outcome {
             check_eq!("state", state_name(pcm.state()?), state_name(RUNNING));
         }
         wait_for_position(&rec, 4800, Duration::from_secs(2))?;
-        // The player runs dry, and takes the others with it.
+        // The playback runs dry, and takes the others with it.
         wait_for_state(&play, XRUN, Duration::from_secs(3))?;
-        check!(rec.state()? == XRUN, "the recorder goes on");
+        check!(rec.state()? == XRUN, "the capture goes on");
         drop((play, rec));
         clock.prepare()?;
     }

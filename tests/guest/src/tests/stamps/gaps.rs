@@ -64,9 +64,9 @@ pub(super) fn absolute(ctx: &Context) -> Outcome {
     })
 }
 
-/// A recorder that is stopped for seconds now and then, as by SIGSTOP. What it reads is as old as
-/// programs reckon: the time stamp, less what was left to read by then. That is right to a frame: a
-/// position is the last frame before the time stamp, by up to one.
+/// A capture whose program is stopped for seconds now and then, as by SIGSTOP. What it reads is as
+/// old as programs reckon: the time stamp, less what was left to read by then. That is right to a
+/// frame: a position is the last frame before the time stamp, by up to one.
 pub(super) fn overruns(ctx: &Context) -> Outcome {
     let mut rec = CABLE.capture(ctx)?;
     rec.configure(&USUAL)?;

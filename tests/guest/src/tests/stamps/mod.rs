@@ -110,7 +110,7 @@ pub(super) fn config(rate: u32) -> Config {
     }
 }
 
-/// A prepared end that never stops by itself.
+/// A prepared side that never stops by itself.
 pub(super) fn prepared(ctx: &Context, which: Cable, dir: Dir, cfg: &Config) -> Result<Pcm, Fail> {
     let mut pcm = Pcm::open(which.side(ctx, dir))?;
     pcm.configure(cfg)?;

@@ -26,7 +26,7 @@ pub(super) fn stretched(ns: i64, shift: i64) -> i64 {
     (i128::from(ns) * 100_000 / i128::from(shift)) as i64
 }
 
-/// START to STOP of both ends, the second of which starts between two frames.
+/// START to STOP of both sides, the second of which starts between two frames.
 pub(super) fn one_reading(ctx: &Context, rate: u32, shift: i64) -> Outcome {
     with_shift(ctx, shift, |_, _| {
         for first in Dir::BOTH {
@@ -84,7 +84,7 @@ pub(super) fn one_reading(ctx: &Context, rate: u32, shift: i64) -> Outcome {
                 }
             }
             a.stop()?;
-            // The clock has not stopped with its first end.
+            // The clock has not stopped with its first side.
             let s = b.stamp(Kind::Link)?;
             let moved = stretched(s.system - start.system, shift);
             check!(

@@ -29,7 +29,7 @@ use periods::whole_periods;
 use periods::wrong_period;
 use periods::wrong_period_is_told;
 use users::close_often;
-use users::close_one_end;
+use users::close_one_side;
 use users::other_card;
 use users::own_timer;
 use users::second_cable;
@@ -43,11 +43,11 @@ pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("source", name, run);
     vec![
         test(
-            "11.3 a period that is not a tick is an XRUN of both ends",
+            "11.3 a period that is not a tick is an XRUN of both sides",
             wrong_period,
         ),
         test(
-            "9.13 11.3 a player whose period is not a tick tells that it is active no more",
+            "9.13 11.3 a playback whose period is not a tick tells that it is active no more",
             wrong_period_is_told,
         ),
         test(
@@ -77,7 +77,7 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("11.8"),
         test(
-            "11.9 a player that drains ends when its timer stops",
+            "11.9 a playback that drains ends when its timer stops",
             drain_without_ticks,
         ),
         test("11.10 Rate Shift does nothing to ticks", no_shift),
@@ -89,9 +89,9 @@ pub fn tests() -> Vec<Test> {
             "11.11 a PCM timer of another card: the whole stream",
             other_card,
         ),
-        test("11.6 one end is closed while ticks arrive", close_one_end),
+        test("11.6 one side is closed while ticks arrive", close_one_side),
         test(
-            "17.10 ends are closed and opened while ticks arrive",
+            "17.10 sides are closed and opened while ticks arrive",
             close_often,
         ),
         test(

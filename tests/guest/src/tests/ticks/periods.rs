@@ -41,12 +41,12 @@ pub(super) fn wrong_period(ctx: &Context) -> Outcome {
         play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
         rec.start()?;
         wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
-        check_eq!("the player that does not run", play.state()?, PREPARED);
+        check_eq!("the playback that does not run", play.state()?, PREPARED);
         play.start()?;
         wait_for_state(&play, XRUN, Duration::from_secs(2))?;
-        check_eq!("position of the player", play.status()?.hw_ptr, 0);
+        check_eq!("position of the playback", play.status()?.hw_ptr, 0);
         rec.prepare()?;
-        check_eq!("the recorder after PREPARE", rec.state()?, PREPARED);
+        check_eq!("the capture after PREPARE", rec.state()?, PREPARED);
     }
     Ok(())
 }
@@ -142,7 +142,7 @@ pub(super) fn too_fast(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, "-1.3.0")?;
     let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
     play.write(&LONG.silence(960), 0, 960)?;
-    for (what, pcm) in [("player", &play), ("recorder", &rec)] {
+    for (what, pcm) in [("playback", &play), ("capture", &rec)] {
         expect_error(&format!("START of the {what}"), pcm.start(), libc::EINVAL)?;
         check_eq!(format!("{what} after START"), pcm.state()?, PREPARED);
     }

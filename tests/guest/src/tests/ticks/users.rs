@@ -56,20 +56,20 @@ pub(super) fn timer_runs(ctx: &Context) -> Outcome {
     is("at first", false)?;
     let (mut play, rec) = CABLE.open(ctx, &cfg, &cfg)?;
     play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
-    is("with prepared ends", false)?;
+    is("with prepared sides", false)?;
     play.start()?;
-    is("with the player", true)?;
+    is("with the playback", true)?;
     rec.start()?;
     is("with both", true)?;
     play.pause(true)?;
-    is("with the recorder", true)?;
+    is("with the capture", true)?;
     rec.stop()?;
-    is("with no end", false)?;
+    is("with no side", false)?;
     play.pause(false)?;
     is("after the release", true)?;
     drop(play);
     is("after the close", false)?;
-    check_eq!("clients with an end open", clients()?.len(), 1);
+    check_eq!("clients with a side open", clients()?.len(), 1);
     drop(rec);
     let none: [String; 0] = [];
     check_eq!("clients after the last close", clients()?, none);
@@ -130,7 +130,7 @@ pub(super) fn other_card(ctx: &Context) -> Outcome {
     others.iter().try_for_each(|other| by_timer_of(ctx, other))
 }
 
-pub(super) fn close_one_end(ctx: &Context) -> Outcome {
+pub(super) fn close_one_side(ctx: &Context) -> Outcome {
     let cfg = system_config()?;
     let _source = Source::set(ctx, "-1.0.0")?;
     for closes in Dir::BOTH {
@@ -150,7 +150,7 @@ pub(super) fn close_one_end(ctx: &Context) -> Outcome {
         };
         let at = stays.status()?.hw_ptr;
         wait_for_position(&stays, at + 2000, Duration::from_secs(1))?;
-        check_eq!("the end that stays", stays.state()?, RUNNING);
+        check_eq!("the side that stays", stays.state()?, RUNNING);
     }
     Ok(())
 }

@@ -65,7 +65,7 @@ pub(super) fn no_ticks(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// The core gives it up after as long as a transfer, and stops the player.
+/// The core gives it up after as long as a transfer, and stops the playback.
 pub(super) fn no_ticks_to_drain(ctx: &Context) -> Outcome {
     let _clock = master(ctx, &LONG)?;
     let _source = Source::set(ctx, &master_of(ctx.index))?;

@@ -48,7 +48,7 @@ pub(super) fn tiny_buffer(ctx: &Context, rate: u32, period: u32, periods: u32) -
     Ok(())
 }
 
-/// One period per buffer: its wake-up comes when it is too late, so both ends are served without
+/// One period per buffer: its wake-up comes when it is too late, so both sides are served without
 /// waiting for any.
 pub(super) fn smallest_buffer(ctx: &Context) -> Outcome {
     let cfg = Config {

@@ -68,7 +68,7 @@ pub fn tests() -> Vec<Test> {
     }
     tests.push(
         test(
-            "8.2 steps of a player's delay while Rate Shift changes".into(),
+            "8.2 steps of a playback's delay while Rate Shift changes".into(),
             Box::new(delay_under_shifts),
         )
         .c_defect("8.2"),
@@ -163,7 +163,7 @@ pub(super) fn before_all_others() -> Outcome {
     Ok(())
 }
 
-/// One running end of the usual cable. A player gets the whole buffer of silence first and never
+/// One running side of the usual cable. A playback gets the whole buffer of silence first and never
 /// stops by itself, so that it can be watched alone.
 pub fn running(ctx: &Context, dir: Dir, cfg: &Config) -> Result<Pcm, Fail> {
     let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;

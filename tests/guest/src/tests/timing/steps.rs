@@ -66,8 +66,8 @@ pub fn steps(ctx: &Context, dir: Dir) -> Outcome {
     Ok(())
 }
 
-/// As a player sees it that keeps in step with something by its delay: that falls as fast as the
-/// speed allows, and as slowly, and never jumps.
+/// As a program that plays sees it, which keeps in step with something by its delay: that falls as
+/// fast as the speed allows, and as slowly, and never jumps.
 pub(super) fn delay_under_shifts(ctx: &Context) -> Outcome {
     let cfg = Config {
         periods: 100,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The two ends of a cable: one is opened or set up while the other is.
+//! The two sides of a cable: one is opened or set up while the other is.
 
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
@@ -51,15 +51,15 @@ use crate::tests::CABLE;
 pub fn tests() -> Vec<Test> {
     vec![
         test(
-            "8e6b1a72a75b a player starts while its recorder is being opened",
+            "8e6b1a72a75b a playback starts while its capture is being opened",
             |ctx| started_while_opened(ctx, Dir::Playback),
         ),
         test(
-            "8e6b1a72a75b a recorder starts while its player is being opened",
+            "8e6b1a72a75b a capture starts while its playback is being opened",
             |ctx| started_while_opened(ctx, Dir::Capture),
         ),
         test(
-            "898dfe4687f4 HW_PARAMS and PREPARE of both ends at once",
+            "898dfe4687f4 HW_PARAMS and PREPARE of both sides at once",
             both_set_up,
         ),
         test(
@@ -67,7 +67,7 @@ pub fn tests() -> Vec<Test> {
             numbers_in_events,
         ),
         test(
-            "a04707b50020dd3fe3f7 events of a player that starts and stops, and listeners that \
+            "a04707b50020dd3fe3f7 events of a playback that starts and stops, and listeners that \
              come and go",
             listeners,
         ),
@@ -133,7 +133,7 @@ fn started_while_opened(ctx: &Context, dir: Dir) -> Outcome {
     cable_works(ctx, CABLE)
 }
 
-/// Whatever comes first, one end at least gets what it wants, and is what the other then has to
+/// Whatever comes first, one side at least gets what it wants, and is what the other then has to
 /// match.
 fn both_set_up(ctx: &Context) -> Outcome {
     let misfit = Config {
@@ -156,7 +156,7 @@ fn both_set_up(ctx: &Context) -> Outcome {
         let same = meeting.random.once_in(3);
         let cfg = if same { LONG } else { misfit };
         let results = meeting.round(|| play.configure(&LONG), || rec.configure(&cfg))?;
-        // The limits that the other end then has.
+        // The limits that the other side then has.
         let got = (left(&rec)?, left(&play)?);
         match results {
             (Ok(()), Ok(())) => {
@@ -178,7 +178,7 @@ fn both_set_up(ctx: &Context) -> Outcome {
             (a, b) => {
                 let text =
                     |r: Result<(), k::Errno>| r.map_or_else(|e| e.to_string(), |()| "set".into());
-                check!(false, "player: {}, recorder: {}", text(a), text(b));
+                check!(false, "playback: {}, capture: {}", text(a), text(b));
             }
         }
     }
@@ -280,7 +280,7 @@ fn many_ask(ctx: &Context) -> Outcome {
         };
         unless_stalled(|| {
             let mut session = Session::open(ctx, CABLE, &cfg, cfg.signal(96_000, 0x3e48))?;
-            let ends = [session.play.share()?, session.rec.share()?];
+            let sides = [session.play.share()?, session.rec.share()?];
             let over = AtomicBool::new(false);
             let asked = AtomicU64::new(0);
             thread::scope(|scope| -> Outcome {
@@ -296,7 +296,7 @@ fn many_ask(ctx: &Context) -> Outcome {
                         thread::yield_now();
                     }
                 };
-                for pcm in &ends {
+                for pcm in &sides {
                     scope.spawn(move || ask(pcm));
                 }
                 let result = session.run();
@@ -312,7 +312,7 @@ fn many_ask(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A stream in each state, at either end, each on a cable of its own.
+/// A stream in each state, on either side, each on a cable of its own.
 fn suspended(ctx: &Context) -> Outcome {
     const STATES: [i32; 7] = [OPEN, SETUP, PREPARED, RUNNING, XRUN, DRAINING, PAUSED];
     let cfg = Config {
@@ -397,7 +397,7 @@ fn suspended(ctx: &Context) -> Outcome {
     Ok(())
 }
 
-/// A recorder that was running when the system was suspended, and a player that has come since.
+/// A capture that was running when the system was suspended, and a playback that has come since.
 fn resume(ctx: &Context) -> Outcome {
     for misfit in [
         Config {
@@ -419,7 +419,7 @@ fn resume(ctx: &Context) -> Outcome {
         rec.start()?;
         suspend()?;
         check_eq!(
-            "the recorder",
+            "the capture",
             state_name(rec.state()?),
             state_name(SUSPENDED)
         );
@@ -427,8 +427,12 @@ fn resume(ctx: &Context) -> Outcome {
         play.write(&misfit.signal(4800, 0x171), 0, 4800)?;
         play.start()?;
         expect_error("RESUME", rec.resume(), libc::EIO)?;
-        check_eq!("the player", state_name(play.state()?), state_name(RUNNING));
-        check!(rec.state()? != RUNNING, "the recorder runs");
+        check_eq!(
+            "the playback",
+            state_name(play.state()?),
+            state_name(RUNNING)
+        );
+        check!(rec.state()? != RUNNING, "the capture runs");
         rec.stop()?;
     }
     cable_works(ctx, CABLE)

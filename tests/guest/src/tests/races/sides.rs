@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Both ends of a cable at once.
+//! Both sides of a cable at once.
 
 use support::cable::Cable;
 use support::config::Access;
@@ -34,7 +34,7 @@ const CABLES: [Cable; 2] = [
 pub fn tests() -> Vec<Test> {
     vec![
         test(
-            "4.6 14.5 17.11 race: both ends configure, prepare, start and close at once",
+            "4.6 14.5 17.11 race: both sides configure, prepare, start and close at once",
             formats,
         ),
         test(
@@ -44,8 +44,8 @@ pub fn tests() -> Vec<Test> {
     ]
 }
 
-/// One end after the other, in threads of their own.
-fn both_ends(
+/// One side after the other, in threads of their own.
+fn both_sides(
     ctx: &Context,
     cables: &[(Cable, [&'static str; 2])],
     round: fn(&mut Worker, Address) -> Outcome,
@@ -53,12 +53,12 @@ fn both_ends(
     let mut works: Vec<Work<'static>> = Vec::new();
     for (cable, names) in cables {
         for (dir, name) in Dir::BOTH.into_iter().zip(names) {
-            let end = cable.side(ctx, dir);
+            let side = cable.side(ctx, dir);
             works.push((
                 name,
                 Box::new(move |worker| {
                     while worker.goes_on() {
-                        round(worker, end)?;
+                        round(worker, side)?;
                     }
                     Ok(())
                 }),
@@ -69,14 +69,14 @@ fn both_ends(
     all_work(ctx, &CABLES)
 }
 
-/// Both ends flip formats and ways of access, so that a START often stops the other end, while that
-/// end is being closed or has new parameters.
+/// Both sides flip formats and ways of access, so that a START often stops the other side, while
+/// that side is being closed or has new parameters.
 fn formats(ctx: &Context) -> Outcome {
-    both_ends(ctx, &[(CABLES[0], ["player", "recorder"])], flip)
+    both_sides(ctx, &[(CABLES[0], ["playback", "capture"])], flip)
 }
 
-fn flip(worker: &mut Worker, end: Address) -> Outcome {
-    let mut pcm = Pcm::open(end)?;
+fn flip(worker: &mut Worker, side: Address) -> Outcome {
+    let mut pcm = Pcm::open(side)?;
     for _ in 0..=worker.random.below(4) {
         let cfg = Config {
             access: worker.random.one_of(&Access::ALL),
@@ -95,7 +95,7 @@ fn flip(worker: &mut Worker, end: Address) -> Outcome {
         if !worker.tried(made)? {
             continue;
         }
-        if end.dir == Dir::Playback {
+        if side.dir == Dir::Playback {
             let frames = 1 + worker.random.below(cfg.buffer() as u64) as usize;
             let written = pcm.write(&cfg.signal(frames, 1), 0, frames);
             worker.tried(written)?;
@@ -107,7 +107,7 @@ fn flip(worker: &mut Worker, end: Address) -> Outcome {
                 0 => {
                     pcm.poll(2);
                     let mut heard = cfg.nothing();
-                    if end.dir == Dir::Capture {
+                    if side.dir == Dir::Capture {
                         let read = pcm.read(&mut heard, cfg.buffer());
                         worker.tried(read)?;
                     }
@@ -133,25 +133,25 @@ fn flip(worker: &mut Worker, end: Address) -> Outcome {
 
 /// Buffers of two periods of a fraction of a millisecond: a timer is always about to expire.
 fn smallest(ctx: &Context) -> Outcome {
-    both_ends(
+    both_sides(
         ctx,
         &[
-            (CABLES[0], ["first player", "first recorder"]),
-            (CABLES[1], ["second player", "second recorder"]),
+            (CABLES[0], ["first playback", "first capture"]),
+            (CABLES[1], ["second playback", "second capture"]),
         ],
         interrupt,
     )
 }
 
-fn interrupt(worker: &mut Worker, end: Address) -> Outcome {
+fn interrupt(worker: &mut Worker, side: Address) -> Outcome {
     let cfg = Config {
         rate: worker.random.one_of(&[48000, 192_000]),
         period: worker.random.one_of(&[16, 17, 48]),
         periods: 2,
         ..USUAL
     };
-    let mut pcm = Pcm::open(end)?;
-    // The other end may have the other rate.
+    let mut pcm = Pcm::open(side)?;
+    // The other side may have the other rate.
     let made = pcm.configure(&cfg);
     if !worker.tried(made)? {
         return Ok(());
@@ -171,7 +171,7 @@ fn interrupt(worker: &mut Worker, end: Address) -> Outcome {
             5 => drop(pcm.poll(1)),
             _ => {
                 worker.tried(pcm.prepare())?;
-                if end.dir == Dir::Playback {
+                if side.dir == Dir::Playback {
                     let written = pcm.write(&noise, 0, cfg.buffer());
                     worker.tried(written)?;
                 }
