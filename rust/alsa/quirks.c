@@ -111,7 +111,8 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 				      snd_pcm_uframes_t position)
 {
 	struct snd_pcm_runtime *runtime = substream->runtime;
-	unsigned long size = runtime->buffer_size, count, buffer;
+	unsigned long size = runtime->buffer_size, hw_ptr = runtime->status->hw_ptr, count, buffer;
+	bool is_behind;
 
 	if (runtime->no_period_wakeup)
 		runtime->hw_ptr_buffer_jiffies = LONG_MAX;
@@ -122,7 +123,7 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 	if (!buffers || position >= size)
 		return;
 	/* The part of a buffer beyond may lead into the next one. */
-	if (position < runtime->status->hw_ptr - runtime->hw_ptr_base)
+	if (position < hw_ptr - runtime->hw_ptr_base)
 		buffers++;
 	buffer = runtime->hw_ptr_base / size + buffers;
 	/*
@@ -130,10 +131,28 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 	 * seems to lie behind the last, the core takes to be in the next buffer.
 	 */
 	count = runtime->boundary / size;
-	if (buffer % count * size + position < runtime->status->hw_ptr)
+	is_behind = buffer % count * size + position < hw_ptr;
+	if (is_behind)
 		buffer--;
 	runtime->hw_ptr_base = buffer % count * size;
 	runtime->hw_ptr_wrap += buffer / count * runtime->boundary;
+	if (!is_behind || runtime->hw_ptr_base + position < hw_ptr)
+		return;
+	/*
+	 * Not so in the first buffer after the boundary: the same position in the buffer before it,
+	 * which is the last one, is not behind. What leads the core to the next buffer then is that
+	 * the time of exactly one buffer has gone by.
+	 */
+	if (runtime->no_period_wakeup) {
+		runtime->hw_ptr_buffer_jiffies = LONG_MAX / 4;
+		runtime->hw_ptr_jiffies = jiffies - LONG_MAX / 4;
+		/* In an interrupt, no period is missing besides. */
+		runtime->hw_ptr_interrupt = 0;
+	} else {
+		/* In a buffer of one frame, it is the interrupt that has a period missing. */
+		runtime->hw_ptr_jiffies = jiffies - 4;
+		runtime->hw_ptr_interrupt = hw_ptr;
+	}
 }
 
 /*
@@ -147,7 +166,7 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
  * linked: with the stream lock held, which the core takes inside of that of the group, so that this
  * one must not wait for the latter.
  *
- * Tests: notify, 6.5 "... linked with a player stops with it".
+ * Tests: notify, 6.5 "... linked with a playback stops with it".
  *
  * In the core: in snd_pcm_post_stop(),
  *

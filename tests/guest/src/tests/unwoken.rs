@@ -353,8 +353,9 @@ fn lost_over_the_boundary(ctx: &Context) -> Outcome {
     pcm.sw_params(u64::MAX)?;
     pcm.start()?;
     let mut round = 0;
-    // Just before the first one, over it, far over the second one, and a buffer or two more.
-    for seconds in [1390, 20, 1500, 3] {
+    // Just before the first one, into the first buffer after it, into another, far over the second
+    // one, and a buffer or two more.
+    for seconds in [1390, 9, 11, 1500, 3] {
         poll(&mut [], seconds * 1000);
         let s = pcm.stamp(Kind::Link)?;
         check_eq!("state", state_name(s.state), state_name(RUNNING));
