@@ -15,6 +15,7 @@
 use crate::{
     bindings,
     card::{
+        copy_name,
         Card,
         UnregisteredCard, //
     }, //
@@ -258,13 +259,9 @@ impl Value for Item {
         enumerated.items = items;
         // The application asks for one item at a time; for one beyond the end it gets the last.
         enumerated.item = enumerated.item.min(items.saturating_sub(1));
-        if let Some(name) = names.get(enumerated.item as usize) {
-            // The core has zeroed the field; its last byte stays zero.
-            let room = enumerated.name.len().saturating_sub(1);
-            for (to, from) in enumerated.name.iter_mut().take(room).zip(name.to_bytes()) {
-                *to = *from as c_char;
-            }
-        }
+        // The field has what the application has left there.
+        let name = names.get(enumerated.item as usize);
+        copy_name(&mut enumerated.name, name.copied().unwrap_or(c""));
     }
 
     fn read(value: &RawValue<'_>) -> Self {
@@ -440,7 +437,8 @@ unsafe fn element<'a, T: Element>(kcontrol: *mut bindings::snd_kcontrol) -> &'a 
 
 /// # Safety
 ///
-/// Called only by the core, with a control for `T` and a zeroed `info`, but for what was asked.
+/// Called only by the core, with a control for `T` and an initialised `info`, which has what the
+/// application has left there but for the id.
 unsafe extern "C" fn info_callback<T: Element>(
     kcontrol: *mut bindings::snd_kcontrol,
     info: *mut bindings::snd_ctl_elem_info,
@@ -499,11 +497,17 @@ unsafe extern "C" fn private_free<T: Element>(kcontrol: *mut bindings::snd_kcont
 #[kunit_tests(alsa_control)]
 mod tests {
     use super::*;
+    use core::mem::MaybeUninit;
 
-    /// What the core would be told of a value of type `V`.
+    /// Returns what the core would be told of a value of type `V`, where an application has left
+    /// all kinds of things.
     fn described<V: Value>(range: &V::Range, item: u32) -> bindings::snd_ctl_elem_info {
-        // SAFETY: Zeros are a value of this plain C struct.
-        let mut info: bindings::snd_ctl_elem_info = unsafe { core::mem::zeroed() };
+        let mut info = MaybeUninit::<bindings::snd_ctl_elem_info>::uninit();
+        // SAFETY: There is room for one, and any bytes are a value of this plain C struct.
+        let mut info = unsafe {
+            info.as_mut_ptr().write_bytes(0x7f, 1);
+            info.assume_init()
+        };
         // SAFETY: Any member may be written.
         unsafe { info.value.enumerated.as_mut() }.item = item;
         V::describe(range, &mut RawInfo(&mut info));

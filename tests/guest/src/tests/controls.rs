@@ -2,6 +2,7 @@
 
 //! The controls of each cable: section 9.
 
+use std::os::fd::AsRawFd;
 use std::process::Command;
 use std::time::Duration;
 
@@ -28,12 +29,19 @@ use support::elements::NAMES;
 use support::elements::NOTIFY;
 use support::elements::RATE;
 use support::elements::SHIFT;
+use support::kernel as k;
+use support::kernel::control::Id;
+use support::kernel::control::Info;
+use support::kernel::control::INFO;
+use support::kernel::control::NO_ID;
+use support::kernel::control::TYPE_ENUMERATED;
 use support::kernel::Errno;
 use support::ktap::expect_error;
 use support::ktap::Context;
 use support::ktap::Fail;
 use support::ktap::Outcome;
 use support::ktap::Test;
+use support::pcm::open_control;
 use support::pcm::Pcm;
 use support::signal;
 
@@ -42,6 +50,10 @@ pub fn tests() -> Vec<Test> {
     vec![
         test("9.1 number, order and numbering", layout),
         test("9.2 names, types, ranges and access", description),
+        test(
+            "9.2 the name of an item ends where it ends, whatever is in the answer's place",
+            item_names,
+        ),
         test(
             "9.2 values of Rate Shift, Notify and Slave Active at rest",
             at_rest,
@@ -152,6 +164,36 @@ fn description(ctx: &Context) -> Outcome {
     }
     for e in elements(ctx, RATE)? {
         check_eq!("minimum and step of Slave Rate", (e.min, e.step), (0, 1));
+    }
+    Ok(())
+}
+
+/// A program asks for one item after another, and has the answers put into one place.
+fn item_names(ctx: &Context) -> Outcome {
+    let numid = Controls::of(ctx, CABLE)?.id(ACCESS);
+    let fd = open_control(ctx.index)?;
+    let mut info = Info::of(Id { numid, ..NO_ID });
+    // `items`, `item` and `name[64]` lie at the beginning of the value.
+    info.value.fill(0x7f7f_7f7f_7f7f_7f7f);
+    for (item, want) in [
+        (0, "Interleaved"),
+        (1, "Non-interleaved"),
+        (0, "Interleaved"),
+    ] {
+        info.value[0] = item << 32;
+        // SAFETY: The structure is that of the request.
+        unsafe { k::ioctl(fd.as_raw_fd(), "ELEM_INFO", INFO, &mut info) }?;
+        check_eq!("type", info.kind, TYPE_ENUMERATED);
+        check_eq!(
+            "number of items, and the item",
+            info.value[0],
+            item << 32 | 2
+        );
+        let name: Vec<u8> = info.value[1..9]
+            .iter()
+            .flat_map(|word| word.to_ne_bytes())
+            .collect();
+        check_eq!(format!("the name of item {item}"), k::text(&name), want);
     }
     Ok(())
 }

@@ -91,6 +91,7 @@ pub const CARD_INFO: u64 = control(READ, 0x01, 376);
 
 pub const ACCESS_WRITE: u32 = 2;
 pub const TYPE_INTEGER: i32 = 2;
+pub const TYPE_ENUMERATED: i32 = 3;
 
 pub const PCM_NEXT_DEVICE: u64 = control(READ, 0x30, 4);
 pub const PCM_INFO: u64 = control(READ | WRITE, 0x31, size_of::<PcmInfo>());
