@@ -45,7 +45,7 @@ module! {
 /// The speed of the device, in percent of the rate.
 type Speed = Arc<Atomic<i32>>;
 
-/// The control `Speed Percent`. It acts on streams that are started afterwards.
+/// The control `Speed Percent`. It takes effect at the next PREPARE of a stream.
 struct SpeedControl(Speed);
 
 #[vtable]
