@@ -3,8 +3,8 @@
 //! One side of a cable: a substream, from open to close.
 //!
 //! What survives what is in the types. A [`Side`] is closed, or [`Open`]: that part survives
-//! PREPARE. What PREPARE makes anew is [`Prepared`]; what ends with a pause is in
-//! [`Activity::Paused`].
+//! PREPARE. What PREPARE makes anew is [`Prepared`]. A pause keeps all of that, and the begun frame
+//! in [`Activity::Paused`].
 
 use super::{
     expiry::Expiry,
@@ -31,8 +31,10 @@ pub(crate) enum Activity {
     Running,
     /// Waiting: started, but held until the other side starts.
     Waiting,
-    /// Paused or suspended: moves no frames, and goes on where it is, with so much of the next
-    /// frame gone by.
+    /// Paused or suspended: moves no frames, and goes on where it is.
+    ///
+    /// The phase says how much of the next frame had gone by. It counts only if this side restarts
+    /// the clock. A side that joins a running clock takes that clock's phase.
     Paused(Phase),
     /// A capture that moves no frames any more, because a playback of other parameters has started;
     /// its own timer has yet to stop it.
