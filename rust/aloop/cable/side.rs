@@ -22,7 +22,7 @@ use crate::{
 use alsa::kext::task::Program;
 use kernel::sync::Arc;
 
-/// Whether a stream moves frames.
+/// What a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
     /// Stopped: moves no frames.
@@ -188,7 +188,7 @@ impl Side {
         self.prepared().map(|prepared| &prepared.setup)
     }
 
-    /// Returns whether the stream moves frames.
+    /// Returns what the stream is doing. One that has not been prepared is stopped.
     pub(crate) fn activity(&self) -> Activity {
         self.prepared()
             .map_or(Activity::Stopped, |prepared| prepared.activity)
@@ -224,7 +224,7 @@ impl Side {
         matches!(self.activity(), Activity::Running | Activity::Waiting)
     }
 
-    /// Sets whether the stream moves frames. One that has not been prepared does not.
+    /// Sets what the stream is doing. One that has not been prepared stays stopped.
     pub(super) fn set_activity(&mut self, activity: Activity) {
         if let Some(prepared) = self.prepared_mut() {
             prepared.activity = activity;
@@ -252,7 +252,7 @@ impl Prepared {
         self.position
     }
 
-    /// Returns whether the stream moves frames.
+    /// Returns what the stream is doing.
     pub(super) fn activity(&self) -> Activity {
         self.activity
     }
