@@ -312,13 +312,13 @@ impl Track {
         true
     }
 
-    /// Returns whether a tick that is so far off is to be counted in, and remembers how far ticks
-    /// are off.
+    /// Updates what is known of how far ticks are off by one that is so far off, and returns
+    /// whether that is to be counted in.
     fn counts(&mut self, off: i64, length: &Length) -> bool {
         let size = i64::try_from(off.unsigned_abs()).unwrap_or(i64::MAX);
         if self.steers && size > max(half(length), self.jitter.saturating_mul(8)) {
             self.odd = self.odd.saturating_add(1);
-            if self.odd < ODD || self.were_lost(off, length) {
+            if self.odd < ODD || self.count_lost(off, length) {
                 return false;
             }
             // It is uneven.
@@ -357,9 +357,9 @@ impl Track {
             .clamp(SLOWEST, FASTEST);
     }
 
-    /// Some ticks in a row were off as the last one is. If they were late by whole ticks, that many
-    /// were lost before them: counts these in, and returns true.
-    fn were_lost(&mut self, off: i64, length: &Length) -> bool {
+    /// Counts in the ticks that were lost before some in a row that were off as the last one is,
+    /// and returns whether there were any. There were if those that came are late by whole ticks.
+    fn count_lost(&mut self, off: i64, length: &Length) -> bool {
         let tick = half(length).saturating_mul(2);
         let late = off.saturating_neg();
         // Rounded: as many as make what is left the least.
@@ -388,7 +388,8 @@ impl Track {
         self.cable = self.cable.saturating_sub(sound);
     }
 
-    /// Returns how much sound so many ticks are, in 1/256 ns; [`None`] if absurdly much.
+    /// Returns how much sound so many ticks are, in 1/256 ns, and keeps the remainder for the next
+    /// call; [`None`] if absurdly much.
     fn sound(&mut self, ticks: u64, length: &Length) -> Option<i64> {
         let nanos = length
             .nanos

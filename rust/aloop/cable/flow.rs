@@ -28,7 +28,10 @@ use alsa::pcm::{
 use core::cmp::min;
 
 impl Locked<'_> {
-    /// Moves the cable to the present. One that runs by ticks stays where it is.
+    /// Moves the cable to the present, and changes its pace if it follows a source that has missed
+    /// its tick. One that runs by ticks stays where it is.
+    ///
+    /// A change of pace arms the period timers of both sides again.
     pub(crate) fn update(&mut self) {
         if self.state.follow.is_some() {
             self.miss_source();

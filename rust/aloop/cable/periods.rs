@@ -43,7 +43,8 @@ impl Periods {
         is_new
     }
 
-    /// Decides whether the core is to be told now, at `position`, that a period has ended.
+    /// Goes on to the period in which `position` is, and returns whether the core is to be told now
+    /// that a period has ended.
     ///
     /// It is told at the end of the period; but if the application then has to wait for a few
     /// frames more, when those are there (`deferral` returns that position, given the one from

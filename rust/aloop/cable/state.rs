@@ -195,7 +195,10 @@ impl State {
         self.timer
     }
 
-    /// Notes the sound timer that the cable runs by, or follows; `None` for the system's clock.
+    /// Sets the sound timer that the cable runs by, or follows, and what is known of its speed;
+    /// `None` for the system's clock.
+    ///
+    /// What was known of the speed is kept if it is the same timer as before.
     pub(super) fn note_timer(&mut self, timer: Option<TimerInfo>) {
         let is_same = timer.map(|timer| timer.id) == self.timer.map(|timer| timer.id);
         self.follow = timer.filter(|timer| timer.follows).map(|_| {

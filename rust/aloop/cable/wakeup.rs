@@ -110,7 +110,8 @@ impl Locked<'_> {
         })
     }
 
-    /// Arms the period timer of a stream for a time, or for up to `slack` later.
+    /// Arms the period timer of a stream for a time, or for up to `slack` later, and moves the
+    /// timer of the other side to this processor if it is due at the same time.
     fn arm_at(&mut self, direction: Direction, at: Instant, slack: Delta) {
         let own = self.stream(direction);
         let Some((own, open)) = own.zip(self.state.side_mut(direction).opened_mut()) else {
