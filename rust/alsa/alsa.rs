@@ -11,8 +11,8 @@
 //! - [`control`]: the elements that `amixer` shows.
 //! - [`proc`]: text files in `/proc/asound/cardN/`.
 //! - [`timer`]: the ticks of other sound devices.
-//! - [`kext`]: what is not of ALSA, and the `kernel` crate does not have: an interrupt-saving
-//!   spinlock, arrays of module parameters, platform devices, and others.
+//! - [`kext`]: kernel extensions, which are not of ALSA and which the `kernel` crate does not have:
+//!   an interrupt-saving spinlock, arrays of module parameters, platform devices, and others.
 //!
 //! What a callback may do depends on the context in which the core calls it: whether it may sleep,
 //! whether the stream lock is held. Each callback gets an object that stands for its context, and
