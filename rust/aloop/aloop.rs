@@ -12,10 +12,10 @@
 //!
 //! - `clock`: time to frames and back. `buffer`: which bytes to copy or to silence. `duty`: how
 //!   often timers may expire. They know nothing of the kernel, and are tested on the host as well.
-//! - `follow`: how a cable keeps in phase with another card; neither does it.
+//! - `follow`: how a cable keeps in phase with another card. It knows nothing of the kernel either.
 //! - `text`: what users have written.
 //! - `units`: frames and times, and what becomes of them when they overflow.
-//! - `share`: what all cards have in common of that.
+//! - `share`: the account of `duty`, which all cards have in common.
 //! - `cable`: what the two sides of a cable share; every change of state goes through it.
 //! - `stream`: the PCM callbacks of one side.
 //! - `source`, `ticks`: cables that run by a sound timer.
