@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cables that run by a sound timer in place of the system's clock: `timer_source`.
+//! Sound timers that drive a cable or set its pace: `timer_source`.
 //!
 //! The timer is opened with the first side of a cable and closed with the last. A tick is a period
 //! for both sides, and positions move by periods only; or the cable only follows its speed.
@@ -55,7 +55,7 @@ use kernel::{
     },
 };
 
-/// A timer that a cable runs by.
+/// A sound timer that drives a cable or sets its pace.
 pub(crate) type Timer = timer::Timer<Ticker>;
 
 impl TickSource for Timer {
@@ -80,7 +80,7 @@ impl TickSource for Timer {
     }
 }
 
-/// What the timer of a cable calls.
+/// What the sound timer of a cable calls.
 pub(crate) struct Ticker {
     cable: Arc<Cable>,
     id: timer::Id,

@@ -58,8 +58,7 @@ pub(crate) struct State {
     pub(super) capture: Side,
     /// What advances the positions at present.
     pub(super) time: Time,
-    /// The sound timer that the cable runs by, while a side is open; otherwise it runs by the
-    /// system's clock.
+    /// The sound timer that drives the cable or sets its pace, if there is one and a side is open.
     timer: Option<TimerInfo>,
     /// What the sides do for each other.
     habits: Habits,
@@ -190,7 +189,7 @@ impl State {
         self.habits
     }
 
-    /// Returns the sound timer that the cable runs by.
+    /// Returns the sound timer that drives the cable or sets its pace.
     pub(crate) fn timer(&self) -> Option<TimerInfo> {
         self.timer
     }
