@@ -34,42 +34,53 @@ use core::cmp::{
     min, //
 };
 
-/// How many times as long as callbacks usually take a stream rests after one.
+/// After a callback, a stream rests for this many times the usual length of its callbacks.
+///
+/// So these take a quarter of the time at most.
 const REST: u64 = 3;
 
-/// How many times as long as they take there has to be for those of all streams together.
+/// How many nanoseconds it takes to pay off a nanosecond of callbacks.
+///
+/// So the callbacks of all streams together take half of the time of one processor at most.
 const SHARE: u64 = 2;
 
-/// How much all streams together may owe before they take turns: half a millisecond of callbacks,
-/// which is what 100 streams take whose periods end at one time.
+/// How much time to pay off all streams together may owe before they take turns.
+///
+/// 1 ms pays for 0.5 ms of callbacks ([`SHARE`]), which is what 100 streams take whose periods end
+/// at one time.
 const BURST: Delta = Delta::from_millis(1);
 
-/// What the times of turns are multiples of.
+/// Turns begin at multiples of this time.
 const GRID: Delta = Delta::from_micros(250);
 
-/// How late a turn may be used.
+/// How late a callback may come and still use its turn.
 const LATE: Delta = Delta::from_millis(1);
 
-/// What the interrupt, the queue of timers and the stream's lock take around a callback: this, and
-/// as much as a callback that does little, since it depends on the processor.
+/// The fixed part of the overhead of a callback.
+///
+/// The overhead is what the interrupt, the queue of timers and the stream's lock take around it.
+/// Its other part depends on the processor: it is estimated by the length of the callback, up to
+/// [`LITTLE`], times [`AS_MUCH`].
 const AROUND: Delta = Delta::from_micros(1);
 
-/// How many times as much. On `PREEMPT_RT`, a thread is woken for it as well.
+/// The weight of the part of the overhead that depends on the processor. On `PREEMPT_RT`, a thread
+/// is woken for the callback as well.
 const AS_MUCH: u64 = if cfg!(CONFIG_PREEMPT_RT) { 2 } else { 1 };
 
-/// What such a callback takes at most.
+/// How much of the length of a callback counts for its overhead, at most: a callback that does
+/// little takes no longer.
 const LITTLE: Delta = Delta::from_micros(4);
 
-/// Of how many callbacks, about, the usual length is a mean.
+/// The usual length is a mean of about this many callbacks.
 const SMOOTH: u64 = 8;
 
-/// How much more than twice the usual a callback has to take to be forgiven.
+/// A callback may be forgiven if it takes longer than twice the usual length and this.
 const JUMP: Delta = Delta::from_micros(80);
 
-/// How many times as long as a callback that is forgiven the last such has to lie back.
+/// A callback may be forgiven if the last one that was is this many times its length ago.
 const RARE: u64 = 100;
 
-/// What a callback is taken to last at most.
+/// A callback that takes longer counts as one of this length.
 const LONGEST: Delta = Delta::from_millis(100);
 
 /// What the callbacks of all streams take.
