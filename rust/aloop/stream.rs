@@ -66,8 +66,8 @@ pub(crate) struct Stream {
     line: Line,
     direction: Direction,
     timer: Option<Arc<Timer>>,
-    /// The program that has opened it: this reference is the one that is given back last, for which
-    /// the lock of the cable is not held.
+    /// Keeps the program until the lock of the cable has been released: the last reference must not
+    /// be dropped under that lock.
     _program: Arc<Program>,
 }
 
@@ -95,7 +95,8 @@ impl Drop for Stream {
         let mut guard = self.line.cable.lock();
         Locked::new(&mut guard, Ktime::now()).close(self.direction);
         drop(guard);
-        // In this order: what `close()` drops is to be the last reference.
+        // This reference is dropped first: so `CableTimer::close()` drops the last one, where
+        // closing the sound timer may sleep.
         self.timer = None;
         self.line.timer.close();
     }

@@ -62,10 +62,12 @@ const PIECE: Bytes = Bytes(256 * 1024);
 /// some sixteen bytes for each.
 const TURNED_PIECE: u64 = PIECE.0 / 16;
 
-/// How often those who wait for the drain of a playback that waits are told to go on, and how often
-/// a capture that is over looks whether all has been read.
+/// How often a timer expires that has no event of its own to wait for. There are two cases:
 ///
-/// The core gives a drain up, with `EIO`, when nothing has happened for 100 ms or longer.
+/// - A playback drains, and waits for its capture. Those who wait for the end of the drain are
+///   woken, and wait again: the core gives a drain up, with `EIO`, if nothing has woken it for
+///   100 ms.
+/// - A capture is at its end, and its application has not read all of it: it is looked at again.
 const LOOK: Delta = Delta::from_millis(20);
 
 impl Locked<'_> {
