@@ -161,7 +161,7 @@ pub(crate) fn make(
     // In the order of the devices that capture, which is that of the controls' numbers.
     let slaves_to_0 = add_controls(&mut card, from_1, 0)?;
     let slaves_to_1 = add_controls(&mut card, from_0, 1)?;
-    // Behind all that C has.
+    // Added last, so that the controls that C has too keep the numbers that they have there.
     let to_1 = add_lines(&mut card, from_0, slaves_to_1, &source, 0)?;
     let to_0 = add_lines(&mut card, from_1, slaves_to_0, &source, 1)?;
 

@@ -121,7 +121,7 @@ struct Open<T: Ops> {
     /// of that of the [`Shared`](super::Shared).
     #[pin]
     startable: SpinLockIrqSave<Option<RawBuffer>>,
-    /// When the stream was last triggered since it was prepared; 0 if it was not.
+    /// When the stream was last triggered since it was prepared, in nanoseconds; 0 if it was not.
     triggered: Atomic<u64>,
     data: T::Stream,
 }
@@ -234,8 +234,9 @@ impl<T: Ops> Glue<T> {
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
             let runtime = this.runtime();
-            // SAFETY: Nobody else uses runtime and substream yet. The time that reads and writes
-            // wait, unlike all else, would stay from one who has opened the substream before.
+            // `wait_time` is the only field set by a driver that outlives a close: what an earlier
+            // user of the substream has asked for must not stay.
+            // SAFETY: Nobody else uses runtime and substream yet.
             unsafe {
                 (*runtime).hw = T::HARDWARE.to_raw();
                 (*runtime).hw.channels_max = private.channels_max;
@@ -380,7 +381,8 @@ impl<T: Ops> Glue<T> {
             // SAFETY: `open` has succeeded; the runtime is freed only after it has been unlinked.
             let open = unsafe { Self::opened(substream) };
             let open = open.get_ref();
-            // SAFETY: This is that trigger.
+            // SAFETY: This is the trigger of `command`. For all commands but STOP the core has
+            // locked the group of the substream.
             let time = unsafe { Self::trigger_time(open, command) };
             // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it
             // withdraws the stream before, for which it needs that lock, and afterwards the stream
