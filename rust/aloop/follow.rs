@@ -41,7 +41,7 @@ use core::{
     num::NonZeroU64, //
 };
 
-/// 1 ns, or 1 part of 10^9.
+/// 1 ns, or 1 part of 10^9, in fixed point.
 const ONE: i64 = 256;
 
 /// How far back the estimate looks: what is older has lost its weight.
@@ -82,19 +82,22 @@ const RATES: [u32; 17] = [
     64_000, 22_050, 24_000, 16_000, 11_025, 8_000,
 ];
 
-/// How long a tick lasts: a fraction, since the timer core knows whole nanoseconds only, and the
-/// third of one that a tick of 1024 frames at 48 kHz is longer makes 2 frames an hour.
+/// How long a tick lasts, as a fraction.
+///
+/// The timer core rounds a tick to whole nanoseconds. Of 1024 frames at 48 kHz that leaves out a
+/// third of one, or 2 frames an hour.
 ///
 /// # Invariants
 ///
 /// `nanos / rate` is at most [`LONGEST`], and at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Length {
-    /// What the timer core says.
+    /// The length that the timer core says, in whole ns.
     resolution: Delta,
-    /// A multiple of what it lasts, in ns.
+    /// The length times `rate`, in ns.
     nanos: u64,
-    /// By how much that is multiplied.
+    /// What the length is multiplied by: the rate at which a tick is a whole number of frames, in
+    /// Hz, or 1.
     rate: NonZeroU64,
 }
 
@@ -133,21 +136,25 @@ struct Track {
     begun: Instant,
     /// When it last ticked.
     last: Instant,
-    /// What is left over of the ticks' lengths, in 1/256 ns over `rate` of [`Length`].
+    /// The remainder of the divisions of ticks' lengths by [`Length::rate`]: in 1/256 ns, times
+    /// that rate.
     rem: u64,
-    /// The clock of the cable: of a "rate" of a frame for each nanosecond.
+    /// The clock of the cable, with a frame for each nanosecond.
     audio: Clock,
-    /// Where the source is by the estimate, after where the last tick says that it is.
+    /// How far the source is by the estimate beyond the place that its last tick stands for, in
+    /// 1/256 ns.
     source: i64,
-    /// Where the cable is, after where the last tick says that the source is.
+    /// How far the cable is beyond the place that the last tick of the source stands for, in 1/256
+    /// ns.
     cable: i64,
-    /// How fast the source is by the estimate, less 1.
+    /// How much faster than the system's clock the source is by the estimate, in 1/256 of a part of
+    /// 10^9.
     speed: i64,
-    /// How often it has ticked since it began.
+    /// How many times it has ticked since it began.
     count: u64,
     /// How many ticks the estimate rests on.
     ticks: u64,
-    /// How far ticks are off the estimate, most of the time.
+    /// How far ticks usually are off the estimate, in 1/256 ns.
     jitter: i64,
     /// How many of the last ticks were so far off that they were not counted in.
     odd: u32,
@@ -160,9 +167,9 @@ struct Track {
 /// What a cable follows, and the pace that this gives it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Follow {
-    /// At which the cable goes.
+    /// The pace at which the cable goes.
     pace: Pace,
-    /// How fast the source last was, less 1.
+    /// How much faster than the system's clock the source last was, in 1/256 of a part of 10^9.
     speed: i64,
     length: Length,
     track: Option<Track>,
