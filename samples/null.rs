@@ -83,14 +83,16 @@ struct Run {
 impl Run {
     const NSEC_PER_SEC: u64 = 1_000_000_000;
 
-    /// The frames since the start. Whole seconds apart: so the product does not overflow.
+    /// Returns the frames since the start.
     fn frames(&self, now: Ktime) -> u64 {
+        // Seconds and the rest are multiplied apart, so that neither product overflows: `rate` is
+        // less than 2^21 (192 kHz at ten times the speed).
         let elapsed = now.as_nanos().saturating_sub(self.start);
         let (sec, nsec) = (elapsed / Self::NSEC_PER_SEC, elapsed % Self::NSEC_PER_SEC);
         sec * self.rate + nsec * self.rate / Self::NSEC_PER_SEC
     }
 
-    /// When the period after the one that `now` is in begins.
+    /// Returns when the period after the one that `now` is in begins.
     fn next_period(&self, now: Ktime) -> Ktime {
         let (rate, period) = (self.rate.max(1), self.period.max(1));
         let next = (self.frames(now) / period + 1) * period;
