@@ -25,13 +25,8 @@
 //!
 //! # Locks
 //!
-//! One lock a cable (that of its [`Shared`](alsa::pcm::Shared)). The order is
-//!
-//! ```text
-//!   PCM open_mutex, buffer_mutex ─► cable
-//!   stream lock ─► cable ─► period timer ─► the timer queue's lock
-//!   controls_rwsem ─► cable
-//! ```
+//! The state of a cable has one lock, that of its [`Shared`](alsa::pcm::Shared).
+//! `Documentation/architecture.rst` says which locks are taken outside and inside of it ("Locks").
 //!
 //! Nothing that takes a stream lock is called under the cable's lock, and the lock of one side's
 //! stream is never taken to do something about the other side: a capture that a playback has made

@@ -27,10 +27,7 @@
 //!
 //! # Locks
 //!
-//! ```text
-//!   configfs ─► Directory::state ─► the device's lock ─► CARDS
-//!                                                     └► the ALSA core's locks
-//! ```
+//! Their order is in `Documentation/architecture.rst` ("Locks").
 //!
 //! Two who write to a directory at the same time come one after the other; so does who removes it
 //! (configfs waits for those who write). Directories don't wait for each other.

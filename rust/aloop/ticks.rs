@@ -5,8 +5,8 @@
 //! The timer is opened with the first side of a cable and closed with the last. A tick is a period
 //! for both sides, and positions move by periods only; or the cable only follows its speed.
 //!
-//! The order of locks is that of [`cable`](crate::cable): the timer is started and stopped under
-//! the cable's lock; when it calls, it holds no lock.
+//! The timer is started and stopped under the cable's lock; when it calls, it holds no lock. The
+//! order of all locks is in `Documentation/architecture.rst` ("Locks").
 
 use crate::{
     cable::{

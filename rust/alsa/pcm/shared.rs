@@ -13,9 +13,9 @@
 //! its buffer or its parameters. Both take the lock. So a stream that is found there stays valid as
 //! long as the lock is held, although its own lock is not.
 //!
-//! Order of locks: stream lock, a lock of the substream's own, that of the [`Shared`], a lock of
-//! the period timer's own, the timer queue's lock. Nothing that takes a stream lock may be called
-//! with the lock of a [`Shared`] held; the callbacks are made such that there is no occasion.
+//! The lock of a [`Shared`] is taken inside of the stream lock: nothing that takes a stream lock
+//! may be called with it held. The callbacks are made such that there is no occasion.
+//! `Documentation/architecture.rst` has the order of all locks ("Locks").
 
 use super::{
     buffer::{
