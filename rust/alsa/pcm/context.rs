@@ -4,13 +4,15 @@
 //!
 //! The type of the object that a callback gets says what may be done in it:
 //!
-//! | object         | callback       | may sleep | stream lock | beside [`Substream`]'s methods |
-//! |----------------|----------------|-----------|-------------|--------------------------------|
-//! | [`Opening`]    | `open`         | yes       | no          | attach, constrain              |
-//! | [`Preparing`]  | `prepare`      | yes       | no          | parameters, buffer             |
-//! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, events      |
-//! | [`Querying`]   | `pointer`, …   | no        | held        | parameters, lost buffers       |
-//! | [`Expired`]    | `period_timer` | no        | no          | timer                          |
+//! | object         | callback                | may sleep | stream lock | offers                |
+//! |----------------|-------------------------|-----------|-------------|-----------------------|
+//! | [`Opening`]    | `open`                  | yes       | no          | attach, constrain     |
+//! | [`Preparing`]  | `prepare`               | yes       | no          | parameters, buffer    |
+//! | [`Triggering`] | `trigger`               | no        | held        | parameters, timer, …  |
+//! | [`Querying`]   | `pointer`, …            | no        | held        | parameters, …         |
+//! | [`Expired`]    | `period_timer`, `rearm` | no        | no          | timer                 |
+//!
+//! Each offers the methods of [`Substream`] besides.
 //!
 //! With the stream lock held, interrupts are off: it is a spinlock. Not so on `PREEMPT_RT`, where
 //! spinlocks sleep and interrupts have threads, but a callback must not sleep there either.

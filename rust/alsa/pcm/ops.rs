@@ -27,9 +27,9 @@ use kernel::{
 /// The callbacks of a PCM device.
 ///
 /// All substreams of the device share `Data`; each has a `Stream` of its own from `open` to
-/// `close`. Callbacks of different substreams may run at the same time, and `limits` and
-/// `period_timer` beside any other: data are shared references, and what changes in them is the
-/// driver's to protect.
+/// `close`. Callbacks of different substreams may run at the same time, and `limits`,
+/// `period_timer` and `rearm` beside any other of the same substream: data are shared references,
+/// and what changes in them is the driver's to protect.
 ///
 /// C: `struct snd_pcm_ops`.
 ///
