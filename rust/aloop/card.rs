@@ -196,7 +196,7 @@ pub(crate) fn make(
     card.register()
 }
 
-/// The number of substreams of the card in a slot; what is used is shown in sysfs.
+/// Returns the number of substreams of the card in a slot, and has sysfs show what is used.
 fn substreams(slot: usize) -> u32 {
     let wanted = params::pcm_substreams.get(slot).unwrap_or(1);
     let substreams = u32::try_from(wanted)
@@ -208,7 +208,8 @@ fn substreams(slot: usize) -> u32 {
     substreams
 }
 
-/// How late the period timers of the card in a slot may be; what is used is shown in sysfs.
+/// Returns how late the period timers of the card in a slot may be, and has sysfs show what is
+/// used.
 fn timer_slack(slot: usize) -> Delta {
     let wanted = params::timer_slack.get(slot).unwrap_or(0);
     let slack = u32::try_from(wanted).unwrap_or(0).min(params::MAX_SLACK);
@@ -273,7 +274,7 @@ fn add_lines(
     Ok(lines)
 }
 
-/// Another list of the same cables.
+/// Makes another list of the same cables.
 fn clone(lines: &[Line]) -> Result<KVec<Line>> {
     let mut copy = KVec::with_capacity(lines.len(), GFP_KERNEL)?;
     for line in lines {

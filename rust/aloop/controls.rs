@@ -69,8 +69,9 @@ fn name_beside(name: &'static CStr, device: u32, subdevice: u32) -> Name<'static
     }
 }
 
-/// Adds the control of `cable` that tells the program which plays whether it is recorded. The
-/// playback is substream `subdevice` of PCM device `device`.
+/// Adds the control of `cable` that tells the program which plays whether it is recorded.
+///
+/// The playback is substream `subdevice` of PCM device `device`.
 pub(crate) fn add_capture_active(
     card: &mut UnregisteredCard,
     cable: &Arc<Cable>,

@@ -182,8 +182,9 @@ impl Directories {
     }
 }
 
-/// Returns the types of the directory of directories, and of a directory. To be called once: each
-/// call writes the tables of attributes anew.
+/// Returns the types of the directory of directories, and of a directory.
+///
+/// To be called once: each call writes the tables of attributes anew.
 fn item_types() -> (&'static RootType, &'static DirectoryType) {
     // On Linux 7.2 the macro wants `THIS_MODULE`, which there is not on 7.3.
     #[allow(unused_imports)]
@@ -264,8 +265,9 @@ struct State {
 }
 
 impl Directory {
-    /// Returns the directory's name. (What is printed of a `CStr` is something else if there is
-    /// more than ASCII in it.)
+    /// Returns the directory's name.
+    ///
+    /// (What is printed of a `CStr` is something else if there is more than ASCII in it.)
     fn name(&self) -> &str {
         // It is UTF-8, or it would not have been taken.
         self.name.to_str().unwrap_or("")

@@ -176,7 +176,7 @@ pub(crate) struct Follow {
 }
 
 impl Follow {
-    /// A source of which nothing is known.
+    /// Makes a source of which nothing is known.
     pub(crate) fn new() -> Self {
         Self {
             pace: Pace::NOMINAL,
@@ -219,7 +219,9 @@ impl Follow {
     }
 
     /// Lets the cable go at the speed that the source last had, as it is `now` and the next tick is
-    /// missing. If it still comes, and is where it should be, nothing is lost.
+    /// missing.
+    ///
+    /// If it still comes, and is where it should be, nothing is lost.
     pub(crate) fn miss(&mut self, now: Instant) {
         self.pace = Pace::of_speed(self.speed / ONE);
         if let Some(track) = &mut self.track {
@@ -229,15 +231,17 @@ impl Follow {
         }
     }
 
-    /// Lets the cable go at the speed that the source last had: it has fallen silent. It will be
-    /// measured anew.
+    /// Lets the cable go at the speed that the source last had: it has fallen silent.
+    ///
+    /// It will be measured anew.
     pub(crate) fn rest(&mut self) {
         self.track = None;
         self.pace = Pace::of_speed(self.speed / ONE);
     }
 
-    /// The source has ticked `ticks` times since the last time, and it is `now`. A tick lasts
-    /// `resolution`, and the rate of the cable is `rate`, in Hz.
+    /// Handles `ticks` ticks of the source since the last time, as it is `now`.
+    ///
+    /// A tick lasts `resolution`, and the rate of the cable is `rate`, in Hz.
     pub(crate) fn tick(&mut self, now: Instant, ticks: u64, resolution: Delta, rate: u32) {
         if resolution.clamp(SHORTEST, LONGEST) != self.length.resolution {
             self.length = Length::new(resolution, rate);
@@ -258,7 +262,7 @@ impl Follow {
 }
 
 impl Track {
-    /// A source that ticks for the first time.
+    /// Begins with a source that ticks for the first time.
     fn new(now: Instant, pace: Pace, speed: i64) -> Self {
         Self {
             begun: now,
@@ -277,8 +281,10 @@ impl Track {
         }
     }
 
-    /// Adds ticks to the estimate. Returns whether they are near enough to where they are expected;
-    /// if not, the track is of no use any more.
+    /// Adds ticks to the estimate, and returns whether they are near enough to where they are
+    /// expected.
+    ///
+    /// If not, the track is of no use any more.
     fn go_on(&mut self, now: Instant, ticks: u64, length: &Length) -> bool {
         let passed = now.0.checked_sub(self.last.0);
         let (Some(passed), Some(sound)) = (passed, self.sound(ticks, length)) else {
@@ -365,7 +371,9 @@ impl Track {
     }
 
     /// Counts in the ticks that were lost before some in a row that were off as the last one is,
-    /// and returns whether there were any. There were if those that came are late by whole ticks.
+    /// and returns whether there were any.
+    ///
+    /// There were if those that came are late by whole ticks.
     fn count_lost(&mut self, off: i64, length: &Length) -> bool {
         let tick = half(length).saturating_mul(2);
         let late = off.saturating_neg();
@@ -389,7 +397,7 @@ impl Track {
         self.cable = self.cable.saturating_add(audio.saturating_mul(ONE));
     }
 
-    /// The source has played so much, by what is known of its ticks: places are counted from there.
+    /// Counts places from where the source is when it has played so much more.
     fn pass(&mut self, sound: i64) {
         self.source = self.source.saturating_sub(sound);
         self.cable = self.cable.saturating_sub(sound);

@@ -172,7 +172,9 @@ impl Settings {
         }
     }
 
-    /// Sets an attribute to what has been written to its file. Without success, nothing changes.
+    /// Sets an attribute to what has been written to its file.
+    ///
+    /// Without success, nothing changes.
     ///
     /// # Errors
     ///
@@ -232,7 +234,9 @@ pub(crate) fn is_directory(name: &[u8]) -> bool {
     name.len() <= DIRECTORY_MAX && is_words(name)
 }
 
-/// Returns whether a name is a number. Devices that are called so have a number behind their name.
+/// Returns whether a name is a number.
+///
+/// Devices that are called so have a number behind their name.
 pub(crate) fn is_number(name: &[u8]) -> bool {
     name.iter().all(u8::is_ascii_digit)
 }
@@ -251,8 +255,9 @@ fn line(written: &[u8]) -> &[u8] {
     written.strip_suffix(b"\n").unwrap_or(written)
 }
 
-/// Reads an identifier that the core takes as it is. From others it leaves characters out, or makes
-/// up another.
+/// Reads an identifier that the core takes as it is.
+///
+/// From others it leaves characters out, or makes up another.
 fn id(text: &[u8]) -> Result<Text<16>, Error> {
     let plain = text.iter().all(u8::is_ascii_alphanumeric);
     let begins = text.first().is_some_and(u8::is_ascii_alphabetic);
@@ -304,7 +309,9 @@ fn number<T: TryFrom<i64>>(text: &[u8], range: &RangeInclusive<i64>) -> Result<T
     T::try_from(value).map_err(|_| Error::Range)
 }
 
-/// Reads what the cables are to run by. There may be such a card later.
+/// Reads what the cables are to run by.
+///
+/// There may be such a card later.
 fn timer_source(text: &[u8]) -> Result<SourceText, Error> {
     let text = if text.is_empty() {
         Text::cut(b"")

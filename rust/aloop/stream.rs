@@ -72,7 +72,9 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Tells those who listen what has changed. The values have been stored before.
+    /// Tells those who listen what has changed.
+    ///
+    /// The values have been stored before.
     fn notify(&self, substream: &Triggering<'_>, changes: Changes) {
         let ids = &self.line.ids.slave;
         for (changed, id) in [

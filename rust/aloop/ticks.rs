@@ -210,7 +210,7 @@ struct OpenSides {
 }
 
 impl CableTimer {
-    /// The timer of a cable whose own streams have the timers `own`.
+    /// Makes the timer of a cable whose own streams have the timers `own`.
     pub(crate) fn new(source: Arc<TimerSource>, own: [timer::Id; 2]) -> impl PinInit<Self> {
         pin_init!(Self {
             source,
@@ -222,7 +222,8 @@ impl CableTimer {
         })
     }
 
-    /// A side is opened. Opens the timer, if the cable is to run by one and the side is the first.
+    /// Counts a side that is opened, and opens the timer if the cable is to have one and the side
+    /// is the first.
     ///
     /// # Errors
     ///
@@ -284,7 +285,7 @@ impl CableTimer {
         Ok(sides.timer.clone())
     }
 
-    /// A side is closed, and has let go of the timer.
+    /// Counts off a side that is closed, and has let go of the timer.
     pub(crate) fn close(&self) {
         let mut sides = self.open.lock();
         sides.count = sides.count.saturating_sub(1);

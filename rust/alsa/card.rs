@@ -125,7 +125,9 @@ impl Card {
         self.0.get()
     }
 
-    /// Returns the card of that number, if there is one. May sleep.
+    /// Returns the card of that number, if there is one.
+    ///
+    /// May sleep.
     ///
     /// C: `snd_card_ref()`.
     pub fn by_number(number: i32) -> Option<ARef<Self>> {
@@ -140,7 +142,9 @@ impl Card {
         Some(unsafe { ARef::from_raw(card.cast()) })
     }
 
-    /// Returns the card of that identifier, if there is one. May sleep.
+    /// Returns the card of that identifier, if there is one.
+    ///
+    /// May sleep.
     pub fn by_id(id: &[u8]) -> Option<ARef<Self>> {
         NUMBERS
             .filter_map(Self::by_number)
@@ -197,7 +201,9 @@ impl AsRef<device::Device> for Card {
 pub struct UnregisteredCard(NonNull<Card>);
 
 impl UnregisteredCard {
-    /// Makes a card. May sleep.
+    /// Makes a card.
+    ///
+    /// May sleep.
     ///
     /// `index` is the card's number, or a negative number whose bits are the numbers that it may
     /// have (-1: any). `id` is its identifier; without one the core makes it from the names. The
@@ -266,9 +272,16 @@ impl UnregisteredCard {
         copy_name(to_mixer, mixername);
     }
 
-    /// Adds a PCM device, whose callbacks are those of `T`. May sleep.
+    /// Adds a PCM device, whose callbacks are those of `T`.
+    ///
+    /// May sleep.
     ///
     /// C: `snd_pcm_new()`, `snd_pcm_set_ops()`, `snd_pcm_set_managed_buffer_all()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a number is too large, or `channels_max` none of [`pcm::Ops::HARDWARE`];
+    /// `ENOMEM`. (That there is a device of that number shows when the card is registered.)
     pub fn add_pcm<T: pcm::Ops>(
         &mut self,
         device: &pcm::DeviceConfig<'_>,
@@ -277,10 +290,15 @@ impl UnregisteredCard {
         pcm::add::<T>(self, device, data)
     }
 
-    /// Adds a control, and returns the identity by which a change of its value is announced. May
-    /// sleep.
+    /// Adds a control, and returns the identity by which a change of its value is announced.
+    ///
+    /// May sleep.
     ///
     /// C: `snd_ctl_add()`.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if there is a control of that name, `ENOMEM`.
     pub fn add_control<T: Element>(
         &mut self,
         name: &control::Name<'_>,
@@ -289,14 +307,22 @@ impl UnregisteredCard {
         control::add(self, name, element)
     }
 
-    /// Adds a text file to the card's folder in `/proc/asound`. May sleep.
+    /// Adds a text file to the card's folder in `/proc/asound`.
+    ///
+    /// May sleep.
     ///
     /// C: `snd_card_rw_proc_new()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
     pub fn add_proc<T: proc::Text>(&mut self, name: &CStr, text: T) -> Result {
         proc::add(self, name, text)
     }
 
-    /// Registers the card: from now on applications see it. May sleep.
+    /// Registers the card: from now on applications see it.
+    ///
+    /// May sleep.
     ///
     /// C: `snd_card_register()`.
     ///
@@ -371,8 +397,9 @@ unsafe impl Send for Registration {}
 unsafe impl Sync for Registration {}
 
 impl Registration {
-    /// Takes the card away, and doesn't wait for those who have it open. May sleep, but not for
-    /// long.
+    /// Takes the card away, and doesn't wait for those who have it open.
+    ///
+    /// May sleep, but not for long.
     ///
     /// Their calls return `ENODEV`; the card's number and identifier are free for another. The card
     /// is freed, and what it owns is dropped, when the last of them has closed it. What is returned
@@ -437,8 +464,9 @@ macro_rules! owns_card {
 
 owns_card!(UnregisteredCard, Registration);
 
-/// Copies a name into an array of the C struct, cut to its length, with a zero at the end. (What is
-/// printed of a [`CStr`] is something else if there is more than ASCII in it.)
+/// Copies a name into an array of the C struct, cut to its length, with a zero at the end.
+///
+/// (What is printed of a [`CStr`] is something else if there is more than ASCII in it.)
 pub(crate) fn copy_name(to: &mut [c_char], name: &CStr) {
     let room = to.len().saturating_sub(1);
     to.fill(0);

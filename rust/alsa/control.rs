@@ -74,10 +74,16 @@ pub trait Element: Send + Sync + 'static {
     fn range(&self) -> <Self::Value as Value>::Range;
 
     /// Returns the value.
+    ///
+    /// # Errors
+    ///
+    /// An error is returned to the application.
     fn get(&self) -> Result<Self::Value>;
 
-    /// Sets the value, and returns whether that changed it. An element without this cannot be
-    /// written. The value need not be in the range: the core checks that only if so configured.
+    /// Sets the value, and returns whether that changed it.
+    ///
+    /// An element without this cannot be written. The value need not be in the range: the core
+    /// checks that only if so configured.
     ///
     /// # Errors
     ///
@@ -364,8 +370,10 @@ pub struct Name<'a> {
 pub struct ElementId(bindings::snd_ctl_elem_id);
 
 impl ElementId {
-    /// Tells listeners of `card` that the value has changed. Any context in which a spinlock may be
-    /// taken: not an NMI, and on `PREEMPT_RT` neither an interrupt nor with a raw spinlock held.
+    /// Tells listeners of `card` that the value has changed.
+    ///
+    /// Any context in which a spinlock may be taken: not an NMI, and on `PREEMPT_RT` neither an
+    /// interrupt nor with a raw spinlock held.
     ///
     /// The identity should be that of an element of the same card: one of another announces the
     /// element that has its number there.

@@ -67,9 +67,10 @@ pub trait Text: Send + Sync + 'static {
     /// Prints the text to `file`, with `seq_print!`.
     fn show(&self, file: &SeqFile);
 
-    /// Takes what has been written to the file: its first line, without the line's end, of which no
-    /// more than [`LINE_MAX`] bytes are kept. It is called when the file is closed. A file without
-    /// this cannot be written; with it, its owner can.
+    /// Takes what has been written to the file: its first line, without the line's end.
+    ///
+    /// No more than [`LINE_MAX`] bytes of it are kept. It is called when the file is closed. A file
+    /// without this cannot be written; with it, its owner can.
     fn store(&self, line: &[u8]) {
         let _ = line;
         build_error!(VTABLE_DEFAULT_ERROR)

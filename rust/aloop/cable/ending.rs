@@ -37,7 +37,7 @@ impl Ending {
         is_extended: false,
     };
 
-    /// The capture hears a playback.
+    /// Notes that the capture hears a playback.
     pub(super) fn hear(&mut self) {
         self.has_heard = true;
     }
@@ -57,8 +57,8 @@ impl Ending {
         self.last = Some(position.next_multiple_of(setup.period()));
     }
 
-    /// Puts the end off to `last` for a reader, unless it has been put off before. Returns whether
-    /// it is put off now.
+    /// Puts the end off to `last` for a reader, unless it has been put off before, and returns
+    /// whether it is put off now.
     pub(super) fn extend(&mut self, last: Frames) -> bool {
         let may_be = !self.is_extended;
         if may_be {
@@ -68,7 +68,9 @@ impl Ending {
         may_be
     }
 
-    /// Forgets the end. An extension stays used up: there is none after that.
+    /// Forgets the end.
+    ///
+    /// An extension stays used up: there is none after that.
     pub(super) fn clear(&mut self) {
         self.last = None;
     }

@@ -29,7 +29,9 @@ use core::cmp::min;
 
 impl Locked<'_> {
     /// Moves the cable to the present, and changes its pace if it follows a source that has missed
-    /// its tick. One that runs by ticks stays where it is.
+    /// its tick.
+    ///
+    /// One that runs by ticks stays where it is.
     ///
     /// A change of pace arms the period timers of both sides again.
     pub(crate) fn update(&mut self) {
@@ -48,7 +50,8 @@ impl Locked<'_> {
     }
 
     /// Moves the cable to the present because the position of a stream is asked for, unless it has
-    /// been moved just now (see [`Setup::step`]). Returns the time at which it is where it then is.
+    /// been moved just now (see [`Setup::step`]), and returns the time at which it is where it then
+    /// is.
     ///
     /// [`Setup::step`]: super::setup::Setup::step
     pub(super) fn update_if_due(&mut self, direction: Direction) -> Instant {
@@ -97,7 +100,7 @@ impl Locked<'_> {
     }
 
     /// Copies the next `frames` frames from the playback to the capture, or fewer if not so many
-    /// have been written. Returns how many.
+    /// have been written, and returns how many.
     fn copy(&mut self, frames: Frames) -> Frames {
         let (Some(playback), Some(capture)) = (
             self.state.playback.prepared(),

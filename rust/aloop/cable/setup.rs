@@ -121,7 +121,9 @@ impl Setup {
     }
 
     /// Returns whether both sides agree on format, rate and channels, so that frames can go from
-    /// one to the other. How their samples lie in the buffer is a matter of each.
+    /// one to the other.
+    ///
+    /// How their samples lie in the buffer is a matter of each.
     pub(super) fn matches(&self, other: &Self) -> bool {
         self.params.format == other.params.format
             && self.params.rate == other.params.rate

@@ -103,7 +103,7 @@ pub(super) struct Prepared {
 }
 
 impl Side {
-    /// The substream has been opened by a program.
+    /// Records that the substream has been opened by a program.
     pub(super) fn open(&mut self, program: Arc<Program>) {
         *self = Self::Open(Open {
             expiry: Expiry::new(),
@@ -114,12 +114,12 @@ impl Side {
         });
     }
 
-    /// The substream has been closed.
+    /// Records that the substream has been closed.
     pub(super) fn close(&mut self) {
         *self = Self::Closed;
     }
 
-    /// The stream has been prepared.
+    /// Records that the stream has been prepared.
     pub(super) fn prepare(&mut self, setup: Setup) {
         if let Self::Open(open) = self {
             open.prepared = Some(Prepared {
@@ -134,7 +134,7 @@ impl Side {
         }
     }
 
-    /// The parameters of the stream have been freed.
+    /// Records that the parameters of the stream have been freed.
     pub(super) fn free(&mut self) {
         if let Self::Open(open) = self {
             open.prepared = None;
@@ -178,7 +178,7 @@ impl Side {
         }
     }
 
-    /// As [`Side::prepared`].
+    /// Returns what is known of the stream since PREPARE, to be changed.
     pub(super) fn prepared_mut(&mut self) -> Option<&mut Prepared> {
         self.opened_mut()?.prepared.as_mut()
     }
@@ -188,7 +188,9 @@ impl Side {
         self.prepared().map(|prepared| &prepared.setup)
     }
 
-    /// Returns what the stream is doing. One that has not been prepared is stopped.
+    /// Returns what the stream is doing.
+    ///
+    /// One that has not been prepared is stopped.
     pub(crate) fn activity(&self) -> Activity {
         self.prepared()
             .map_or(Activity::Stopped, |prepared| prepared.activity)
@@ -224,14 +226,16 @@ impl Side {
         matches!(self.activity(), Activity::Running | Activity::Waiting)
     }
 
-    /// Sets what the stream is doing. One that has not been prepared stays stopped.
+    /// Sets what the stream is doing.
+    ///
+    /// One that has not been prepared stays stopped.
     pub(super) fn set_activity(&mut self, activity: Activity) {
         if let Some(prepared) = self.prepared_mut() {
             prepared.activity = activity;
         }
     }
 
-    /// If the stream runs, notes that it does so with this rate shift.
+    /// Notes that the stream runs with this rate shift, if it runs.
     pub(super) fn note_shift(&mut self, shift: u32) {
         if let Self::Open(open) = self {
             if open.prepared.as_ref().is_some_and(Prepared::is_running) {
@@ -267,7 +271,7 @@ impl Prepared {
         self.setup.buffer_position(self.position)
     }
 
-    /// The core is told that a buffer was lost, for which it stops the stream.
+    /// Notes that the core is told that a buffer was lost, for which it stops the stream.
     pub(super) fn note_overrun(&mut self) {
         self.is_overrun = true;
     }
@@ -282,14 +286,14 @@ impl Prepared {
         self.position += frames;
     }
 
-    /// The core is told the present position, at which the stream has been since `at`, with so much
-    /// of the next frame gone by then.
+    /// Notes that the core is told the present position, at which the stream has been since `at`,
+    /// with so much of the next frame gone by then.
     pub(super) fn tell(&mut self, at: Instant, phase: Phase) {
         self.told.tell(self.position, at, phase);
         self.held = None;
     }
 
-    /// As [`Prepared::tell`], but one step more of a drain that is over: see [`Told::tell_step`].
+    /// Notes that the core is told one step more of a drain that is over: see [`Told::tell_step`].
     pub(super) fn tell_step(&mut self, at: Instant, phase: Phase) -> bool {
         self.held = None;
         self.told.tell_step(self.position, &self.setup, at, phase)

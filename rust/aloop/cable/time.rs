@@ -30,7 +30,9 @@ pub(crate) trait TickSource {
     /// If it cannot.
     fn start(&self) -> Result;
 
-    /// Stops ticking. A tick may still be on its way.
+    /// Stops ticking.
+    ///
+    /// A tick may still be on its way.
     fn stop(&self);
 }
 

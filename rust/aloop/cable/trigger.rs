@@ -173,7 +173,7 @@ impl Locked<'_> {
         self.come_to_rest(direction, Activity::Stopped, ticks);
     }
 
-    /// If it is the core that stops a stream, since its application is late, counts that.
+    /// Counts a stop by the core, which it makes since the application of the stream is late.
     ///
     /// The core does not say why it stops a stream. It has just looked for an xrun, or has been
     /// told of one.
@@ -209,7 +209,7 @@ impl Locked<'_> {
         }
     }
 
-    /// The application has written all that there will be: its end is waited for.
+    /// Records that the application has written all that there will be, and waits for its end.
     pub(crate) fn drain(&mut self, direction: Direction) {
         if direction == Direction::Capture {
             // Its application reads what is there.
@@ -222,7 +222,7 @@ impl Locked<'_> {
         self.arm(Direction::Playback);
     }
 
-    /// The substream has been closed.
+    /// Records that the substream has been closed.
     pub(crate) fn close(&mut self, direction: Direction) {
         if direction == Direction::Playback {
             self.end_recording();
@@ -233,7 +233,7 @@ impl Locked<'_> {
         self.state.drop_idle_clock();
     }
 
-    /// Sets `PCM Rate Shift 100000`; it acts at once. Returns whether it is a new value.
+    /// Sets `PCM Rate Shift 100000`, which acts at once, and returns whether it is a new value.
     pub(crate) fn set_shift(&mut self, shift: u32) -> bool {
         if self.state.shift == shift {
             return false;

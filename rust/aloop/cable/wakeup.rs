@@ -78,8 +78,9 @@ impl Locked<'_> {
         }
     }
 
-    /// As [`Locked::arm`], for what is to happen at another time now. A capture that is over is
-    /// looked at no sooner for it.
+    /// Arms the period timer of a stream after a change of pace.
+    ///
+    /// Unlike [`Locked::arm`], it has a capture that is over looked at after [`LOOK`], not at once.
     pub(super) fn rearm(&mut self, direction: Direction) {
         if let Some(at) = self.next_expiry(direction, LOOK) {
             self.arm_from_earliest(direction, at);
@@ -139,7 +140,9 @@ impl Locked<'_> {
         }
     }
 
-    /// Returns when the period timer of a stream is needed next, if ever. The time may be past.
+    /// Returns when the period timer of a stream is needed next, if ever.
+    ///
+    /// The time may be past.
     ///
     /// A capture that is over is looked at in `look`.
     fn next_expiry(&self, direction: Direction, look: Delta) -> Option<Instant> {
@@ -223,7 +226,8 @@ impl Locked<'_> {
         setup.bytes() > self.piece(setup) && (state.playback.is_running() || !to_clear().is_zero())
     }
 
-    /// The application of a stream has moved `appl_ptr`, forward or (by a rewind) backward.
+    /// Records that the application of a stream has moved `appl_ptr`, forward or (by a rewind)
+    /// backward.
     pub(crate) fn acknowledge(&mut self, direction: Direction) {
         let own = self.stream(direction);
         let by_clock = matches!(self.state.time, Time::Clock(_));
@@ -241,7 +245,8 @@ impl Locked<'_> {
         }
     }
 
-    /// The period timer of a stream has expired. Returns what the core has to do about the stream.
+    /// Handles the expiry of the period timer of a stream, and returns what the core has to do
+    /// about the stream.
     pub(crate) fn expired(&mut self, direction: Direction) -> Action {
         let now = self.now;
         let is_running = self.state.side(direction).is_running();
@@ -321,7 +326,8 @@ impl Locked<'_> {
         }
     }
 
-    /// What [`Locked::expired`] has asked for has been done.
+    /// Arms the period timer of a stream again at the end of a callback, when what
+    /// [`Locked::expired`] has asked for has been done.
     pub(crate) fn callback_done(&mut self, direction: Direction) {
         let now = self.now;
         // Also if the callback has stopped the stream, so that it is not found any more.

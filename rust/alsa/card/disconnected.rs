@@ -84,7 +84,9 @@ impl Freed {
 pub struct Disconnected(pub(super) Pin<KBox<Freed>>);
 
 impl Disconnected {
-    /// Returns whether the card has been freed. It stays so.
+    /// Returns whether the card has been freed.
+    ///
+    /// It stays so.
     ///
     /// C: `completion_done()`.
     pub fn is_freed(&self) -> bool {

@@ -133,7 +133,9 @@ impl<T: Ops> Open<T> {
         unsafe { Substream::from_raw(self.substream.as_ptr()) }
     }
 
-    /// Lets the stream enter what it is attached to. Needs the stream lock.
+    /// Lets the stream enter what it is attached to.
+    ///
+    /// Needs the stream lock.
     fn enter(&self) -> Result {
         // While this lock is held, `hw_free` cannot pass.
         let startable = self.startable.lock();
@@ -151,14 +153,18 @@ impl<T: Ops> Open<T> {
         Ok(())
     }
 
-    /// Lets the stream leave what it is attached to. Any context but an NMI.
+    /// Lets the stream leave what it is attached to.
+    ///
+    /// Any context but an NMI.
     fn leave(&self) {
         if let Some(attachment) = &self.attachment {
             attachment.leave(self.substream().direction(), self.substream);
         }
     }
 
-    /// Lets nobody touch the buffer any more, and waits for those who do. May sleep.
+    /// Lets nobody touch the buffer any more, and waits for those who do.
+    ///
+    /// May sleep.
     fn give_up_buffer(&self) {
         *self.has_buffer.lock() = false;
         let mut startable = self.startable.lock();
@@ -291,8 +297,9 @@ impl<T: Ops> Glue<T> {
         0
     }
 
-    /// Frees what `open` made. The substream is no longer linked to others: nothing can reach it
-    /// any more.
+    /// Frees what `open` made.
+    ///
+    /// The substream is no longer linked to others: nothing can reach it any more.
     ///
     /// # Safety
     ///

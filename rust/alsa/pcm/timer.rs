@@ -115,7 +115,7 @@ impl PeriodTimer {
         unsafe { container_of!(HrTimer::of_raw(timer), Self, timer) }
     }
 
-    /// As [`PeriodTimer::of_timer`].
+    /// Returns the timer of which `work` is a part: for a callback, which gets that.
     ///
     /// # Safety
     ///
@@ -127,8 +127,9 @@ impl PeriodTimer {
     }
 
     /// Lets the callback run as soon as this processor has interrupts on, or where it has been
-    /// requested already; it may then run beside the timer's. On `PREEMPT_RT`: as soon as the
-    /// thread runs.
+    /// requested already; it may then run beside the timer's.
+    ///
+    /// On `PREEMPT_RT`: as soon as the thread runs.
     ///
     /// Any context but an NMI.
     #[inline]
@@ -136,8 +137,9 @@ impl PeriodTimer {
         self.call.request();
     }
 
-    /// Lets the timer expire in a window of time, or at once if that is past. A timer that is armed
-    /// is moved.
+    /// Lets the timer expire in a window of time, or at once if that is past.
+    ///
+    /// A timer that is armed is moved.
     ///
     /// Any context but an NMI.
     #[inline]
@@ -156,8 +158,10 @@ impl PeriodTimer {
         }
     }
 
-    /// Does, in the callback of the hrtimer, what is to be done. Returns whether that callback has
-    /// to restart the timer: it was armed meanwhile.
+    /// Calls `call` in the callback of the hrtimer, and returns whether that callback has to
+    /// restart the timer.
+    ///
+    /// It has to if the timer was armed meanwhile.
     ///
     /// # Safety
     ///
@@ -178,10 +182,11 @@ impl PeriodTimer {
         unsafe { self.timer.start_again(window) }
     }
 
-    /// Takes the timer off its queue; does not wait for a callback that is running. Whatever that
-    /// has armed is forgotten, unless it is just returning; nor is a timer cancelled that was
-    /// started when the callback had just begun. Then a callback may come, once, that finds the
-    /// stream stopped.
+    /// Takes the timer off its queue; does not wait for a callback that is running.
+    ///
+    /// Whatever that has armed is forgotten, unless it is just returning; nor is a timer cancelled
+    /// that was started when the callback had just begun. Then a callback may come, once, that
+    /// finds the stream stopped.
     ///
     /// Any context but an NMI, also with a lock held that the callback takes.
     #[inline]
@@ -193,8 +198,10 @@ impl PeriodTimer {
     }
 
     /// Takes the timer off its queue and waits until its callback, and that of the call, have
-    /// returned. It waits for what there is to wait for, and for nothing else: who prepares a
-    /// stream that has stopped long ago is not held up.
+    /// returned.
+    ///
+    /// It waits for what there is to wait for, and for nothing else: who prepares a stream that has
+    /// stopped long ago is not held up.
     ///
     /// What is armed or called for meanwhile, by others or by the callbacks themselves, it may
     /// miss. A driver whose stream has stopped does neither.

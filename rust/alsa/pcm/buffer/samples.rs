@@ -190,8 +190,9 @@ impl Grid {
 
 impl Buffer<'_> {
     /// Copies the samples of some frames, of so many channels each, which lie in the buffer
-    /// `source` as `from` says, to where `to` says in this one. The samples are of the size that
-    /// this buffer's format has.
+    /// `source` as `from` says, to where `to` says in this one.
+    ///
+    /// The samples are of the size that this buffer's format has.
     ///
     /// Any context. Takes a few instructions a sample.
     ///
@@ -325,7 +326,8 @@ impl<T: Pair> Row<T> {
         }
     }
 
-    /// As [`Row::each`], four at a time as long as there are, with pairs that are so far apart.
+    /// Does what [`Row::each`] does, four at a time as long as there are, with pairs that are so
+    /// far apart.
     #[inline(always)]
     fn each_by(self, step: usize, count: usize, one: impl Fn(*mut T, *mut T::Half, *mut T::Half)) {
         let Self {

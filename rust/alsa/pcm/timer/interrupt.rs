@@ -73,16 +73,20 @@ impl Call {
         unsafe { container_of!(IrqWork::of_raw(work), Self, work) }
     }
 
-    /// Requests the call: as soon as this processor has interrupts on. Any context.
+    /// Requests the call: as soon as this processor has interrupts on.
+    ///
+    /// Any context.
     #[inline]
     pub(super) fn request(&self) {
         self.work.queue();
     }
 
-    /// From now on the hrtimer requests nothing. It never does.
+    /// Has the hrtimer request nothing from now on, which it never does here.
     pub(super) fn close(&self) {}
 
-    /// Waits until the call has returned that was last requested. Process context, interrupts on.
+    /// Waits until the call has returned that was last requested.
+    ///
+    /// Process context, interrupts on.
     pub(super) fn wait(&self) {
         self.work.sync();
     }

@@ -46,7 +46,9 @@ pub(crate) type RawWork = bindings::kthread_work;
 pub(crate) struct Context(Worker);
 
 impl Context {
-    /// Makes the thread for the PCM device `device` of the card `card`. May sleep.
+    /// Makes the thread for the PCM device `device` of the card `card`.
+    ///
+    /// May sleep.
     ///
     /// It is not freezable: streams are suspended after that, and wait for it.
     pub(crate) fn new(card: i32, device: u32) -> Result<Self> {
@@ -93,22 +95,26 @@ impl Call {
         unsafe { container_of!(Work::of_raw(work), Self, work) }
     }
 
-    /// Requests the call: as soon as the thread runs. Any context but an NMI.
+    /// Requests the call: as soon as the thread runs.
+    ///
+    /// Any context but an NMI.
     pub(super) fn request(&self) {
         if !self.closed.load(Relaxed) {
             self.work.queue();
         }
     }
 
-    /// From now on a request does nothing, once the caller of this has waited ([`Call::wait`]), and
-    /// for whoever has been called after that: the wait takes the lock of the worker, and so does a
-    /// call when it begins.
+    /// Has a request do nothing any more.
+    ///
+    /// That holds once the caller of this has waited ([`Call::wait`]), and for whoever has been
+    /// called after that: the wait takes the lock of the worker, and so does a call when it begins.
     pub(super) fn close(&self) {
         self.closed.store(true, Relaxed);
     }
 
-    /// Waits until the call has returned that was last requested, if it has not yet. Process
-    /// context.
+    /// Waits until the call has returned that was last requested, if it has not yet.
+    ///
+    /// Process context.
     pub(super) fn wait(&self) {
         self.work.flush();
     }
