@@ -254,12 +254,12 @@ impl pcm::Ops for Stream {
 
     fn period_timer(stream: &Self, _substream: &Expired<'_>) -> Action {
         let mut guard = stream.line.cable.lock();
-        Locked::new(&mut guard, Ktime::now()).expired(stream.direction)
+        Locked::new(&mut guard, Ktime::now()).period_timer(stream.direction)
     }
 
     fn rearm(stream: &Self, _substream: &Expired<'_>) {
         let mut guard = stream.line.cable.lock();
-        Locked::new(&mut guard, Ktime::now()).callback_done(stream.direction);
+        Locked::new(&mut guard, Ktime::now()).rearm(stream.direction);
     }
 
     fn acknowledge(stream: &Self, _substream: &Querying<'_>) {

@@ -109,8 +109,8 @@ impl Locked<'_> {
         if let Time::Clock(clock) = &mut self.state.time {
             clock.set_pace(pace);
             // The periods now end at another time.
-            self.rearm(Direction::Playback);
-            self.rearm(Direction::Capture);
+            self.arm_again(Direction::Playback);
+            self.arm_again(Direction::Capture);
         }
     }
 }

@@ -3,15 +3,17 @@
 //! When the period timers of a cable expire, and what they do then.
 //!
 //! ```text
-//!  start, drain, wait, set_shift ────────────────────────────────┐
-//!  acknowledge (appl_ptr moved) ── Periods::defer() ────────────┐│
-//!                                                               ▼▼
-//!  timer ─► expired() ── update() ── due() ── Periods::wakeup() arm() ── next_expiry() ─► timer
-//!             │ │                                               ▲
-//!             │ ▼ Action, done without the lock                 │
-//!             │ snd_pcm_period_elapsed() ─► pointer() … ─► callback_done()
-//!             │                                                 │
-//!             └ put off: it is others' turn ────────────────────┴ at the turn ───────────► timer
+//!  start, drain, wait ─────────────────────────────────────┐
+//!  acknowledge (appl_ptr moved) ── Periods::defer() ───────┴► arm() ───────┐
+//!                                                                          ├ next_expiry() ► timer
+//!  change_pace (rate shift, source) ───────────────────────┬► arm_again() ─┘
+//!                                                          │
+//!  timer ─► period_timer(): update(), due()                │
+//!             │ │                                          │
+//!             │ ▼ Action, done without the lock            │
+//!             │ snd_pcm_period_elapsed() ─► pointer() … ─► rearm()
+//!             │                                            │
+//!             └ put off: it is others' turn ───────────────┴ at the turn ────────────► timer
 //! ```
 //!
 //! Where a period's end is decided is one function: [`Periods::wakeup`] (in a cable that runs by
@@ -78,10 +80,10 @@ impl Locked<'_> {
         }
     }
 
-    /// Arms the period timer of a stream after a change of pace.
+    /// Arms the period timer of a stream after a change of pace, or at the end of a callback.
     ///
     /// Unlike [`Locked::arm`], it has a capture that is over looked at after [`LOOK`], not at once.
-    pub(super) fn rearm(&mut self, direction: Direction) {
+    pub(super) fn arm_again(&mut self, direction: Direction) {
         if let Some(at) = self.next_expiry(direction, LOOK) {
             self.arm_from_earliest(direction, at);
         }
@@ -247,7 +249,7 @@ impl Locked<'_> {
 
     /// Handles the expiry of the period timer of a stream, and returns what the core has to do
     /// about the stream.
-    pub(crate) fn expired(&mut self, direction: Direction) -> Action {
+    pub(crate) fn period_timer(&mut self, direction: Direction) -> Action {
         let now = self.now;
         let is_running = self.state.side(direction).is_running();
         let Some(open) = self.state.side_mut(direction).opened_mut() else {
@@ -327,8 +329,8 @@ impl Locked<'_> {
     }
 
     /// Arms the period timer of a stream again at the end of a callback, when what
-    /// [`Locked::expired`] has asked for has been done.
-    pub(crate) fn callback_done(&mut self, direction: Direction) {
+    /// [`Locked::period_timer`] has asked for has been done.
+    pub(crate) fn rearm(&mut self, direction: Direction) {
         let now = self.now;
         // Also if the callback has stopped the stream, so that it is not found any more.
         let turn = self
@@ -340,8 +342,8 @@ impl Locked<'_> {
             // Whatever it was that has expired: only its turn makes it come again, as a tick does
             // not.
             self.arm_at(direction, turn, Delta::ZERO);
-        } else if let Some(at) = self.next_expiry(direction, LOOK) {
-            self.arm_from_earliest(direction, at);
+        } else {
+            self.arm_again(direction);
         }
     }
 }
