@@ -159,9 +159,10 @@ impl pcm::Ops for Stream {
     }
 
     fn period_timer(stream: &Self, _substream: &pcm::Expired<'_>) -> pcm::Action {
-        match stream.run.lock().running {
-            true => pcm::Action::PeriodElapsed,
-            false => pcm::Action::None,
+        if stream.run.lock().running {
+            pcm::Action::PeriodElapsed
+        } else {
+            pcm::Action::None
         }
     }
 

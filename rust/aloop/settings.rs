@@ -216,10 +216,13 @@ impl Settings {
             Attribute::ChannelsMax => writeln!(to, "{}", self.channels_max),
             Attribute::Device0Name => writeln!(to, "{}", self.device_names[0].as_str()),
             Attribute::Device1Name => writeln!(to, "{}", self.device_names[1].as_str()),
-            Attribute::Direction => match self.both_ways {
-                true => writeln!(to, "both"),
-                false => writeln!(to, "0-to-1"),
-            },
+            Attribute::Direction => {
+                if self.both_ways {
+                    writeln!(to, "both")
+                } else {
+                    writeln!(to, "0-to-1")
+                }
+            }
             Attribute::PcmNotify => writeln!(to, "{}", number(self.pcm_notify)),
             Attribute::WaitForPeer => writeln!(to, "{}", number(self.wait_for_peer)),
             Attribute::EndWithPeer => writeln!(to, "{}", number(self.end_with_peer)),

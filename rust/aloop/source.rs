@@ -72,9 +72,10 @@ impl Source {
         let mut parts = text.splitn(3, |&byte| byte == b'.' || byte == b',');
         let card = parts.next().unwrap_or(b"");
         let card = match number(card) {
-            Err(Error::Invalid) => find_card(card).ok_or(match follows {
-                true => Error::Absent,
-                false => Error::Invalid,
+            Err(Error::Invalid) => find_card(card).ok_or(if follows {
+                Error::Absent
+            } else {
+                Error::Invalid
             })?,
             number => number?,
         };

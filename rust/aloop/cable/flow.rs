@@ -130,9 +130,10 @@ impl Locked<'_> {
             for copy in copy_steps(from, position, to, target, sound) {
                 let _ = match copy {
                     CopyStep::Bytes(span) => {
-                        let source = match span.again {
-                            true => capt.buffer(),
-                            false => play.buffer(),
+                        let source = if span.again {
+                            capt.buffer()
+                        } else {
+                            play.buffer()
                         };
                         capt.buffer()
                             .copy_from(span.to, &source, span.from, span.len)

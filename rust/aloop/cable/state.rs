@@ -122,9 +122,10 @@ impl State {
     /// with zeroes.
     pub(crate) fn configure(&mut self, direction: Direction, params: &Params) {
         if direction == Direction::Capture {
-            self.silence = match params.format.is_silence_zero() {
-                true => SilenceMark::silent(),
-                false => SilenceMark::unknown(),
+            self.silence = if params.format.is_silence_zero() {
+                SilenceMark::silent()
+            } else {
+                SilenceMark::unknown()
             };
         }
     }

@@ -94,9 +94,10 @@ impl Locked<'_> {
         if let Some(open) = self.state.side_mut(direction).opened_mut() {
             let earliest = open.expiry.earliest();
             // One that has to rest, or waits for its turn, is late already.
-            let slack = match at < earliest {
-                true => Delta::ZERO,
-                false => self.slack(direction),
+            let slack = if at < earliest {
+                Delta::ZERO
+            } else {
+                self.slack(direction)
             };
             self.arm_at(direction, max(at, earliest), slack);
         }
@@ -311,9 +312,10 @@ impl Locked<'_> {
                 deferral(direction, own, setup, told, position, end)
             })
         };
-        match is_due {
-            true => Action::PeriodElapsed,
-            false => Action::None,
+        if is_due {
+            Action::PeriodElapsed
+        } else {
+            Action::None
         }
     }
 
