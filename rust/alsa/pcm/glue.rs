@@ -511,7 +511,7 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only as the callback of the call in the `PeriodTimer` of an `Open<T>`.
+    /// Called only as the callback of the immediate work in the `PeriodTimer` of an `Open<T>`.
     unsafe extern "C" fn work_run(work: *mut RawWork) {
         // SAFETY: As this function requires.
         unsafe { Self::expired(PeriodTimer::of_work(work)) };
@@ -519,7 +519,7 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// `timer` must be the `PeriodTimer` of an `Open<T>`, which waits for the call before it is
+    /// `timer` must be the `PeriodTimer` of an `Open<T>`, which waits for the callback before it is
     /// freed; no lock must be held that a driver takes.
     unsafe fn expired(timer: *mut PeriodTimer) {
         // SAFETY: The timer is a field of an `Open<T>`, which waits for this before it is freed.
