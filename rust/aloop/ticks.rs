@@ -122,6 +122,13 @@ impl Handler for Ticker {
     }
 }
 
+/// The sound timer that a text names.
+struct Named {
+    id: timer::Id,
+    /// Whether it only sets the pace of the cables.
+    follows: bool,
+}
+
 /// The text `timer_source` of a card; also its file in `/proc/asound/cardN/`.
 #[pin_data]
 pub(crate) struct TimerSource {
@@ -137,9 +144,13 @@ impl TimerSource {
         })
     }
 
-    /// Finds the timer that the text names, and whether its speed only is followed; `None` stands
-    /// for the system's clock.
-    fn find(&self) -> Result<Option<(timer::Id, bool)>> {
+    /// Finds the timer that the text names; `None` stands for the system's clock.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the text is wrong or there is no such card, `ERANGE` if a number is too large.
+    /// That there is no card whose speed could be followed is no error: the cable runs without.
+    fn find(&self) -> Result<Option<Named>> {
         let text = *self.text.lock();
         let text = text.as_c_str().to_bytes();
         let result = match Source::parse(text, |id| Some(Card::by_id(id)?.number())) {
@@ -155,7 +166,7 @@ impl TimerSource {
                     device,
                     subdevice,
                 };
-                Ok((id, follows))
+                Ok(Named { id, follows })
             }
             Err(source::Error::Absent) => {
                 pr_err_ratelimited!(
@@ -227,8 +238,7 @@ impl CableTimer {
     ///
     /// # Errors
     ///
-    /// `EINVAL` or `ERANGE` if the text is wrong or there is no such card; what opening the timer
-    /// returns.
+    /// Those of [`CableTimer::open_timer`]. The side does not count then.
     pub(crate) fn open(
         &self,
         cable: &Arc<Cable>,
@@ -236,53 +246,61 @@ impl CableTimer {
     ) -> Result<Option<Arc<Timer>>> {
         let mut sides = self.open.lock();
         if sides.count == 0 {
-            let Some((id, follows)) = self.source.find()? else {
-                set_timer(cable, None);
-                sides.count = 1;
-                return Ok(None);
-            };
-            if follows && self.own.contains(&id) {
-                pr_err_ratelimited!(
-                    "A cable can't follow itself (timer {},{},{})\n",
-                    id.card,
-                    id.device,
-                    id.subdevice
-                );
-                set_timer(cable, None);
-                sides.count = 1;
-                return Ok(None);
-            }
-            let ticker = Ticker {
-                cable: cable.clone(),
-                id,
-                starts: Atomic::new(0),
-            };
-            let timer = Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL)
-                .inspect_err(|err| {
-                    pr_err_ratelimited!(
-                        "snd_timer_open ({},{},{}) failed with {}\n",
-                        id.card,
-                        id.device,
-                        id.subdevice,
-                        err.to_errno()
-                    );
-                });
-            if follows && timer.is_err() {
-                // It runs without.
-                set_timer(cable, None);
-                sides.count = 1;
-                return Ok(None);
-            }
-            sides.timer = Some(timer?);
-            let info = TimerInfo {
-                id,
-                opened_by: direction,
-                follows,
-            };
-            set_timer(cable, Some(info));
+            let (timer, info) = self.open_timer(cable, direction)?.unzip();
+            sides.timer = timer;
+            set_timer(cable, info);
         }
         sides.count += 1;
         Ok(sides.timer.clone())
+    }
+
+    /// Opens the timer that the cable is to have; `None` if it runs by the system's clock alone.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` or `ERANGE` if the text is wrong or there is no such card; what opening the timer
+    /// returns. A cable that can't follow a timer runs without, which is no error.
+    fn open_timer(
+        &self,
+        cable: &Arc<Cable>,
+        direction: Direction,
+    ) -> Result<Option<(Arc<Timer>, TimerInfo)>> {
+        let Some(Named { id, follows }) = self.source.find()? else {
+            return Ok(None);
+        };
+        if follows && self.own.contains(&id) {
+            pr_err_ratelimited!(
+                "A cable can't follow itself (timer {},{},{})\n",
+                id.card,
+                id.device,
+                id.subdevice
+            );
+            return Ok(None);
+        }
+        let ticker = Ticker {
+            cable: cable.clone(),
+            id,
+            starts: Atomic::new(0),
+        };
+        let timer =
+            Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL).inspect_err(|err| {
+                pr_err_ratelimited!(
+                    "snd_timer_open ({},{},{}) failed with {}\n",
+                    id.card,
+                    id.device,
+                    id.subdevice,
+                    err.to_errno()
+                );
+            });
+        if follows && timer.is_err() {
+            return Ok(None);
+        }
+        let info = TimerInfo {
+            id,
+            opened_by: direction,
+            follows,
+        };
+        Ok(Some((timer?, info)))
     }
 
     /// Counts off a side that is closed, and has let go of the timer.
