@@ -72,6 +72,22 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// Has the cable do what a trigger says.
+    fn dispatch(&self, cable: &mut Locked<'_>, command: Trigger) -> Result {
+        let direction = self.direction;
+        let ticks = self.timer.as_deref().map(|timer| timer as &dyn TickSource);
+        match command {
+            Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
+                return cable.start(direction, ticks);
+            }
+            Trigger::Stop => cable.stop(direction, ticks),
+            Trigger::PausePush => cable.pause(direction, ticks),
+            Trigger::Drain => cable.drain(direction),
+            Trigger::Suspend => cable.suspend(direction, ticks),
+        }
+        Ok(())
+    }
+
     /// Tells those who listen what has changed.
     ///
     /// The values have been stored before.
@@ -208,24 +224,9 @@ impl pcm::Ops for Stream {
         let now = substream.time();
         let mut guard = stream.line.cable.lock();
         let was_active = (guard.is_playback_active(), guard.is_capture_active());
-        let mut cable = Locked::new(&mut guard, now);
-        let direction = stream.direction;
-        let ticks = stream
-            .timer
-            .as_deref()
-            .map(|timer| timer as &dyn TickSource);
-        let mut done = Ok(());
-        match command {
-            Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
-                done = cable.start(direction, ticks);
-            }
-            Trigger::Stop => cable.stop(direction, ticks),
-            Trigger::PausePush => cable.pause(direction, ticks),
-            Trigger::Drain => cable.drain(direction),
-            Trigger::Suspend => cable.suspend(direction, ticks),
-        }
+        let done = stream.dispatch(&mut Locked::new(&mut guard, now), command);
         let mut changes = Changes::default();
-        if direction == Direction::Playback && command == Trigger::Start && done.is_ok() {
+        if stream.direction == Direction::Playback && command == Trigger::Start && done.is_ok() {
             changes = guard.note_playback();
         }
         changes.active = guard.is_playback_active() != was_active.0;
