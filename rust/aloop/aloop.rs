@@ -17,7 +17,7 @@
 //! - `units`: frames and times, and what becomes of them when they overflow.
 //! - `share`: the account of `duty`, which all cards have in common.
 //! - `cable`: what the two sides of a cable share; every change of state goes through it.
-//! - `stream`: the PCM callbacks of one side.
+//! - `stream`: the PCM callbacks of one side. `hardware`: what it can do.
 //! - `source`, `ticks`: cables that run by a sound timer.
 //! - `controls`, `proc`, `params`, `card`: what the user sees.
 //! - `settings`, `directories`: cards that are made at run time, by configfs.
@@ -41,6 +41,7 @@ mod controls;
 mod directories;
 mod duty;
 mod follow;
+mod hardware;
 #[cfg(CONFIG_KUNIT = "y")]
 mod kunit;
 mod params;

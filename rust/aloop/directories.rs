@@ -38,13 +38,13 @@ use crate::{
         self,
         Config, //
     },
+    hardware::HARDWARE,
     settings::{
         self,
         Attribute,
         Settings, //
     },
     source,
-    stream::Stream,
     units::Delta,
 };
 use alsa::{
@@ -61,7 +61,6 @@ use alsa::{
             Device, //
         },
     },
-    pcm::Ops,
     pr_err_ratelimited, //
 };
 use core::fmt::Write;
@@ -163,7 +162,7 @@ impl Directories {
     pub(crate) fn new(module: &'static ThisModule) -> Result<Self> {
         const {
             assert!(
-                *Stream::HARDWARE.channels.end() == settings::CHANNELS_MAX,
+                *HARDWARE.channels.end() == settings::CHANNELS_MAX,
                 "attributes allow what there is"
             );
         }

@@ -11,6 +11,7 @@ use crate::{
         TickSource, //
     },
     controls::Ids,
+    hardware::HARDWARE,
     ticks::{
         CableTimer,
         Timer, //
@@ -25,11 +26,8 @@ use alsa::{
         AudioTime,
         Direction,
         Expired,
-        Format,
-        Formats,
         Hardware,
         Info,
-        InfoFlags,
         Limits,
         Opening,
         Params,
@@ -125,44 +123,7 @@ impl pcm::Ops for Stream {
     type Data = Device;
     type Stream = Self;
 
-    const HARDWARE: Hardware = Hardware {
-        info: InfoFlags::of(&[
-            Info::Mmap,
-            Info::Interleaved,
-            Info::Noninterleaved,
-            Info::Pause,
-            Info::Resume,
-            Info::NoPeriodWakeup,
-            Info::SyncStart,
-            Info::DrainTrigger,
-            Info::LinkTime,
-            Info::LinkAbsoluteTime,
-            Info::LinkSynchronizedTime,
-        ]),
-        formats: Formats::of(&[
-            Format::S16_LE,
-            Format::S16_BE,
-            Format::S24_LE,
-            Format::S24_BE,
-            Format::S24_3LE,
-            Format::S24_3BE,
-            Format::S32_LE,
-            Format::S32_BE,
-            Format::FLOAT_LE,
-            Format::FLOAT_BE,
-            Format::DSD_U8,
-            Format::DSD_U16_LE,
-            Format::DSD_U16_BE,
-            Format::DSD_U32_LE,
-            Format::DSD_U32_BE,
-        ]),
-        rates: 8000..=768_000,
-        // Most cards have less.
-        channels: 1..=256,
-        buffer_bytes_max: 2 * 1024 * 1024,
-        period_bytes: 64..=1024 * 1024,
-        periods: 1..=1024,
-    };
+    const HARDWARE: Hardware = HARDWARE;
 
     fn open(device: &Device, substream: &mut Opening<'_>) -> Result<Self> {
         let direction = substream.direction();
