@@ -4,9 +4,9 @@
 //!
 //! [`Card`] is a card, whoever has made it. A driver makes one in steps: it is made, furnished with
 //! PCM devices, controls and text files, and then registered, from which moment on applications see
-//! it. The types follow that: what can be added is a method of [`UnregisteredCard`], and
-//! [`UnregisteredCard::register`] turns it into a [`Registration`], which can only be dropped, or
-//! disconnected.
+//! it. The types follow that: what can be added is a method of [`UnregisteredCard`], which stands
+//! in the file of what is added, and [`UnregisteredCard::register`] turns it into a
+//! [`Registration`], which can only be dropped, or disconnected.
 //!
 //! C header: [`include/sound/core.h`](srctree/include/sound/core.h)
 
@@ -15,16 +15,7 @@ mod disconnected;
 pub use self::disconnected::Disconnected;
 
 use self::disconnected::Freed;
-use crate::{
-    bindings,
-    control::{
-        self,
-        Element,
-        ElementId, //
-    },
-    pcm,
-    proc, //
-};
+use crate::bindings;
 use core::{
     fmt::Write,
     mem::ManuallyDrop,
@@ -270,54 +261,6 @@ impl UnregisteredCard {
         copy_name(to_short, shortname);
         write_name(to_long, longname);
         copy_name(to_mixer, mixername);
-    }
-
-    /// Adds a PCM device, whose callbacks are those of `T`.
-    ///
-    /// May sleep.
-    ///
-    /// C: `snd_pcm_new()`, `snd_pcm_set_ops()`, `snd_pcm_set_managed_buffer_all()`.
-    ///
-    /// # Errors
-    ///
-    /// `EINVAL` if a number is too large, or `channels_max` none of [`pcm::Ops::HARDWARE`];
-    /// `ENOMEM`. (That there is a device of that number shows when the card is registered.)
-    pub fn add_pcm<T: pcm::Ops>(
-        &mut self,
-        device: &pcm::DeviceConfig<'_>,
-        data: T::Data,
-    ) -> Result {
-        pcm::add::<T>(self, device, data)
-    }
-
-    /// Adds a control, and returns the identity by which a change of its value is announced.
-    ///
-    /// May sleep.
-    ///
-    /// C: `snd_ctl_add()`.
-    ///
-    /// # Errors
-    ///
-    /// `EBUSY` if there is a control of that name, `ENOMEM`.
-    pub fn add_control<T: Element>(
-        &mut self,
-        name: &control::Name<'_>,
-        element: T,
-    ) -> Result<ElementId> {
-        control::add(self, name, element)
-    }
-
-    /// Adds a text file to the card's folder in `/proc/asound`.
-    ///
-    /// May sleep.
-    ///
-    /// C: `snd_card_rw_proc_new()`.
-    ///
-    /// # Errors
-    ///
-    /// `ENOMEM`.
-    pub fn add_proc<T: proc::Text>(&mut self, name: &CStr, text: T) -> Result {
-        proc::add(self, name, text)
     }
 
     /// Registers the card: from now on applications see it.

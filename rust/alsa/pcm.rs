@@ -145,75 +145,77 @@ struct Private<T: Ops> {
     timers: timer::Context,
 }
 
-/// Adds a PCM device to a card.
-///
-/// # Errors
-///
-/// `EINVAL` if a number is too large, or `channels_max` none of [`Ops::HARDWARE`]; what the core
-/// returns.
-pub(crate) fn add<T: Ops>(
-    card: &UnregisteredCard,
-    device: &DeviceConfig<'_>,
-    data: T::Data,
-) -> Result {
-    let channels = T::HARDWARE.channels;
-    let channels_max = device.channels_max.unwrap_or(*channels.end());
-    if !channels.contains(&channels_max) {
-        return Err(EINVAL);
-    }
-    // INVARIANT: That has just been checked.
-    let private = Private::<T> {
-        data,
-        channels_max,
-        timers: timer::Context::new(card.number(), device.number)?,
-    };
-    let private = KBox::new(private, GFP_KERNEL)?;
-    let mut pcm = core::ptr::null_mut();
-    // SAFETY: `card` is valid, `id` a string that is copied, and `pcm` may be written.
-    to_result(unsafe {
-        bindings::snd_pcm_new(
-            card.as_raw(),
-            device.id.as_char_ptr(),
-            c_int::try_from(device.number).map_err(|_| EINVAL)?,
-            c_int::try_from(device.playback).map_err(|_| EINVAL)?,
-            c_int::try_from(device.capture).map_err(|_| EINVAL)?,
-            &mut pcm,
-        )
-    })?;
+impl UnregisteredCard {
+    /// Adds a PCM device, whose callbacks are those of `T`.
+    ///
+    /// May sleep.
+    ///
+    /// C: `snd_pcm_new()`, `snd_pcm_set_ops()`, `snd_pcm_set_managed_buffer_all()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a number is too large, or `channels_max` none of [`Ops::HARDWARE`];
+    /// `ENOMEM`. (That there is a device of that number shows when the card is registered.)
+    pub fn add_pcm<T: Ops>(&mut self, device: &DeviceConfig<'_>, data: T::Data) -> Result {
+        let channels = T::HARDWARE.channels;
+        let channels_max = device.channels_max.unwrap_or(*channels.end());
+        if !channels.contains(&channels_max) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: That has just been checked.
+        let private = Private::<T> {
+            data,
+            channels_max,
+            timers: timer::Context::new(self.number(), device.number)?,
+        };
+        let private = KBox::new(private, GFP_KERNEL)?;
+        let mut pcm = core::ptr::null_mut();
+        // SAFETY: The card is valid, `id` a string that is copied, and `pcm` may be written.
+        to_result(unsafe {
+            bindings::snd_pcm_new(
+                self.as_raw(),
+                device.id.as_char_ptr(),
+                c_int::try_from(device.number).map_err(|_| EINVAL)?,
+                c_int::try_from(device.playback).map_err(|_| EINVAL)?,
+                c_int::try_from(device.capture).map_err(|_| EINVAL)?,
+                &mut pcm,
+            )
+        })?;
 
-    // SAFETY: The device is new: nobody else uses it. The device's free function calls
-    // `private_free`, also if nothing below succeeds.
-    unsafe {
-        copy_name(&mut (*pcm).name, device.name);
-        (*pcm).private_data = private.into_foreign();
-        (*pcm).private_free = Some(private_free::<T>);
-        bindings::snd_pcm_classify_locks(pcm);
-    }
+        // SAFETY: The device is new: nobody else uses it. The device's free function calls
+        // `private_free`, also if nothing below succeeds.
+        unsafe {
+            copy_name(&mut (*pcm).name, device.name);
+            (*pcm).private_data = private.into_foreign();
+            (*pcm).private_free = Some(private_free::<T>);
+            bindings::snd_pcm_classify_locks(pcm);
+        }
 
-    for direction in [
-        bindings::SNDRV_PCM_STREAM_PLAYBACK,
-        bindings::SNDRV_PCM_STREAM_CAPTURE,
-    ] {
-        // SAFETY: The device is valid and not registered.
-        unsafe { bindings::snd_pcm_set_ops(pcm, direction as c_int, glue::Glue::<T>::ops()) };
+        for direction in [
+            bindings::SNDRV_PCM_STREAM_PLAYBACK,
+            bindings::SNDRV_PCM_STREAM_CAPTURE,
+        ] {
+            // SAFETY: The device is valid and not registered.
+            unsafe { bindings::snd_pcm_set_ops(pcm, direction as c_int, glue::Glue::<T>::ops()) };
+        }
+        // SAFETY: The device is valid and not registered; memory from vmalloc() needs no `device`.
+        to_result(unsafe {
+            bindings::snd_pcm_set_managed_buffer_all(
+                pcm,
+                bindings::SNDRV_DMA_TYPE_VMALLOC as c_int,
+                core::ptr::null_mut(),
+                0,
+                0,
+            )
+        })
     }
-    // SAFETY: The device is valid and not registered; memory from vmalloc() needs no `device`.
-    to_result(unsafe {
-        bindings::snd_pcm_set_managed_buffer_all(
-            pcm,
-            bindings::SNDRV_DMA_TYPE_VMALLOC as c_int,
-            core::ptr::null_mut(),
-            0,
-            0,
-        )
-    })
 }
 
 /// # Safety
 ///
-/// Called only by the core, as the last thing done to a device that [`add`] has made.
+/// Called only by the core, as the last thing done to a device that `add_pcm` has made.
 unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
-    // SAFETY: `add` stored the pointer, and the substreams, which borrow it, are closed.
+    // SAFETY: `add_pcm` stored the pointer, and the substreams, which borrow it, are closed.
     drop(unsafe { <KBox<Private<T>> as ForeignOwnable>::from_foreign((*pcm).private_data) });
 }
 
