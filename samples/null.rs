@@ -10,6 +10,8 @@
 
 use alsa::{
     card::{
+        Index,
+        Names,
         Registration,
         UnregisteredCard, //
     },
@@ -186,9 +188,14 @@ impl kernel::Module for Null {
         let parent = faux::Registration::new(c"snd-null-rs", None)?;
         let speed: Speed = Arc::new(Atomic::new(100), GFP_KERNEL)?;
 
-        let mut card =
-            UnregisteredCard::new(compat::faux_device(&parent), -1, Some(c"Null"), module)?;
-        card.set_names(c"Null", c"Null", fmt!("Null sink"), c"Null");
+        let device = compat::faux_device(&parent);
+        let mut card = UnregisteredCard::new(device, Index::Any, Some(c"Null"), module)?;
+        card.set_names(&Names {
+            driver: c"Null",
+            short: c"Null",
+            long: fmt!("Null sink"),
+            mixer: c"Null",
+        });
         let device = pcm::DeviceConfig {
             id: c"Null PCM",
             name: c"Null PCM",

@@ -27,6 +27,8 @@ use crate::{
 };
 use alsa::{
     card::{
+        Index,
+        Names,
         Registration,
         UnregisteredCard, //
     },
@@ -81,7 +83,7 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
     };
     let config = Config {
         id: params::id.get(slot),
-        index: params::index.get(slot).unwrap_or(-1),
+        index: params::index.get(slot).map_or(Index::Any, Index::from),
         name: c"Loopback",
         device_names: [PCM_NAME; 2],
         both_ways: true,
@@ -112,8 +114,8 @@ pub(crate) const PCM_NAME: &CStr = c"Loopback PCM";
 pub(crate) struct Config<'a> {
     /// The identifier; the core alters one that it doesn't take. Without one, it makes one up.
     pub(crate) id: Option<&'a CStr>,
-    /// The number, or a negative number whose bits are those that the card may have.
-    pub(crate) index: i32,
+    /// The number.
+    pub(crate) index: Index,
     /// The short name.
     pub(crate) name: &'a CStr,
     /// The names of both PCM devices.
@@ -144,7 +146,12 @@ pub(crate) fn make(
 ) -> Result<Registration> {
     let mut card = UnregisteredCard::new(parent, config.index, config.id, module)?;
     // alsa-lib finds the card's configuration by the driver's name.
-    card.set_names(c"Loopback", config.name, longname, c"Loopback Mixer");
+    card.set_names(&Names {
+        driver: c"Loopback",
+        short: config.name,
+        long: longname,
+        mixer: c"Loopback Mixer",
+    });
     let source = Arc::pin_init(TimerSource::new(config.timer_source), GFP_KERNEL)?;
 
     // Cable 0 leads from device 0 to device 1, cable 1 the other way.

@@ -497,7 +497,7 @@ impl Bound {
         let [device0_name, device1_name] = &settings.device_names;
         let config = Config {
             id: Some(id.as_c_str()),
-            index: settings.index,
+            index: settings.index.into(),
             name: settings.name.as_c_str(),
             device_names: [device0_name.as_c_str(), device1_name.as_c_str()],
             both_ways: settings.both_ways,

@@ -111,6 +111,7 @@ mod tests {
         bindings,
         card::{
             Card,
+            Index,
             Registration,
             UnregisteredCard, //
         },
@@ -125,7 +126,8 @@ mod tests {
         let module = (&raw const bindings::__this_module).cast_mut();
         // SAFETY: It is the module that the tests are a part of.
         let module = unsafe { ThisModule::from_ptr(module) };
-        UnregisteredCard::new(compat::faux_device(parent), -1, Some(c"Gone"), &module)?.register()
+        let parent = compat::faux_device(parent);
+        UnregisteredCard::new(parent, Index::Any, Some(c"Gone"), &module)?.register()
     }
 
     /// A card that nobody has open is freed at once.
