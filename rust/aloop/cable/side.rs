@@ -2,7 +2,7 @@
 
 //! One side of a cable: a substream, from open to close.
 //!
-//! What survives what is in the types. A [`Side`] is closed, or [`Open`]: that part survives
+//! What survives what is in the types. A [`Side`] is closed, or [`OpenSide`]: that part survives
 //! PREPARE. What PREPARE makes anew is [`Prepared`]. A pause keeps all of that, and the begun frame
 //! in [`Activity::Paused`].
 
@@ -61,11 +61,11 @@ pub(crate) enum Side {
     /// Nobody has opened the substream.
     Closed,
     /// Somebody has.
-    Open(Open),
+    Open(OpenSide),
 }
 
 /// What is known of a substream while somebody has it open.
-pub(crate) struct Open {
+pub(crate) struct OpenSide {
     /// Its period timer.
     pub(super) expiry: Expiry,
     /// The program that has opened it.
@@ -105,7 +105,7 @@ pub(super) struct Prepared {
 impl Side {
     /// Records that the substream has been opened by a program.
     pub(super) fn open(&mut self, program: Arc<Program>) {
-        *self = Self::Open(Open {
+        *self = Self::Open(OpenSide {
             expiry: Expiry::new(),
             program,
             incidents: Incidents::default(),
@@ -163,7 +163,7 @@ impl Side {
     }
 
     /// Returns what is known of the substream while it is open.
-    pub(super) fn opened_mut(&mut self) -> Option<&mut Open> {
+    pub(super) fn opened_mut(&mut self) -> Option<&mut OpenSide> {
         match self {
             Self::Closed => None,
             Self::Open(open) => Some(open),
