@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     buffer::{
-        self,
         copy_span,
         copy_steps,
         spans,
-        CopyStep, //
+        CopyStep,
+        SampleLayout, //
     },
     units::{
         Delta,
@@ -188,10 +188,10 @@ fn assume_done(result: Result) {
 }
 
 /// Says to the buffers where samples lie.
-fn samples(samples: &buffer::Samples) -> Samples {
+fn samples(layout: &SampleLayout) -> Samples {
     Samples {
-        offset: samples.offset,
-        frame_step: samples.frame_step,
-        channel_step: samples.channel_step,
+        offset: layout.offset,
+        frame_step: layout.frame_step,
+        channel_step: layout.channel_step,
     }
 }
