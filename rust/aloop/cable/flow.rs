@@ -51,19 +51,19 @@ impl Locked<'_> {
     }
 
     /// Moves the cable to the present because the position of a stream is asked for, unless it has
-    /// been moved just now (see [`Setup::step`]), and returns the time at which it is where it then
-    /// is.
+    /// been moved just now (see [`Setup::move_interval`]), and returns the time at which it is
+    /// where it then is.
     ///
-    /// [`Setup::step`]: super::setup::Setup::step
+    /// [`Setup::move_interval`]: super::setup::Setup::move_interval
     pub(super) fn update_if_due(&mut self, direction: Direction) -> Instant {
-        let step = match self.state.side(direction).prepared() {
+        let interval = match self.state.side(direction).prepared() {
             // At frame 0, audio time would be 0 as well, and no news to the core, which would note
             // no system time with it.
-            Some(prepared) if !prepared.position().is_zero() => prepared.setup.step,
+            Some(prepared) if !prepared.position().is_zero() => prepared.setup.move_interval,
             _ => Delta::ZERO,
         };
         match self.state.time.moved_at() {
-            Some(moved_at) if self.now < moved_at + step => moved_at,
+            Some(moved_at) if self.now < moved_at + interval => moved_at,
             _ => {
                 self.update();
                 self.state.time.moved_at().unwrap_or(self.now)
