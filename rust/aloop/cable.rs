@@ -21,7 +21,7 @@
 //! | where does a period end, and when is its timer due? | `periods`, `wakeup`, `expiry` |
 //! | what is known of the application? | `application` |
 //! | who waits for whom, and who ends with whom? | `peer`, `ending` |
-//! | what makes time go on, and what if a sound timer ticks? | `time`, `tick`, `source` |
+//! | what makes time go on, and what if a sound timer ticks? | `time`, `tick`, `pace` |
 //!
 //! # Locks
 //!
@@ -37,13 +37,13 @@ mod application;
 mod ending;
 mod expiry;
 mod flow;
+mod pace;
 mod peer;
 mod periods;
 mod position;
 mod setup;
 mod side;
 mod slave;
-mod source;
 mod state;
 mod tick;
 mod time;
