@@ -15,7 +15,7 @@
 //! - `follow`: how a cable keeps in phase with another card. It knows nothing of the kernel either.
 //! - `text`: what users have written.
 //! - `units`: frames and times, and what becomes of them when they overflow.
-//! - `share`: the account of `duty`, which all cards have in common.
+//! - `account`: the account of `duty`, which all cards have in common.
 //! - `cable`: what the two sides of a cable share; every change of state goes through it.
 //! - `stream`: the PCM callbacks of one side. `hardware`: what it can do.
 //! - `source`, `ticks`: cables that run by a sound timer.
@@ -32,6 +32,7 @@ use kernel::{
     prelude::*, //
 };
 
+mod account;
 mod buffer;
 mod cable;
 mod card;
@@ -48,7 +49,6 @@ mod params;
 mod proc;
 #[cfg(CONFIG_CONFIGFS_FS)]
 mod settings;
-mod share;
 mod source;
 mod stream;
 mod text;

@@ -3,8 +3,8 @@
 //! When the period timer of a stream last expired, and how soon it may again.
 
 use crate::{
+    account::Member,
     duty::Duty,
-    share::Member,
     units::{
         Delta,
         Instant, //
