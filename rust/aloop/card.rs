@@ -88,7 +88,7 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
         device_names: [PCM_NAME; 2],
         both_ways: true,
         substreams: substreams(slot),
-        channels_max: params::CHANNELS_MAX,
+        channels_max: params::SLOT_CHANNELS_MAX,
         notify: params::pcm_notify.get(slot).unwrap_or(0) != 0,
         habits: Habits {
             wait_for_peer: params::wait_for_peer.get(slot).unwrap_or(false),

@@ -180,7 +180,7 @@ impl Directories {
     pub(crate) fn new(module: &'static ThisModule) -> Result<Self> {
         const {
             assert!(
-                *HARDWARE.channels.end() == settings::CHANNELS_MAX,
+                *HARDWARE.channels.end() == settings::DIRECTORY_CHANNELS_MAX,
                 "attributes allow what there is"
             );
         }

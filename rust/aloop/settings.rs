@@ -18,8 +18,8 @@ use core::{
     str, //
 };
 
-/// The greatest number of channels that a card can have.
-pub(crate) const CHANNELS_MAX: u32 = 256;
+/// The greatest number of channels that a card of a directory can have: all that there are.
+pub(crate) const DIRECTORY_CHANNELS_MAX: u32 = 256;
 
 /// The most bytes of a directory's name.
 pub(crate) const DIRECTORY_MAX: usize = 63;
@@ -29,7 +29,7 @@ const INDEX: RangeInclusive<i64> = -1..=31;
 
 const SUBSTREAMS: RangeInclusive<i64> = 1..=32;
 
-const CHANNELS: RangeInclusive<i64> = 1..=CHANNELS_MAX as i64;
+const CHANNELS: RangeInclusive<i64> = 1..=DIRECTORY_CHANNELS_MAX as i64;
 
 /// How many microseconds a period timer can be told to be late.
 const SLACK: RangeInclusive<i64> = 0..=1000;
