@@ -6,11 +6,44 @@
 //! the buffer of each substream (it is *managed*), moves the samples between it and the
 //! application, and keeps the state of the stream; the driver says where in the buffer it is.
 //!
+//! # Words
+//!
+//! - A *device* of a card has some *substreams* of each direction: places for open files. What an
+//!   application has opened is a *stream*.
+//! - A *frame* is a sample of each channel. A *period* is so many frames that the application is
+//!   woken after them, and the *buffer* is some periods long and gone through again and again.
+//! - An *xrun* is a playback that has no frame left, or a capture that has no room left.
+//!
+//! # The states of a stream
+//!
+//! Words in lower case are callbacks of the driver. `Start`, `Stop` and the like are the commands
+//! ([`Trigger`]) that `trigger` gets.
+//!
 //! ```text
-//!   open ──► hw_params ──► prepare ──► trigger(Start) ──► pointer, period_timer ──► trigger(Stop)
-//!              ▲   │          ▲                                                         │
-//!              └───┴─ hw_free └─────────────────────────────────────────────────────────┘
+//!  open
+//!   │
+//!   ▼    hw_params         prepare            Start            Drain
+//!  OPEN ───────────► SETUP ───────► PREPARED ───────► RUNNING ───────► DRAINING
+//!   ▲                │   ▲                            │ ▲  │               │
+//!   └─── hw_free ────┘   └───────── Stop ─────────────│─│──┴───────────────┘
+//!                                                     │ │
+//!                                  PausePush, Suspend │ │ PauseRelease, Resume
+//!                                                     ▼ │
+//!                                              PAUSED, SUSPENDED
 //! ```
+//!
+//! - `pointer` and `period_timer` are for a stream that is RUNNING or DRAINING.
+//! - A stream that is stopped for an xrun is in XRUN, where it can be prepared as in SETUP. One
+//!   that is prepared can be prepared again, or get other parameters.
+//! - A pause needs [`Info::Pause`]. A paused stream that is dropped or prepared gets `PauseRelease`
+//!   first, and then `Stop`.
+//! - Streams that run, or drain, are told of a suspend. A resume needs [`Info::Resume`]. Without
+//!   it, or if the application so chooses, a suspended stream is prepared anew, with no `Stop`
+//!   before.
+//! - A drain plays what has been written, and is stopped then. `Drain` needs
+//!   [`Info::DrainTrigger`]: otherwise the driver is told nothing before the stop. A drain of a
+//!   stream that is PREPARED sends `Start` first.
+//! - The stream lock is held in `trigger` and `pointer`: the state does not change meanwhile.
 //!
 //! # Time
 //!

@@ -251,7 +251,7 @@ pub enum Trigger {
     Resume,
     /// The application has written all that there will be, and waits for its end. Only with
     /// [`Info::DrainTrigger`](super::Info::DrainTrigger). A drain that starts the stream sends
-    /// `Start` instead, in [`State::Prepared`](super::State::Prepared); one of a capture that has
+    /// `Start` before it, in [`State::Prepared`](super::State::Prepared); one of a capture that has
     /// been stopped already sends this all the same.
     Drain,
 }
