@@ -10,6 +10,8 @@
 
 use alsa::{
     card::{
+        Index,
+        Names,
         Registration,
         UnregisteredCard, //
     },
@@ -45,7 +47,7 @@ module! {
 /// The speed of the device, in percent of the rate.
 type Speed = Arc<Atomic<i32>>;
 
-/// The control `Speed Percent`. It acts on streams that are started afterwards.
+/// The control `Speed Percent`. It takes effect at the next PREPARE of a stream.
 struct SpeedControl(Speed);
 
 #[vtable]
@@ -83,14 +85,16 @@ struct Run {
 impl Run {
     const NSEC_PER_SEC: u64 = 1_000_000_000;
 
-    /// The frames since the start. Whole seconds apart: so the product does not overflow.
+    /// Returns the frames since the start.
     fn frames(&self, now: Ktime) -> u64 {
+        // Seconds and the rest are multiplied apart, so that neither product overflows: `rate` is
+        // less than 2^21 (192 kHz at ten times the speed).
         let elapsed = now.as_nanos().saturating_sub(self.start);
         let (sec, nsec) = (elapsed / Self::NSEC_PER_SEC, elapsed % Self::NSEC_PER_SEC);
         sec * self.rate + nsec * self.rate / Self::NSEC_PER_SEC
     }
 
-    /// When the period after the one that `now` is in begins.
+    /// Returns when the period after the one that `now` is in begins.
     fn next_period(&self, now: Ktime) -> Ktime {
         let (rate, period) = (self.rate.max(1), self.period.max(1));
         let next = (self.frames(now) / period + 1) * period;
@@ -157,9 +161,10 @@ impl pcm::Ops for Stream {
     }
 
     fn period_timer(stream: &Self, _substream: &pcm::Expired<'_>) -> pcm::Action {
-        match stream.run.lock().running {
-            true => pcm::Action::PeriodElapsed,
-            false => pcm::Action::None,
+        if stream.run.lock().running {
+            pcm::Action::PeriodElapsed
+        } else {
+            pcm::Action::None
         }
     }
 
@@ -183,9 +188,14 @@ impl kernel::Module for Null {
         let parent = faux::Registration::new(c"snd-null-rs", None)?;
         let speed: Speed = Arc::new(Atomic::new(100), GFP_KERNEL)?;
 
-        let mut card =
-            UnregisteredCard::new(compat::faux_device(&parent), -1, Some(c"Null"), module)?;
-        card.set_names(c"Null", c"Null", fmt!("Null sink"), c"Null");
+        let device = compat::faux_device(&parent);
+        let mut card = UnregisteredCard::new(device, Index::Any, Some(c"Null"), module)?;
+        card.set_names(&Names {
+            driver: c"Null",
+            short: c"Null",
+            long: fmt!("Null sink"),
+            mixer: c"Null",
+        });
         let device = pcm::DeviceConfig {
             id: c"Null PCM",
             name: c"Null PCM",

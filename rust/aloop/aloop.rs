@@ -12,12 +12,12 @@
 //!
 //! - `clock`: time to frames and back. `buffer`: which bytes to copy or to silence. `duty`: how
 //!   often timers may expire. They know nothing of the kernel, and are tested on the host as well.
-//! - `follow`: how a cable keeps in phase with another card; neither does it.
+//! - `follow`: how a cable keeps in phase with another card. It knows nothing of the kernel either.
 //! - `text`: what users have written.
 //! - `units`: frames and times, and what becomes of them when they overflow.
-//! - `share`: what all cards have in common of that.
+//! - `account`: the account of `duty`, which all cards have in common.
 //! - `cable`: what the two sides of a cable share; every change of state goes through it.
-//! - `stream`: the PCM callbacks of one side.
+//! - `stream`: the PCM callbacks of one side. `hardware`: what it can do.
 //! - `source`, `ticks`: cables that run by a sound timer.
 //! - `controls`, `proc`, `params`, `card`: what the user sees.
 //! - `settings`, `directories`: cards that are made at run time, by configfs.
@@ -32,6 +32,7 @@ use kernel::{
     prelude::*, //
 };
 
+mod account;
 mod buffer;
 mod cable;
 mod card;
@@ -41,13 +42,13 @@ mod controls;
 mod directories;
 mod duty;
 mod follow;
+mod hardware;
 #[cfg(CONFIG_KUNIT = "y")]
 mod kunit;
 mod params;
 mod proc;
 #[cfg(CONFIG_CONFIGFS_FS)]
 mod settings;
-mod share;
 mod source;
 mod stream;
 mod text;

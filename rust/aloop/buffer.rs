@@ -157,8 +157,8 @@ impl Geometry {
 
     /// Returns where the samples of the frame in `slot` and those that follow lie. `slot` is below
     /// `frames`.
-    const fn samples(&self, slot: u32) -> Samples {
-        Samples {
+    const fn samples(&self, slot: u32) -> SampleLayout {
+        SampleLayout {
             offset: self.offset(0, slot),
             frame_step: self.step() as usize,
             channel_step: if self.interleaved {
@@ -196,7 +196,7 @@ pub(crate) struct CopySpan {
 
 /// Where the samples of some frames lie in a buffer, in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Samples {
+pub(crate) struct SampleLayout {
     /// The first sample of the first frame, counted from the start of the buffer.
     pub(crate) offset: usize,
     /// From a sample to that of the same channel in the next frame.
@@ -214,9 +214,9 @@ pub(crate) enum CopyStep {
     /// other.
     Samples {
         /// Where they lie in the source buffer.
-        from: Samples,
+        from: SampleLayout,
         /// Where they come to lie in the destination buffer.
-        to: Samples,
+        to: SampleLayout,
         /// The number of frames, at least 1.
         frames: u32,
     },

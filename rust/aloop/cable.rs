@@ -21,17 +21,12 @@
 //! | where does a period end, and when is its timer due? | `periods`, `wakeup`, `expiry` |
 //! | what is known of the application? | `application` |
 //! | who waits for whom, and who ends with whom? | `peer`, `ending` |
-//! | what makes time go on, and what if a sound timer ticks? | `time`, `tick`, `source` |
+//! | what makes time go on, and what if a sound timer ticks? | `time`, `tick`, `pace` |
 //!
 //! # Locks
 //!
-//! One lock a cable (that of its [`Shared`](alsa::pcm::Shared)). The order is
-//!
-//! ```text
-//!   PCM open_mutex, buffer_mutex ─► cable
-//!   stream lock ─► cable ─► period timer ─► the timer queue's lock
-//!   controls_rwsem ─► cable
-//! ```
+//! The state of a cable has one lock, that of its [`Shared`](alsa::pcm::Shared).
+//! `Documentation/architecture.rst` says which locks are taken outside and inside of it ("Locks").
 //!
 //! Nothing that takes a stream lock is called under the cable's lock, and the lock of one side's
 //! stream is never taken to do something about the other side: a capture that a playback has made
@@ -42,13 +37,13 @@ mod application;
 mod ending;
 mod expiry;
 mod flow;
+mod pace;
 mod peer;
 mod periods;
 mod position;
 mod setup;
 mod side;
 mod slave;
-mod source;
 mod state;
 mod tick;
 mod time;

@@ -27,6 +27,8 @@ use crate::{
 };
 use alsa::{
     card::{
+        Index,
+        Names,
         Registration,
         UnregisteredCard, //
     },
@@ -81,12 +83,12 @@ fn probe(device: &platform::Device<Core<'_>>) -> Result<Registration> {
     };
     let config = Config {
         id: params::id.get(slot),
-        index: params::index.get(slot).unwrap_or(-1),
+        index: params::index.get(slot).map_or(Index::Any, Index::from),
         name: c"Loopback",
         device_names: [PCM_NAME; 2],
         both_ways: true,
         substreams: substreams(slot),
-        channels_max: params::CHANNELS_MAX,
+        channels_max: params::SLOT_CHANNELS_MAX,
         notify: params::pcm_notify.get(slot).unwrap_or(0) != 0,
         habits: Habits {
             wait_for_peer: params::wait_for_peer.get(slot).unwrap_or(false),
@@ -112,8 +114,8 @@ pub(crate) const PCM_NAME: &CStr = c"Loopback PCM";
 pub(crate) struct Config<'a> {
     /// The identifier; the core alters one that it doesn't take. Without one, it makes one up.
     pub(crate) id: Option<&'a CStr>,
-    /// The number, or a negative number whose bits are those that the card may have.
-    pub(crate) index: i32,
+    /// The number.
+    pub(crate) index: Index,
     /// The short name.
     pub(crate) name: &'a CStr,
     /// The names of both PCM devices.
@@ -144,7 +146,12 @@ pub(crate) fn make(
 ) -> Result<Registration> {
     let mut card = UnregisteredCard::new(parent, config.index, config.id, module)?;
     // alsa-lib finds the card's configuration by the driver's name.
-    card.set_names(c"Loopback", config.name, longname, c"Loopback Mixer");
+    card.set_names(&Names {
+        driver: c"Loopback",
+        short: config.name,
+        long: longname,
+        mixer: c"Loopback Mixer",
+    });
     let source = Arc::pin_init(TimerSource::new(config.timer_source), GFP_KERNEL)?;
 
     // Cable 0 leads from device 0 to device 1, cable 1 the other way.
@@ -161,7 +168,7 @@ pub(crate) fn make(
     // In the order of the devices that capture, which is that of the controls' numbers.
     let slaves_to_0 = add_controls(&mut card, from_1, 0)?;
     let slaves_to_1 = add_controls(&mut card, from_0, 1)?;
-    // Behind all that C has.
+    // Added last, so that the controls that C has too keep the numbers that they have there.
     let to_1 = add_lines(&mut card, from_0, slaves_to_1, &source, 0)?;
     let to_0 = add_lines(&mut card, from_1, slaves_to_0, &source, 1)?;
 
@@ -196,7 +203,7 @@ pub(crate) fn make(
     card.register()
 }
 
-/// The number of substreams of the card in a slot; what is used is shown in sysfs.
+/// Returns the number of substreams of the card in a slot, and has sysfs show what is used.
 fn substreams(slot: usize) -> u32 {
     let wanted = params::pcm_substreams.get(slot).unwrap_or(1);
     let substreams = u32::try_from(wanted)
@@ -208,7 +215,8 @@ fn substreams(slot: usize) -> u32 {
     substreams
 }
 
-/// How late the period timers of the card in a slot may be; what is used is shown in sysfs.
+/// Returns how late the period timers of the card in a slot may be, and has sysfs show what is
+/// used.
 fn timer_slack(slot: usize) -> Delta {
     let wanted = params::timer_slack.get(slot).unwrap_or(0);
     let slack = u32::try_from(wanted).unwrap_or(0).min(params::MAX_SLACK);
@@ -273,7 +281,7 @@ fn add_lines(
     Ok(lines)
 }
 
-/// Another list of the same cables.
+/// Makes another list of the same cables.
 fn clone(lines: &[Line]) -> Result<KVec<Line>> {
     let mut copy = KVec::with_capacity(lines.len(), GFP_KERNEL)?;
     for line in lines {

@@ -66,14 +66,16 @@ impl Pace {
     /// The nominal rate.
     pub(crate) const NOMINAL: Self = Self::of_shift(SHIFT_NOMINAL);
 
-    /// That of a rate shift, which is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`].
+    /// Returns the pace of a rate shift, which is clamped to [`SHIFT_MIN`]`..=`[`SHIFT_MAX`].
     pub(crate) const fn of_shift(shift: u32) -> Self {
         // INVARIANT: `den_of()` gives such a number.
         Self(den_of(shift))
     }
 
-    /// That of a clock which is faster than the nominal rate by so many parts of 10^9 (slower if
-    /// negative), to one such part; clamped to what rate shifts can do.
+    /// Returns the pace of a clock which is faster than the nominal rate by so many parts of 10^9
+    /// (slower if negative), to one such part.
+    ///
+    /// It is clamped to what rate shifts can do.
     pub(crate) fn of_speed(speed: i64) -> Self {
         let speed = NSEC_PER_SEC.saturating_add_signed(speed);
         let den = (NSEC_PER_SEC * NSEC_PER_SEC) / non_zero(speed);
@@ -115,7 +117,7 @@ impl Clock {
         Self::with_pace(rate, Pace::of_shift(shift), now)
     }
 
-    /// As [`Clock::new`], with a pace that need not be that of a rate shift.
+    /// Makes a clock as [`Clock::new`] does, with a pace that need not be that of a rate shift.
     pub(crate) const fn with_pace(rate: u32, pace: Pace, now: Instant) -> Self {
         // INVARIANT: A `u32` that isn't 0 is in range; 0 is below `den`.
         Self {
@@ -126,8 +128,8 @@ impl Clock {
         }
     }
 
-    /// The same clock with `phase` of its first frame gone by, rounded down to a multiple of
-    /// 1/`den` of a frame as in [`Clock::set_pace`].
+    /// Returns the same clock with `phase` of its first frame gone by, rounded down to a multiple
+    /// of 1/`den` of a frame as in [`Clock::set_pace`].
     pub(crate) const fn in_phase(mut self, phase: Phase) -> Self {
         // INVARIANT: `phase` is below 1. Neither factor is above 1.2e9: the product doesn't wrap.
         self.rem = phase.rem.wrapping_mul(self.den.get()) / phase.den.get();
@@ -288,7 +290,7 @@ impl Stretch {
 }
 
 impl Absolute {
-    /// A clock at nominal speed.
+    /// Makes a clock at nominal speed.
     pub(crate) const fn new() -> Self {
         Self {
             since: Stretch {

@@ -17,7 +17,7 @@ use crate::{
         SHIFT_MAX,
         SHIFT_MIN, //
     },
-    stream,
+    hardware::HARDWARE, //
 };
 use alsa::{
     card::UnregisteredCard,
@@ -29,10 +29,7 @@ use alsa::{
         Item,
         Name, //
     },
-    pcm::{
-        Format,
-        Ops, //
-    },
+    pcm::Format,
     time::Ktime,
 };
 use kernel::{
@@ -69,8 +66,9 @@ fn name_beside(name: &'static CStr, device: u32, subdevice: u32) -> Name<'static
     }
 }
 
-/// Adds the control of `cable` that tells the program which plays whether it is recorded. The
-/// playback is substream `subdevice` of PCM device `device`.
+/// Adds the control of `cable` that tells the program which plays whether it is recorded.
+///
+/// The playback is substream `subdevice` of PCM device `device`.
 pub(crate) fn add_capture_active(
     card: &mut UnregisteredCard,
     cable: &Arc<Cable>,
@@ -106,7 +104,7 @@ pub(crate) fn add(
         &name(c"PCM Slave Format"),
         number(range(0, Format::MAX), |state| state.slave().format),
     )?;
-    let rate_max = i64::from(*stream::Stream::HARDWARE.rates.end());
+    let rate_max = i64::from(*HARDWARE.rates.end());
     let rate = card.add_control(
         &name(c"PCM Slave Rate"),
         number(range(0, rate_max), |state| state.slave().rate),

@@ -27,10 +27,7 @@
 //!
 //! # Locks
 //!
-//! ```text
-//!   configfs ─► Directory::state ─► the device's lock ─► CARDS
-//!                                                     └► the ALSA core's locks
-//! ```
+//! Their order is in `Documentation/architecture.rst` ("Locks").
 //!
 //! Two who write to a directory at the same time come one after the other; so does who removes it
 //! (configfs waits for those who write). Directories don't wait for each other.
@@ -41,13 +38,13 @@ use crate::{
         self,
         Config, //
     },
+    hardware::HARDWARE,
     settings::{
         self,
         Attribute,
         Settings, //
     },
     source,
-    stream::Stream,
     units::Delta,
 };
 use alsa::{
@@ -64,7 +61,6 @@ use alsa::{
             Device, //
         },
     },
-    pcm::Ops,
     pr_err_ratelimited, //
 };
 use core::fmt::Write;
@@ -88,10 +84,6 @@ use kernel::{
         Formatter, //
     },
     sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
         Arc,
         Mutex,
         SetOnce, //
@@ -125,16 +117,38 @@ struct Cards {
     gone: KVec<Disconnected>,
 }
 
-/// What becomes of a plan without a card: no driver, or no longer.
-const NO_CARD: i32 = -1;
-
 /// What the card of a directory is to be like, and what has become of it.
+#[pin_data]
 struct Plan {
     /// The name of the platform device.
     device: CString,
     settings: Settings,
-    /// The number of the card, or the error that there was instead.
-    card: Atomic<i32>,
+    /// No other lock is taken with this one held.
+    #[pin]
+    outcome: Mutex<Outcome>,
+}
+
+/// What has become of a plan.
+#[derive(Clone, Copy)]
+enum Outcome {
+    /// The driver has not been asked, or the card has gone again.
+    NoCard,
+    /// There is a card, of this number.
+    Card(i32),
+    /// The driver could not make a card.
+    Failed(Error),
+}
+
+impl Plan {
+    /// Returns what has become of the plan.
+    fn outcome(&self) -> Outcome {
+        *self.outcome.lock()
+    }
+
+    /// Notes what has become of the plan.
+    fn set_outcome(&self, outcome: Outcome) {
+        *self.outcome.lock() = outcome;
+    }
 }
 
 /// The directory of the directories, while the module is loaded.
@@ -166,7 +180,7 @@ impl Directories {
     pub(crate) fn new(module: &'static ThisModule) -> Result<Self> {
         const {
             assert!(
-                *Stream::HARDWARE.channels.end() == settings::CHANNELS_MAX,
+                *HARDWARE.channels.end() == settings::DIRECTORY_CHANNELS_MAX,
                 "attributes allow what there is"
             );
         }
@@ -185,8 +199,9 @@ impl Directories {
     }
 }
 
-/// Returns the types of the directory of directories, and of a directory. To be called once: each
-/// call writes the tables of attributes anew.
+/// Returns the types of the directory of directories, and of a directory.
+///
+/// To be called once: each call writes the tables of attributes anew.
 fn item_types() -> (&'static RootType, &'static DirectoryType) {
     // On Linux 7.2 the macro wants `THIS_MODULE`, which there is not on 7.3.
     #[allow(unused_imports)]
@@ -267,8 +282,9 @@ struct State {
 }
 
 impl Directory {
-    /// Returns the directory's name. (What is printed of a `CStr` is something else if there is
-    /// more than ASCII in it.)
+    /// Returns the directory's name.
+    ///
+    /// (What is printed of a `CStr` is something else if there is more than ASCII in it.)
     fn name(&self) -> &str {
         // It is UTF-8, or it would not have been taken.
         self.name.to_str().unwrap_or("")
@@ -333,18 +349,18 @@ impl Directory {
         } else {
             '.'
         };
-        let plan = Plan {
+        let plan = try_pin_init!(Plan {
             device: CString::try_from_fmt(fmt!("snd_aloop{separator}{name}"))?,
             settings: *settings,
-            card: Atomic::new(NO_CARD),
-        };
-        let plan = Listed::new(Arc::new(plan, GFP_KERNEL)?)?;
+            outcome <- new_mutex!(Outcome::NoCard),
+        });
+        let plan = Listed::new(Arc::pin_init(plan, GFP_KERNEL)?)?;
         let device = Device::for_driver(&plan.0.device, DRIVER)?;
-        match plan.0.card.load(Relaxed) {
+        match plan.0.outcome() {
             // The driver was not asked. (While the system is being suspended, none is.)
-            NO_CARD => Err(ENODEV),
-            error if error < 0 => Err(Error::from_errno(error)),
-            _ => Ok(Live {
+            Outcome::NoCard => Err(ENODEV),
+            Outcome::Failed(error) => Err(error),
+            Outcome::Card(_) => Ok(Live {
                 _device: device,
                 plan,
             }),
@@ -436,8 +452,12 @@ impl AttributeOperations<14> for Directory {
     fn show(directory: &Self, page: &mut [u8; PAGE_SIZE]) -> Result<usize> {
         let mut to = Formatter::new(page);
         let state = directory.state.lock();
-        let card = |live: &Live| live.plan.0.card.load(Relaxed).max(NO_CARD);
-        writeln!(to, "{}", state.live.as_ref().map_or(NO_CARD, card))?;
+        let outcome = state.live.as_ref().map(|live| live.plan.0.outcome());
+        let number = match outcome {
+            Some(Outcome::Card(number)) => number,
+            None | Some(Outcome::NoCard | Outcome::Failed(_)) => -1,
+        };
+        writeln!(to, "{number}")?;
         Ok(to.bytes_written())
     }
 }
@@ -467,10 +487,10 @@ fn probe(device: &platform_bus::Device<Core<'_>>) -> Result<Bound> {
     bound
         .with_card(device)
         .inspect(|bound| {
-            let number = bound.card.as_ref().map_or(NO_CARD, |card| card.number());
-            plan.card.store(number, Relaxed);
+            let card = bound.card.as_ref();
+            plan.set_outcome(card.map_or(Outcome::NoCard, |card| Outcome::Card(card.number())));
         })
-        .inspect_err(|error| plan.card.store(error.to_errno(), Relaxed))
+        .inspect_err(|&error| plan.set_outcome(Outcome::Failed(error)))
 }
 
 /// What belongs to a device that is bound to the driver. Dropped, the card is taken away, and who
@@ -499,7 +519,7 @@ impl Bound {
         let [device0_name, device1_name] = &settings.device_names;
         let config = Config {
             id: Some(id.as_c_str()),
-            index: settings.index,
+            index: settings.index.into(),
             name: settings.name.as_c_str(),
             device_names: [device0_name.as_c_str(), device1_name.as_c_str()],
             both_ways: settings.both_ways,
@@ -535,7 +555,7 @@ impl Bound {
 
 impl Drop for Bound {
     fn drop(&mut self) {
-        self.plan.card.store(NO_CARD, Relaxed);
+        self.plan.set_outcome(Outcome::NoCard);
         let gone = self.card.take().map(Registration::disconnect);
         let mut cards = CARDS.lock();
         cards.bound = cards.bound.saturating_sub(1);

@@ -34,76 +34,88 @@ use core::cmp::{
     min, //
 };
 
-/// How many times as long as callbacks usually take a stream rests after one.
+/// After a callback, a stream rests for this many times the usual length of its callbacks.
+///
+/// So these take a quarter of the time at most.
 const REST: u64 = 3;
 
-/// How many times as long as they take there has to be for those of all streams together.
+/// How many nanoseconds it takes to pay off a nanosecond of callbacks.
+///
+/// So the callbacks of all streams together take half of the time of one processor at most.
 const SHARE: u64 = 2;
 
-/// How much all streams together may owe before they take turns: half a millisecond of callbacks,
-/// which is what 100 streams take whose periods end at one time.
+/// How much time to pay off all streams together may owe before they take turns.
+///
+/// 1 ms pays for 0.5 ms of callbacks ([`SHARE`]), which is what 100 streams take whose periods end
+/// at one time.
 const BURST: Delta = Delta::from_millis(1);
 
-/// What the times of turns are multiples of.
+/// Turns begin at multiples of this time.
 const GRID: Delta = Delta::from_micros(250);
 
-/// How late a turn may be used.
+/// How late a callback may come and still use its turn.
 const LATE: Delta = Delta::from_millis(1);
 
-/// What the interrupt, the queue of timers and the stream's lock take around a callback: this, and
-/// as much as a callback that does little, since it depends on the processor.
+/// The fixed part of the overhead of a callback.
+///
+/// The overhead is what the interrupt, the queue of timers and the stream's lock take around it.
+/// Its other part depends on the processor: it is estimated by the length of the callback, up to
+/// [`LITTLE`], times [`AS_MUCH`].
 const AROUND: Delta = Delta::from_micros(1);
 
-/// How many times as much. On `PREEMPT_RT`, a thread is woken for it as well.
+/// The weight of the part of the overhead that depends on the processor. On `PREEMPT_RT`, a thread
+/// is woken for the callback as well.
 const AS_MUCH: u64 = if cfg!(CONFIG_PREEMPT_RT) { 2 } else { 1 };
 
-/// What such a callback takes at most.
+/// How much of the length of a callback counts for its overhead, at most: a callback that does
+/// little takes no longer.
 const LITTLE: Delta = Delta::from_micros(4);
 
-/// Of how many callbacks, about, the usual length is a mean.
+/// The usual length is a mean of about this many callbacks.
 const SMOOTH: u64 = 8;
 
-/// How much more than twice the usual a callback has to take to be forgiven.
+/// A callback may be forgiven if it takes longer than twice the usual length and this.
 const JUMP: Delta = Delta::from_micros(80);
 
-/// How many times as long as a callback that is forgiven the last such has to lie back.
+/// A callback may be forgiven if the last one that was is this many times its length ago.
 const RARE: u64 = 100;
 
-/// What a callback is taken to last at most.
+/// A callback that takes longer counts as one of this length.
 const LONGEST: Delta = Delta::from_millis(100);
 
 /// What the callbacks of all streams take.
 pub(crate) trait Account {
-    /// The time at which all that was charged is paid off. It may have passed.
+    /// Returns the time at which all that was charged is paid off, which may have passed.
     fn paid_at(&self) -> Instant;
 
-    /// Charges for a callback, as [`charge`] has it. Returns what [`Account::paid_at`] was before.
+    /// Charges for a callback, as [`charge`] has it, and returns what [`Account::paid_at`] was
+    /// before.
     fn charge(&self, now: Instant, cost: Delta) -> Instant;
 
     /// Takes that back for a callback that will not be.
     fn refund(&self, cost: Delta);
 
-    /// Whether a callback that took `length` far longer than usual, and has just ended, may be
-    /// forgiven: then none is for [`RARE`] times as long.
+    /// Returns whether a callback that took `length`, far longer than usual, and has just ended,
+    /// may be forgiven: then none is for [`RARE`] times as long.
     fn forgive(&self, ended: Instant, length: Delta) -> bool;
 
-    /// How many streams there are.
+    /// Returns how many streams there are.
     fn streams(&self) -> u64;
 }
 
-/// What [`Account::forgive`] returns, if the last callback that was forgiven has ended at
+/// Returns what [`Account::forgive`] returns, if the last callback that was forgiven has ended at
 /// `forgiven_at`.
 pub(crate) fn is_rare(forgiven_at: Instant, ended: Instant, length: Delta) -> bool {
     (ended - forgiven_at) / RARE >= length
 }
 
-/// The time at which an account has paid for a callback, if what was charged before is paid off at
-/// `paid_at`.
+/// Returns the time at which an account has paid for a callback, if what was charged before is paid
+/// off at `paid_at`.
 pub(crate) fn charge(paid_at: Instant, now: Instant, cost: Delta) -> Instant {
     max(paid_at, now) + time_to_pay(cost)
 }
 
-/// How long an account pays for a callback.
+/// Returns how long an account pays for a callback.
 pub(crate) fn time_to_pay(cost: Delta) -> Delta {
     cost * SHARE
 }
@@ -127,18 +139,20 @@ impl Duty {
         charged: Delta::ZERO,
     };
 
-    /// The time before which the next callback is not to begin.
+    /// Returns the time before which the next callback is not to begin.
     pub(crate) fn until(&self) -> Instant {
         self.until
     }
 
-    /// Whether a callback that was due at `expired_at` waits for its turn, which is then
+    /// Returns whether a callback that was due at `expired_at` waits for its turn, which is then
     /// [`Duty::until`].
     pub(crate) fn is_put_off(&self, expired_at: Instant) -> bool {
         !self.charged.is_zero() && expired_at < self.until
     }
 
-    /// The timer has expired, at `now`: decides whether the callback has to wait for its turn.
+    /// Decides whether the callback of a timer that has expired, at `now`, has to wait for its
+    /// turn.
+    ///
     /// Afterwards [`Duty::is_put_off`] says so.
     pub(crate) fn expired(&mut self, now: Instant, account: &impl Account) {
         // If it is too late for a turn, the processor could not look after its timers. Now all
@@ -152,8 +166,8 @@ impl Duty {
         }
     }
 
-    /// The timer has been armed for a time. If that is later than a turn that was taken, that is
-    /// given up: many could be saved up for one time.
+    /// Gives up a turn that was taken if the timer has been armed for a later time: many could be
+    /// saved up for one time.
     pub(crate) fn armed(&mut self, at: Instant, account: &impl Account) {
         // Most never take one. All processors share the account: it is left alone then.
         if !self.charged.is_zero() && at > self.until {
@@ -193,7 +207,7 @@ impl Duty {
         self.until = (now + max(rest, wait)).next_multiple_of(GRID);
     }
 
-    /// Notes how long a callback has taken. Returns what it costs.
+    /// Notes how long a callback has taken, and returns what it costs.
     fn note(&mut self, length: Delta, ended: Instant, account: &impl Account) -> Delta {
         let is_long = length > self.usual * 2 + JUMP;
         if is_long && account.forgive(ended, length) {
@@ -204,18 +218,18 @@ impl Duty {
         with_surroundings(length)
     }
 
-    /// What a callback usually costs.
+    /// Returns what a callback usually costs.
     fn cost(&self) -> Delta {
         with_surroundings(self.usual)
     }
 }
 
-/// What a callback costs that takes `length`.
+/// Returns what a callback costs that takes `length`.
 fn with_surroundings(length: Delta) -> Delta {
     length + min(length, LITTLE) * AS_MUCH + AROUND
 }
 
-/// Whether so much is owed at the time `now` that streams take turns, if all is paid off at
+/// Returns whether so much is owed at the time `now` that streams take turns, if all is paid off at
 /// `paid_at`.
 fn is_much(paid_at: Instant, now: Instant) -> bool {
     paid_at - now > BURST

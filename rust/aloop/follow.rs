@@ -41,7 +41,7 @@ use core::{
     num::NonZeroU64, //
 };
 
-/// 1 ns, or 1 part of 10^9.
+/// 1 ns, or 1 part of 10^9, in fixed point.
 const ONE: i64 = 256;
 
 /// How far back the estimate looks: what is older has lost its weight.
@@ -82,19 +82,22 @@ const RATES: [u32; 17] = [
     64_000, 22_050, 24_000, 16_000, 11_025, 8_000,
 ];
 
-/// How long a tick lasts: a fraction, since the timer core knows whole nanoseconds only, and the
-/// third of one that a tick of 1024 frames at 48 kHz is longer makes 2 frames an hour.
+/// How long a tick lasts, as a fraction.
+///
+/// The timer core rounds a tick to whole nanoseconds. Of 1024 frames at 48 kHz that leaves out a
+/// third of one, or 2 frames an hour.
 ///
 /// # Invariants
 ///
 /// `nanos / rate` is at most [`LONGEST`], and at least 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Length {
-    /// What the timer core says.
+    /// The length that the timer core says, in whole ns.
     resolution: Delta,
-    /// A multiple of what it lasts, in ns.
+    /// The length times `rate`, in ns.
     nanos: u64,
-    /// By how much that is multiplied.
+    /// What the length is multiplied by: the rate at which a tick is a whole number of frames, in
+    /// Hz, or 1.
     rate: NonZeroU64,
 }
 
@@ -133,21 +136,25 @@ struct Track {
     begun: Instant,
     /// When it last ticked.
     last: Instant,
-    /// What is left over of the ticks' lengths, in 1/256 ns over `rate` of [`Length`].
+    /// The remainder of the divisions of ticks' lengths by [`Length::rate`]: in 1/256 ns, times
+    /// that rate.
     rem: u64,
-    /// The clock of the cable: of a "rate" of a frame for each nanosecond.
+    /// The clock of the cable, with a frame for each nanosecond.
     audio: Clock,
-    /// Where the source is by the estimate, after where the last tick says that it is.
+    /// How far the source is by the estimate beyond the place that its last tick stands for, in
+    /// 1/256 ns.
     source: i64,
-    /// Where the cable is, after where the last tick says that the source is.
+    /// How far the cable is beyond the place that the last tick of the source stands for, in 1/256
+    /// ns.
     cable: i64,
-    /// How fast the source is by the estimate, less 1.
+    /// How much faster than the system's clock the source is by the estimate, in 1/256 of a part of
+    /// 10^9.
     speed: i64,
-    /// How often it has ticked since it began.
+    /// How many times it has ticked since it began.
     count: u64,
     /// How many ticks the estimate rests on.
     ticks: u64,
-    /// How far ticks are off the estimate, most of the time.
+    /// How far ticks usually are off the estimate, in 1/256 ns.
     jitter: i64,
     /// How many of the last ticks were so far off that they were not counted in.
     odd: u32,
@@ -160,16 +167,16 @@ struct Track {
 /// What a cable follows, and the pace that this gives it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Follow {
-    /// At which the cable goes.
+    /// The pace at which the cable goes.
     pace: Pace,
-    /// How fast the source last was, less 1.
+    /// How much faster than the system's clock the source last was, in 1/256 of a part of 10^9.
     speed: i64,
     length: Length,
     track: Option<Track>,
 }
 
 impl Follow {
-    /// A source of which nothing is known.
+    /// Makes a source of which nothing is known.
     pub(crate) fn new() -> Self {
         Self {
             pace: Pace::NOMINAL,
@@ -212,7 +219,9 @@ impl Follow {
     }
 
     /// Lets the cable go at the speed that the source last had, as it is `now` and the next tick is
-    /// missing. If it still comes, and is where it should be, nothing is lost.
+    /// missing.
+    ///
+    /// If it still comes, and is where it should be, nothing is lost.
     pub(crate) fn miss(&mut self, now: Instant) {
         self.pace = Pace::of_speed(self.speed / ONE);
         if let Some(track) = &mut self.track {
@@ -222,15 +231,17 @@ impl Follow {
         }
     }
 
-    /// Lets the cable go at the speed that the source last had: it has fallen silent. It will be
-    /// measured anew.
+    /// Lets the cable go at the speed that the source last had: it has fallen silent.
+    ///
+    /// It will be measured anew.
     pub(crate) fn rest(&mut self) {
         self.track = None;
         self.pace = Pace::of_speed(self.speed / ONE);
     }
 
-    /// The source has ticked `ticks` times since the last time, and it is `now`. A tick lasts
-    /// `resolution`, and the rate of the cable is `rate`, in Hz.
+    /// Handles `ticks` ticks of the source since the last time, as it is `now`.
+    ///
+    /// A tick lasts `resolution`, and the rate of the cable is `rate`, in Hz.
     pub(crate) fn tick(&mut self, now: Instant, ticks: u64, resolution: Delta, rate: u32) {
         if resolution.clamp(SHORTEST, LONGEST) != self.length.resolution {
             self.length = Length::new(resolution, rate);
@@ -251,7 +262,7 @@ impl Follow {
 }
 
 impl Track {
-    /// A source that ticks for the first time.
+    /// Begins with a source that ticks for the first time.
     fn new(now: Instant, pace: Pace, speed: i64) -> Self {
         Self {
             begun: now,
@@ -270,8 +281,10 @@ impl Track {
         }
     }
 
-    /// Adds ticks to the estimate. Returns whether they are near enough to where they are expected;
-    /// if not, the track is of no use any more.
+    /// Adds ticks to the estimate, and returns whether they are near enough to where they are
+    /// expected.
+    ///
+    /// If not, the track is of no use any more.
     fn go_on(&mut self, now: Instant, ticks: u64, length: &Length) -> bool {
         let passed = now.0.checked_sub(self.last.0);
         let (Some(passed), Some(sound)) = (passed, self.sound(ticks, length)) else {
@@ -312,13 +325,13 @@ impl Track {
         true
     }
 
-    /// Returns whether a tick that is so far off is to be counted in, and remembers how far ticks
-    /// are off.
+    /// Updates what is known of how far ticks are off by one that is so far off, and returns
+    /// whether that is to be counted in.
     fn counts(&mut self, off: i64, length: &Length) -> bool {
         let size = i64::try_from(off.unsigned_abs()).unwrap_or(i64::MAX);
         if self.steers && size > max(half(length), self.jitter.saturating_mul(8)) {
             self.odd = self.odd.saturating_add(1);
-            if self.odd < ODD || self.were_lost(off, length) {
+            if self.odd < ODD || self.count_lost(off, length) {
                 return false;
             }
             // It is uneven.
@@ -357,9 +370,11 @@ impl Track {
             .clamp(SLOWEST, FASTEST);
     }
 
-    /// Some ticks in a row were off as the last one is. If they were late by whole ticks, that many
-    /// were lost before them: counts these in, and returns true.
-    fn were_lost(&mut self, off: i64, length: &Length) -> bool {
+    /// Counts in the ticks that were lost before some in a row that were off as the last one is,
+    /// and returns whether there were any.
+    ///
+    /// There were if those that came are late by whole ticks.
+    fn count_lost(&mut self, off: i64, length: &Length) -> bool {
         let tick = half(length).saturating_mul(2);
         let late = off.saturating_neg();
         // Rounded: as many as make what is left the least.
@@ -382,13 +397,14 @@ impl Track {
         self.cable = self.cable.saturating_add(audio.saturating_mul(ONE));
     }
 
-    /// The source has played so much, by what is known of its ticks: places are counted from there.
+    /// Counts places from where the source is when it has played so much more.
     fn pass(&mut self, sound: i64) {
         self.source = self.source.saturating_sub(sound);
         self.cable = self.cable.saturating_sub(sound);
     }
 
-    /// Returns how much sound so many ticks are, in 1/256 ns; [`None`] if absurdly much.
+    /// Returns how much sound so many ticks are, in 1/256 ns, and keeps the remainder for the next
+    /// call; [`None`] if absurdly much.
     fn sound(&mut self, ticks: u64, length: &Length) -> Option<i64> {
         let nanos = length
             .nanos

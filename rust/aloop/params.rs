@@ -17,7 +17,7 @@ pub(crate) const MAX_SUBSTREAMS: u32 = 8;
 pub(crate) const MAX_SLACK: u32 = 1000;
 
 /// The greatest number of channels of a card in a slot.
-pub(crate) const CHANNELS_MAX: u32 = 32;
+pub(crate) const SLOT_CHANNELS_MAX: u32 = 32;
 
 module_param_array! {
     /// The number of each card; negative: the bits of the numbers that it may have.

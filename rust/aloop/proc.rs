@@ -192,7 +192,7 @@ impl SideView {
     }
 }
 
-/// A bit for the playback and one for the capture.
+/// Returns a bit for the playback and one for the capture.
 fn bits(state: &State, bit: impl Fn(&Side) -> bool) -> u32 {
     u32::from(bit(state.side(Direction::Playback)))
         | u32::from(bit(state.side(Direction::Capture))) << 1

@@ -18,8 +18,8 @@ use core::{
     str, //
 };
 
-/// The greatest number of channels that a card can have.
-pub(crate) const CHANNELS_MAX: u32 = 256;
+/// The greatest number of channels that a card of a directory can have: all that there are.
+pub(crate) const DIRECTORY_CHANNELS_MAX: u32 = 256;
 
 /// The most bytes of a directory's name.
 pub(crate) const DIRECTORY_MAX: usize = 63;
@@ -29,7 +29,7 @@ const INDEX: RangeInclusive<i64> = -1..=31;
 
 const SUBSTREAMS: RangeInclusive<i64> = 1..=32;
 
-const CHANNELS: RangeInclusive<i64> = 1..=CHANNELS_MAX as i64;
+const CHANNELS: RangeInclusive<i64> = 1..=DIRECTORY_CHANNELS_MAX as i64;
 
 /// How many microseconds a period timer can be told to be late.
 const SLACK: RangeInclusive<i64> = 0..=1000;
@@ -172,7 +172,9 @@ impl Settings {
         }
     }
 
-    /// Sets an attribute to what has been written to its file. Without success, nothing changes.
+    /// Sets an attribute to what has been written to its file.
+    ///
+    /// Without success, nothing changes.
     ///
     /// # Errors
     ///
@@ -214,10 +216,13 @@ impl Settings {
             Attribute::ChannelsMax => writeln!(to, "{}", self.channels_max),
             Attribute::Device0Name => writeln!(to, "{}", self.device_names[0].as_str()),
             Attribute::Device1Name => writeln!(to, "{}", self.device_names[1].as_str()),
-            Attribute::Direction => match self.both_ways {
-                true => writeln!(to, "both"),
-                false => writeln!(to, "0-to-1"),
-            },
+            Attribute::Direction => {
+                if self.both_ways {
+                    writeln!(to, "both")
+                } else {
+                    writeln!(to, "0-to-1")
+                }
+            }
             Attribute::PcmNotify => writeln!(to, "{}", number(self.pcm_notify)),
             Attribute::WaitForPeer => writeln!(to, "{}", number(self.wait_for_peer)),
             Attribute::EndWithPeer => writeln!(to, "{}", number(self.end_with_peer)),
@@ -232,7 +237,9 @@ pub(crate) fn is_directory(name: &[u8]) -> bool {
     name.len() <= DIRECTORY_MAX && is_words(name)
 }
 
-/// Returns whether a name is a number. Devices that are called so have a number behind their name.
+/// Returns whether a name is a number.
+///
+/// Devices that are called so have a number behind their name.
 pub(crate) fn is_number(name: &[u8]) -> bool {
     name.iter().all(u8::is_ascii_digit)
 }
@@ -251,8 +258,9 @@ fn line(written: &[u8]) -> &[u8] {
     written.strip_suffix(b"\n").unwrap_or(written)
 }
 
-/// Reads an identifier that the core takes as it is. From others it leaves characters out, or makes
-/// up another.
+/// Reads an identifier that the core takes as it is.
+///
+/// From others it leaves characters out, or makes up another.
 fn id(text: &[u8]) -> Result<Text<16>, Error> {
     let plain = text.iter().all(u8::is_ascii_alphanumeric);
     let begins = text.first().is_some_and(u8::is_ascii_alphabetic);
@@ -304,7 +312,9 @@ fn number<T: TryFrom<i64>>(text: &[u8], range: &RangeInclusive<i64>) -> Result<T
     T::try_from(value).map_err(|_| Error::Range)
 }
 
-/// Reads what the cables are to run by. There may be such a card later.
+/// Reads what the cables are to run by.
+///
+/// There may be such a card later.
 fn timer_source(text: &[u8]) -> Result<SourceText, Error> {
     let text = if text.is_empty() {
         Text::cut(b"")

@@ -48,6 +48,11 @@ impl Source {
     /// ones, a sign may stand before. `find_card` gives the number of the card with an identifier;
     /// it is asked before the other numbers are read, as in C: a card that is not there is the
     /// error that is found first.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Absent`] if there is no such card, and its speed was to be followed;
+    /// [`Error::Range`] if a number is too large; otherwise [`Error::Invalid`].
     pub(crate) fn parse(
         text: &[u8],
         find_card: impl FnOnce(&[u8]) -> Option<i32>,
@@ -67,9 +72,10 @@ impl Source {
         let mut parts = text.splitn(3, |&byte| byte == b'.' || byte == b',');
         let card = parts.next().unwrap_or(b"");
         let card = match number(card) {
-            Err(Error::Invalid) => find_card(card).ok_or(match follows {
-                true => Error::Absent,
-                false => Error::Invalid,
+            Err(Error::Invalid) => find_card(card).ok_or(if follows {
+                Error::Absent
+            } else {
+                Error::Invalid
             })?,
             number => number?,
         };

@@ -11,6 +11,7 @@ use crate::{
         TickSource, //
     },
     controls::Ids,
+    hardware::HARDWARE,
     ticks::{
         CableTimer,
         Timer, //
@@ -25,11 +26,8 @@ use alsa::{
         AudioTime,
         Direction,
         Expired,
-        Format,
-        Formats,
         Hardware,
         Info,
-        InfoFlags,
         Limits,
         Opening,
         Params,
@@ -66,13 +64,31 @@ pub(crate) struct Stream {
     line: Line,
     direction: Direction,
     timer: Option<Arc<Timer>>,
-    /// The program that has opened it: this reference is the one that is given back last, for which
-    /// the lock of the cable is not held.
+    /// Keeps the program until the lock of the cable has been released: the last reference must not
+    /// be dropped under that lock.
     _program: Arc<Program>,
 }
 
 impl Stream {
-    /// Tells those who listen what has changed. The values have been stored before.
+    /// Has the cable do what a trigger says.
+    fn dispatch(&self, cable: &mut Locked<'_>, command: Trigger) -> Result {
+        let direction = self.direction;
+        let ticks = self.timer.as_deref().map(|timer| timer as &dyn TickSource);
+        match command {
+            Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
+                return cable.start(direction, ticks);
+            }
+            Trigger::Stop => cable.stop(direction, ticks),
+            Trigger::PausePush => cable.pause(direction, ticks),
+            Trigger::Drain => cable.drain(direction),
+            Trigger::Suspend => cable.suspend(direction, ticks),
+        }
+        Ok(())
+    }
+
+    /// Tells those who listen what has changed.
+    ///
+    /// The values have been stored before.
     fn notify(&self, substream: &Triggering<'_>, changes: Changes) {
         let ids = &self.line.ids.slave;
         for (changed, id) in [
@@ -95,7 +111,8 @@ impl Drop for Stream {
         let mut guard = self.line.cable.lock();
         Locked::new(&mut guard, Ktime::now()).close(self.direction);
         drop(guard);
-        // In this order: what `close()` drops is to be the last reference.
+        // This reference is dropped first: so `CableTimer::close()` drops the last one, where
+        // closing the sound timer may sleep.
         self.timer = None;
         self.line.timer.close();
     }
@@ -106,44 +123,7 @@ impl pcm::Ops for Stream {
     type Data = Device;
     type Stream = Self;
 
-    const HARDWARE: Hardware = Hardware {
-        info: InfoFlags::of(&[
-            Info::Mmap,
-            Info::Interleaved,
-            Info::Noninterleaved,
-            Info::Pause,
-            Info::Resume,
-            Info::NoPeriodWakeup,
-            Info::SyncStart,
-            Info::DrainTrigger,
-            Info::LinkTime,
-            Info::LinkAbsoluteTime,
-            Info::LinkSynchronizedTime,
-        ]),
-        formats: Formats::of(&[
-            Format::S16_LE,
-            Format::S16_BE,
-            Format::S24_LE,
-            Format::S24_BE,
-            Format::S24_3LE,
-            Format::S24_3BE,
-            Format::S32_LE,
-            Format::S32_BE,
-            Format::FLOAT_LE,
-            Format::FLOAT_BE,
-            Format::DSD_U8,
-            Format::DSD_U16_LE,
-            Format::DSD_U16_BE,
-            Format::DSD_U32_LE,
-            Format::DSD_U32_BE,
-        ]),
-        rates: 8000..=768_000,
-        // Most cards have less.
-        channels: 1..=256,
-        buffer_bytes_max: 2 * 1024 * 1024,
-        period_bytes: 64..=1024 * 1024,
-        periods: 1..=1024,
-    };
+    const HARDWARE: Hardware = HARDWARE;
 
     fn open(device: &Device, substream: &mut Opening<'_>) -> Result<Self> {
         let direction = substream.direction();
@@ -205,24 +185,9 @@ impl pcm::Ops for Stream {
         let now = substream.time();
         let mut guard = stream.line.cable.lock();
         let was_active = (guard.is_playback_active(), guard.is_capture_active());
-        let mut cable = Locked::new(&mut guard, now);
-        let direction = stream.direction;
-        let ticks = stream
-            .timer
-            .as_deref()
-            .map(|timer| timer as &dyn TickSource);
-        let mut done = Ok(());
-        match command {
-            Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
-                done = cable.start(direction, ticks);
-            }
-            Trigger::Stop => cable.stop(direction, ticks),
-            Trigger::PausePush => cable.pause(direction, ticks),
-            Trigger::Drain => cable.drain(direction),
-            Trigger::Suspend => cable.suspend(direction, ticks),
-        }
+        let done = stream.dispatch(&mut Locked::new(&mut guard, now), command);
         let mut changes = Changes::default();
-        if direction == Direction::Playback && command == Trigger::Start && done.is_ok() {
+        if stream.direction == Direction::Playback && command == Trigger::Start && done.is_ok() {
             changes = guard.note_playback();
         }
         changes.active = guard.is_playback_active() != was_active.0;
@@ -251,12 +216,12 @@ impl pcm::Ops for Stream {
 
     fn period_timer(stream: &Self, _substream: &Expired<'_>) -> Action {
         let mut guard = stream.line.cable.lock();
-        Locked::new(&mut guard, Ktime::now()).expired(stream.direction)
+        Locked::new(&mut guard, Ktime::now()).period_timer(stream.direction)
     }
 
     fn rearm(stream: &Self, _substream: &Expired<'_>) {
         let mut guard = stream.line.cable.lock();
-        Locked::new(&mut guard, Ktime::now()).callback_done(stream.direction);
+        Locked::new(&mut guard, Ktime::now()).rearm(stream.direction);
     }
 
     fn acknowledge(stream: &Self, _substream: &Querying<'_>) {

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Cables that run by a sound timer in place of the system's clock: `timer_source`.
+//! Sound timers that drive a cable or set its pace: `timer_source`.
 //!
 //! The timer is opened with the first side of a cable and closed with the last. A tick is a period
 //! for both sides, and positions move by periods only; or the cable only follows its speed.
 //!
-//! The order of locks is that of [`cable`](crate::cable): the timer is started and stopped under
-//! the cable's lock; when it calls, it holds no lock.
+//! The timer is started and stopped under the cable's lock; when it calls, it holds no lock. The
+//! order of all locks is in `Documentation/architecture.rst` ("Locks").
 
 use crate::{
     cable::{
@@ -55,7 +55,7 @@ use kernel::{
     },
 };
 
-/// A timer that a cable runs by.
+/// A sound timer that drives a cable or sets its pace.
 pub(crate) type Timer = timer::Timer<Ticker>;
 
 impl TickSource for Timer {
@@ -80,7 +80,7 @@ impl TickSource for Timer {
     }
 }
 
-/// What the timer of a cable calls.
+/// What the sound timer of a cable calls.
 pub(crate) struct Ticker {
     cable: Arc<Cable>,
     id: timer::Id,
@@ -122,6 +122,13 @@ impl Handler for Ticker {
     }
 }
 
+/// The sound timer that a text names.
+struct Named {
+    id: timer::Id,
+    /// Whether it only sets the pace of the cables.
+    follows: bool,
+}
+
 /// The text `timer_source` of a card; also its file in `/proc/asound/cardN/`.
 #[pin_data]
 pub(crate) struct TimerSource {
@@ -137,9 +144,13 @@ impl TimerSource {
         })
     }
 
-    /// Finds the timer that the text names, and whether its speed only is followed; `None` stands
-    /// for the system's clock.
-    fn find(&self) -> Result<Option<(timer::Id, bool)>> {
+    /// Finds the timer that the text names; `None` stands for the system's clock.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if the text is wrong or there is no such card, `ERANGE` if a number is too large.
+    /// That there is no card whose speed could be followed is no error: the cable runs without.
+    fn find(&self) -> Result<Option<Named>> {
         let text = *self.text.lock();
         let text = text.as_c_str().to_bytes();
         let result = match Source::parse(text, |id| Some(Card::by_id(id)?.number())) {
@@ -155,7 +166,7 @@ impl TimerSource {
                     device,
                     subdevice,
                 };
-                Ok((id, follows))
+                Ok(Named { id, follows })
             }
             Err(source::Error::Absent) => {
                 pr_err_ratelimited!(
@@ -210,7 +221,7 @@ struct OpenSides {
 }
 
 impl CableTimer {
-    /// The timer of a cable whose own streams have the timers `own`.
+    /// Makes the timer of a cable whose own streams have the timers `own`.
     pub(crate) fn new(source: Arc<TimerSource>, own: [timer::Id; 2]) -> impl PinInit<Self> {
         pin_init!(Self {
             source,
@@ -222,12 +233,12 @@ impl CableTimer {
         })
     }
 
-    /// A side is opened. Opens the timer, if the cable is to run by one and the side is the first.
+    /// Counts a side that is opened, and opens the timer if the cable is to have one and the side
+    /// is the first.
     ///
     /// # Errors
     ///
-    /// `EINVAL` or `ERANGE` if the text is wrong or there is no such card; what opening the timer
-    /// returns.
+    /// Those of [`CableTimer::open_timer`]. The side does not count then.
     pub(crate) fn open(
         &self,
         cable: &Arc<Cable>,
@@ -235,56 +246,64 @@ impl CableTimer {
     ) -> Result<Option<Arc<Timer>>> {
         let mut sides = self.open.lock();
         if sides.count == 0 {
-            let Some((id, follows)) = self.source.find()? else {
-                set_timer(cable, None);
-                sides.count = 1;
-                return Ok(None);
-            };
-            if follows && self.own.contains(&id) {
-                pr_err_ratelimited!(
-                    "A cable can't follow itself (timer {},{},{})\n",
-                    id.card,
-                    id.device,
-                    id.subdevice
-                );
-                set_timer(cable, None);
-                sides.count = 1;
-                return Ok(None);
-            }
-            let ticker = Ticker {
-                cable: cable.clone(),
-                id,
-                starts: Atomic::new(0),
-            };
-            let timer = Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL)
-                .inspect_err(|err| {
-                    pr_err_ratelimited!(
-                        "snd_timer_open ({},{},{}) failed with {}\n",
-                        id.card,
-                        id.device,
-                        id.subdevice,
-                        err.to_errno()
-                    );
-                });
-            if follows && timer.is_err() {
-                // It runs without.
-                set_timer(cable, None);
-                sides.count = 1;
-                return Ok(None);
-            }
-            sides.timer = Some(timer?);
-            let info = TimerInfo {
-                id,
-                opened_by: direction,
-                follows,
-            };
-            set_timer(cable, Some(info));
+            let (timer, info) = self.open_timer(cable, direction)?.unzip();
+            sides.timer = timer;
+            set_timer(cable, info);
         }
         sides.count += 1;
         Ok(sides.timer.clone())
     }
 
-    /// A side is closed, and has let go of the timer.
+    /// Opens the timer that the cable is to have; `None` if it runs by the system's clock alone.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` or `ERANGE` if the text is wrong or there is no such card; what opening the timer
+    /// returns. A cable that can't follow a timer runs without, which is no error.
+    fn open_timer(
+        &self,
+        cable: &Arc<Cable>,
+        direction: Direction,
+    ) -> Result<Option<(Arc<Timer>, TimerInfo)>> {
+        let Some(Named { id, follows }) = self.source.find()? else {
+            return Ok(None);
+        };
+        if follows && self.own.contains(&id) {
+            pr_err_ratelimited!(
+                "A cable can't follow itself (timer {},{},{})\n",
+                id.card,
+                id.device,
+                id.subdevice
+            );
+            return Ok(None);
+        }
+        let ticker = Ticker {
+            cable: cable.clone(),
+            id,
+            starts: Atomic::new(0),
+        };
+        let timer =
+            Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL).inspect_err(|err| {
+                pr_err_ratelimited!(
+                    "snd_timer_open ({},{},{}) failed with {}\n",
+                    id.card,
+                    id.device,
+                    id.subdevice,
+                    err.to_errno()
+                );
+            });
+        if follows && timer.is_err() {
+            return Ok(None);
+        }
+        let info = TimerInfo {
+            id,
+            opened_by: direction,
+            follows,
+        };
+        Ok(Some((timer?, info)))
+    }
+
+    /// Counts off a side that is closed, and has let go of the timer.
     pub(crate) fn close(&self) {
         let mut sides = self.open.lock();
         sides.count = sides.count.saturating_sub(1);

@@ -8,6 +8,9 @@
 //! much as any other. What is not there, such as frames before the first, is 0; so is the quotient
 //! of a division by 0.
 //!
+//! [`Instant`] and [`Delta`] are not those of `kernel::time`: a sum of these that overflows is a
+//! panic, or wraps, as the kernel is configured. And host tests compile this file.
+//!
 //! A [`Pointer`] has no end: it is a remainder, and so is the difference of two.
 //!
 //! What is given to the driver's functions, and what they return, has its unit. Where more is to be

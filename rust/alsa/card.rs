@@ -4,9 +4,9 @@
 //!
 //! [`Card`] is a card, whoever has made it. A driver makes one in steps: it is made, furnished with
 //! PCM devices, controls and text files, and then registered, from which moment on applications see
-//! it. The types follow that: what can be added is a method of [`UnregisteredCard`], and
-//! [`UnregisteredCard::register`] turns it into a [`Registration`], which can only be dropped, or
-//! disconnected.
+//! it. The types follow that: what can be added is a method of [`UnregisteredCard`], which stands
+//! in the file of what is added, and [`UnregisteredCard::register`] turns it into a
+//! [`Registration`], which can only be dropped, or disconnected.
 //!
 //! C header: [`include/sound/core.h`](srctree/include/sound/core.h)
 
@@ -15,16 +15,7 @@ mod disconnected;
 pub use self::disconnected::Disconnected;
 
 use self::disconnected::Freed;
-use crate::{
-    bindings,
-    control::{
-        self,
-        Element,
-        ElementId, //
-    },
-    pcm,
-    proc, //
-};
+use crate::bindings;
 use core::{
     fmt::Write,
     mem::ManuallyDrop,
@@ -125,7 +116,9 @@ impl Card {
         self.0.get()
     }
 
-    /// Returns the card of that number, if there is one. May sleep.
+    /// Returns the card of that number, if there is one.
+    ///
+    /// May sleep.
     ///
     /// C: `snd_card_ref()`.
     pub fn by_number(number: i32) -> Option<ARef<Self>> {
@@ -140,7 +133,9 @@ impl Card {
         Some(unsafe { ARef::from_raw(card.cast()) })
     }
 
-    /// Returns the card of that identifier, if there is one. May sleep.
+    /// Returns the card of that identifier, if there is one.
+    ///
+    /// May sleep.
     pub fn by_id(id: &[u8]) -> Option<ARef<Self>> {
         NUMBERS
             .filter_map(Self::by_number)
@@ -171,20 +166,109 @@ impl AsRef<device::Device> for Card {
     }
 }
 
+/// The number that a card gets.
+///
+/// C: the parameter `index` of drivers, and of `snd_card_new()`.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::card::Index;
+///
+/// // What users give as a parameter.
+/// assert_eq!(Index::from(-1), Index::Any);
+/// assert_eq!(Index::from(2), Index::Number(2));
+/// assert_eq!(Index::from(-8), Index::OneOf(0xffff_fff8));
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Index {
+    /// The least number that is free.
+    Any,
+    /// This number.
+    Number(u32),
+    /// The least number that is free, of those whose bits are set.
+    ///
+    /// The number 31 is always one of them: the core knows a set of numbers by this bit.
+    OneOf(u32),
+}
+
+impl From<i32> for Index {
+    /// Reads a number as C's drivers take it: a negative one is the bits of those that are allowed.
+    fn from(index: i32) -> Self {
+        match index {
+            -1 => Self::Any,
+            0.. => Self::Number(index.unsigned_abs()),
+            // CAST: The bits stay.
+            _ => Self::OneOf(index as u32),
+        }
+    }
+}
+
+impl Index {
+    /// Returns what the core takes.
+    fn to_raw(self) -> c_int {
+        match self {
+            Self::Any => -1,
+            // There is no card of a greater number, and so none of this.
+            Self::Number(number) => c_int::try_from(number).unwrap_or(c_int::MAX),
+            // CAST: As above.
+            Self::OneOf(numbers) => (numbers | 1 << 31) as c_int,
+        }
+    }
+}
+
+/// The names of a card, each of which is cut to the room that it has.
+///
+/// # Examples
+///
+/// ```
+/// use alsa::card::{
+///     Names,
+///     UnregisteredCard, //
+/// };
+///
+/// fn set_names(card: &mut UnregisteredCard, room: u32) {
+///     card.set_names(&Names {
+///         driver: c"Mine",
+///         short: c"Mine",
+///         long: fmt!("My sound card in room {room}"),
+///         mixer: c"Mine",
+///     });
+/// }
+/// ```
+#[derive(Clone, Copy)]
+pub struct Names<'a> {
+    /// The driver's name, by which alsa-lib finds the card's configuration: 15 bytes.
+    pub driver: &'a CStr,
+    /// The short name: 31 bytes.
+    pub short: &'a CStr,
+    /// The long name: 79 bytes.
+    pub long: fmt::Arguments<'a>,
+    /// The name of the mixer: 79 bytes.
+    pub mixer: &'a CStr,
+}
+
 /// A card that applications don't see yet. Dropped, it is freed with all that was added to it.
 ///
 /// # Examples
 ///
 /// ```
 /// use alsa::card::{
+///     Index,
+///     Names,
 ///     Registration,
 ///     UnregisteredCard, //
 /// };
 /// use kernel::device;
 ///
 /// fn probe(parent: &device::Device<device::Bound>, module: &ThisModule) -> Result<Registration> {
-///     let mut card = UnregisteredCard::new(parent, -1, Some(c"Mine"), module)?;
-///     card.set_names(c"Mine", c"Mine", fmt!("My sound card"), c"Mine");
+///     let mut card = UnregisteredCard::new(parent, Index::Any, Some(c"Mine"), module)?;
+///     card.set_names(&Names {
+///         driver: c"Mine",
+///         short: c"Mine",
+///         long: fmt!("My sound card"),
+///         mixer: c"Mine",
+///     });
 ///     // Here it gets its devices and controls.
 ///     card.register()
 /// }
@@ -197,11 +281,12 @@ impl AsRef<device::Device> for Card {
 pub struct UnregisteredCard(NonNull<Card>);
 
 impl UnregisteredCard {
-    /// Makes a card. May sleep.
+    /// Makes a card.
     ///
-    /// `index` is the card's number, or a negative number whose bits are the numbers that it may
-    /// have (-1: any). `id` is its identifier; without one the core makes it from the names. The
-    /// card's files keep `module` in memory while they are open.
+    /// May sleep.
+    ///
+    /// `index` is the card's number. `id` is its identifier; without one the core makes it from the
+    /// names. The card's files keep `module` in memory while they are open.
     ///
     /// The card keeps `parent`, but not its driver: the driver drops the card, or its registration,
     /// when it is unbound.
@@ -213,7 +298,7 @@ impl UnregisteredCard {
     /// `EBUSY` if the number is taken, `ENODEV` if there is no such number, `ENOMEM`.
     pub fn new(
         parent: &device::Device<device::Bound>,
-        index: i32,
+        index: Index,
         id: Option<&CStr>,
         module: &ThisModule,
     ) -> Result<Self> {
@@ -225,7 +310,7 @@ impl UnregisteredCard {
         to_result(unsafe {
             bindings::snd_card_new(
                 parent,
-                index,
+                index.to_raw(),
                 id.map_or(core::ptr::null(), |id| id.as_char_ptr()),
                 module.as_ptr(),
                 0,
@@ -240,16 +325,8 @@ impl UnregisteredCard {
         Ok(card)
     }
 
-    /// Sets the names of the card, each cut to the room that it has: the driver's name (15 bytes),
-    /// which alsa-lib uses to find the card's configuration, the short name (31), the long name
-    /// (79) and the name of the mixer (79).
-    pub fn set_names(
-        &mut self,
-        driver: &CStr,
-        shortname: &CStr,
-        longname: fmt::Arguments<'_>,
-        mixername: &CStr,
-    ) {
+    /// Sets the names of the card.
+    pub fn set_names(&mut self, names: &Names<'_>) {
         let card = self.as_raw();
         // SAFETY: The card is valid, and by the type invariant nobody else uses its names.
         let (to_driver, to_short, to_long, to_mixer) = unsafe {
@@ -260,43 +337,15 @@ impl UnregisteredCard {
                 &mut (*card).mixername,
             )
         };
-        copy_name(to_driver, driver);
-        copy_name(to_short, shortname);
-        write_name(to_long, longname);
-        copy_name(to_mixer, mixername);
+        copy_name(to_driver, names.driver);
+        copy_name(to_short, names.short);
+        write_name(to_long, names.long);
+        copy_name(to_mixer, names.mixer);
     }
 
-    /// Adds a PCM device, whose callbacks are those of `T`. May sleep.
+    /// Registers the card: from now on applications see it.
     ///
-    /// C: `snd_pcm_new()`, `snd_pcm_set_ops()`, `snd_pcm_set_managed_buffer_all()`.
-    pub fn add_pcm<T: pcm::Ops>(
-        &mut self,
-        device: &pcm::DeviceConfig<'_>,
-        data: T::Data,
-    ) -> Result {
-        pcm::add::<T>(self, device, data)
-    }
-
-    /// Adds a control, and returns the identity by which a change of its value is announced. May
-    /// sleep.
-    ///
-    /// C: `snd_ctl_add()`.
-    pub fn add_control<T: Element>(
-        &mut self,
-        name: &control::Name<'_>,
-        element: T,
-    ) -> Result<ElementId> {
-        control::add(self, name, element)
-    }
-
-    /// Adds a text file to the card's folder in `/proc/asound`. May sleep.
-    ///
-    /// C: `snd_card_rw_proc_new()`.
-    pub fn add_proc<T: proc::Text>(&mut self, name: &CStr, text: T) -> Result {
-        proc::add(self, name, text)
-    }
-
-    /// Registers the card: from now on applications see it. May sleep.
+    /// May sleep.
     ///
     /// C: `snd_card_register()`.
     ///
@@ -337,6 +386,7 @@ impl UnregisteredCard {
 /// ```
 /// use alsa::{
 ///     card::{
+///         Index,
 ///         Registration,
 ///         UnregisteredCard, //
 ///     },
@@ -354,8 +404,11 @@ impl UnregisteredCard {
 ///     fn new(module: &ThisModule) -> Result<Self> {
 ///         let parent = faux::Registration::new(c"mine", None)?;
 ///         let device = compat::faux_device(&parent);
-///         let card = UnregisteredCard::new(device, -1, Some(c"Mine"), module)?.register()?;
-///         Ok(Self { card, parent })
+///         let card = UnregisteredCard::new(device, Index::Any, Some(c"Mine"), module)?;
+///         Ok(Self {
+///             card: card.register()?,
+///             parent,
+///         })
 ///     }
 /// }
 /// ```
@@ -371,8 +424,9 @@ unsafe impl Send for Registration {}
 unsafe impl Sync for Registration {}
 
 impl Registration {
-    /// Takes the card away, and doesn't wait for those who have it open. May sleep, but not for
-    /// long.
+    /// Takes the card away, and doesn't wait for those who have it open.
+    ///
+    /// May sleep, but not for long.
     ///
     /// Their calls return `ENODEV`; the card's number and identifier are free for another. The card
     /// is freed, and what it owns is dropped, when the last of them has closed it. What is returned
@@ -437,8 +491,9 @@ macro_rules! owns_card {
 
 owns_card!(UnregisteredCard, Registration);
 
-/// Copies a name into an array of the C struct, cut to its length, with a zero at the end. (What is
-/// printed of a [`CStr`] is something else if there is more than ASCII in it.)
+/// Copies a name into an array of the C struct, cut to its length, with a zero at the end.
+///
+/// (What is printed of a [`CStr`] is something else if there is more than ASCII in it.)
 pub(crate) fn copy_name(to: &mut [c_char], name: &CStr) {
     let room = to.len().saturating_sub(1);
     to.fill(0);
@@ -486,6 +541,16 @@ mod tests {
             assert!(room < 3 || name[1] as u8 == 0xc3);
         }
         copy_name(&mut [], c"Loopback");
+    }
+
+    /// The core gets the number that a user has given, whatever it says.
+    #[test]
+    fn index_is_kept() {
+        for raw in [-1, 0, 31, 32, i32::MAX, -8, i32::MIN] {
+            assert_eq!(Index::from(raw).to_raw(), raw);
+        }
+        assert_eq!(Index::OneOf(0b110).to_raw(), i32::MIN + 6);
+        assert_eq!(Index::Number(u32::MAX).to_raw(), i32::MAX);
     }
 
     #[test]

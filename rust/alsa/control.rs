@@ -75,10 +75,16 @@ pub trait Element: Send + Sync + 'static {
     fn range(&self) -> <Self::Value as Value>::Range;
 
     /// Returns the value.
+    ///
+    /// # Errors
+    ///
+    /// An error is returned to the application.
     fn get(&self) -> Result<Self::Value>;
 
-    /// Sets the value, and returns whether that changed it. An element without this cannot be
-    /// written. The value need not be in the range: the core checks that only if so configured.
+    /// Sets the value, and returns whether that changed it.
+    ///
+    /// An element without this cannot be written. The value need not be in the range: the core
+    /// checks that only if so configured.
     ///
     /// # Errors
     ///
@@ -361,8 +367,10 @@ pub struct Name<'a> {
 pub struct ElementId(bindings::snd_ctl_elem_id);
 
 impl ElementId {
-    /// Tells listeners of `card` that the value has changed. Any context in which a spinlock may be
-    /// taken: not an NMI, and on `PREEMPT_RT` neither an interrupt nor with a raw spinlock held.
+    /// Tells listeners of `card` that the value has changed.
+    ///
+    /// Any context in which a spinlock may be taken: not an NMI, and on `PREEMPT_RT` neither an
+    /// interrupt nor with a raw spinlock held.
     ///
     /// The identity should be that of an element of the same card: one of another announces the
     /// element that has its number there.
@@ -376,62 +384,68 @@ impl ElementId {
     }
 }
 
-/// Adds a control to a card.
-pub(crate) fn add<T: Element>(
-    card: &UnregisteredCard,
-    name: &Name<'_>,
-    element: T,
-) -> Result<ElementId> {
-    let mut access = bindings::SNDRV_CTL_ELEM_ACCESS_READ;
-    if T::HAS_PUT {
-        access |= bindings::SNDRV_CTL_ELEM_ACCESS_WRITE;
+impl UnregisteredCard {
+    /// Adds a control, and returns the identity by which a change of its value is announced.
+    ///
+    /// May sleep.
+    ///
+    /// C: `snd_ctl_add()`.
+    ///
+    /// # Errors
+    ///
+    /// `EBUSY` if there is a control of that name, `ENOMEM`.
+    pub fn add_control<T: Element>(&mut self, name: &Name<'_>, element: T) -> Result<ElementId> {
+        let mut access = bindings::SNDRV_CTL_ELEM_ACCESS_READ;
+        if T::HAS_PUT {
+            access |= bindings::SNDRV_CTL_ELEM_ACCESS_WRITE;
+        }
+        let template = bindings::snd_kcontrol_new {
+            iface: match name.iface {
+                Iface::Card => bindings::SNDRV_CTL_ELEM_IFACE_CARD,
+                Iface::Mixer => bindings::SNDRV_CTL_ELEM_IFACE_MIXER,
+                Iface::Pcm => bindings::SNDRV_CTL_ELEM_IFACE_PCM,
+            },
+            name: name.name.as_char_ptr(),
+            device: name.device,
+            subdevice: name.subdevice,
+            access,
+            count: 1,
+            info: Some(info_callback::<T>),
+            get: Some(get_callback::<T>),
+            put: const {
+                if T::HAS_PUT {
+                    Some(put_callback::<T>)
+                } else {
+                    None
+                }
+            },
+            ..pin_init::zeroed()
+        };
+        let element = KBox::new(element, GFP_KERNEL)?.into_foreign();
+        // SAFETY: The template is valid, and the core copies it and its name.
+        let kcontrol = unsafe { bindings::snd_ctl_new1(&template, element) };
+        if kcontrol.is_null() {
+            // SAFETY: The core has not kept the pointer.
+            drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign(element) });
+            return Err(ENOMEM);
+        }
+        // SAFETY: The control is new. From now on it is freed with its `private_free`.
+        unsafe { (*kcontrol).private_free = Some(private_free::<T>) };
+        // SAFETY: Both are valid; if the control cannot be added, the core frees it.
+        to_result(unsafe { bindings::snd_ctl_add(self.as_raw(), kcontrol) })?;
+        // The core has given it its number now.
+        // SAFETY: The control is part of the card and is not removed before the card is freed.
+        Ok(ElementId(unsafe { (*kcontrol).id }))
     }
-    let template = bindings::snd_kcontrol_new {
-        iface: match name.iface {
-            Iface::Card => bindings::SNDRV_CTL_ELEM_IFACE_CARD,
-            Iface::Mixer => bindings::SNDRV_CTL_ELEM_IFACE_MIXER,
-            Iface::Pcm => bindings::SNDRV_CTL_ELEM_IFACE_PCM,
-        },
-        name: name.name.as_char_ptr(),
-        device: name.device,
-        subdevice: name.subdevice,
-        access,
-        count: 1,
-        info: Some(info_callback::<T>),
-        get: Some(get_callback::<T>),
-        put: const {
-            if T::HAS_PUT {
-                Some(put_callback::<T>)
-            } else {
-                None
-            }
-        },
-        ..pin_init::zeroed()
-    };
-    let element = KBox::new(element, GFP_KERNEL)?.into_foreign();
-    // SAFETY: The template is valid, and the core copies it and its name.
-    let kcontrol = unsafe { bindings::snd_ctl_new1(&template, element) };
-    if kcontrol.is_null() {
-        // SAFETY: The core has not kept the pointer.
-        drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign(element) });
-        return Err(ENOMEM);
-    }
-    // SAFETY: The control is new. From now on it is freed with its `private_free`.
-    unsafe { (*kcontrol).private_free = Some(private_free::<T>) };
-    // SAFETY: Both are valid; if the control cannot be added, the core frees it.
-    to_result(unsafe { bindings::snd_ctl_add(card.as_raw(), kcontrol) })?;
-    // The core has given it its number now.
-    // SAFETY: The control is part of the card and is not removed before the card is freed.
-    Ok(ElementId(unsafe { (*kcontrol).id }))
 }
 
 /// Returns the element of a control.
 ///
 /// # Safety
 ///
-/// `kcontrol` must be a control that [`add`] has made for `T`, and not be freed for `'a`.
+/// `kcontrol` must be a control that `add_control` has made for `T`, and not be freed for `'a`.
 unsafe fn element<'a, T: Element>(kcontrol: *mut bindings::snd_kcontrol) -> &'a T {
-    // SAFETY: `add` stored the pointer of a box, which `private_free` takes back.
+    // SAFETY: `add_control` stored the pointer of a box, which `private_free` takes back.
     unsafe { <KBox<T> as ForeignOwnable>::borrow((*kcontrol).private_data) }
 }
 
@@ -488,9 +502,10 @@ unsafe extern "C" fn put_callback<T: Element>(
 
 /// # Safety
 ///
-/// Called only by the core, as the last thing done to a control that [`add`] has made for `T`.
+/// Called only by the core, as the last thing done to a control that `add_control` has made for
+/// `T`.
 unsafe extern "C" fn private_free<T: Element>(kcontrol: *mut bindings::snd_kcontrol) {
-    // SAFETY: `add` stored the pointer, and nobody borrows it any more.
+    // SAFETY: `add_control` stored the pointer, and nobody borrows it any more.
     drop(unsafe { <KBox<T> as ForeignOwnable>::from_foreign((*kcontrol).private_data) });
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is not of ALSA, and no crate of the kernel has yet.
+//! Kernel extensions: what drivers need and the `kernel` crate does not have yet.
 //!
 //! Each file says which file of the kernel it would be, and what makes it superfluous. Nothing here
 //! knows of sound, or uses anything of this crate but what is here and the bindings.

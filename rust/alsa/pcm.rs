@@ -6,11 +6,44 @@
 //! the buffer of each substream (it is *managed*), moves the samples between it and the
 //! application, and keeps the state of the stream; the driver says where in the buffer it is.
 //!
+//! # Words
+//!
+//! - A *device* of a card has some *substreams* of each direction: places for open files. What an
+//!   application has opened is a *stream*.
+//! - A *frame* is a sample of each channel. A *period* is so many frames that the application is
+//!   woken after them, and the *buffer* is some periods long and gone through again and again.
+//! - An *xrun* is a playback that has no frame left, or a capture that has no room left.
+//!
+//! # The states of a stream
+//!
+//! Words in lower case are callbacks of the driver. `Start`, `Stop` and the like are the commands
+//! ([`Trigger`]) that `trigger` gets.
+//!
 //! ```text
-//!   open ──► hw_params ──► prepare ──► trigger(Start) ──► pointer, period_timer ──► trigger(Stop)
-//!              ▲   │          ▲                                                         │
-//!              └───┴─ hw_free └─────────────────────────────────────────────────────────┘
+//!  open
+//!   │
+//!   ▼    hw_params         prepare            Start            Drain
+//!  OPEN ───────────► SETUP ───────► PREPARED ───────► RUNNING ───────► DRAINING
+//!   ▲                │   ▲                            │ ▲  │               │
+//!   └─── hw_free ────┘   └───────── Stop ─────────────│─│──┴───────────────┘
+//!                                                     │ │
+//!                                  PausePush, Suspend │ │ PauseRelease, Resume
+//!                                                     ▼ │
+//!                                              PAUSED, SUSPENDED
 //! ```
+//!
+//! - `pointer` and `period_timer` are for a stream that is RUNNING or DRAINING.
+//! - A stream that is stopped for an xrun is in XRUN, where it can be prepared as in SETUP. One
+//!   that is prepared can be prepared again, or get other parameters.
+//! - A pause needs [`Info::Pause`]. A paused stream that is dropped or prepared gets `PauseRelease`
+//!   first, and then `Stop`.
+//! - Streams that run, or drain, are told of a suspend. A resume needs [`Info::Resume`]. Without
+//!   it, or if the application so chooses, a suspended stream is prepared anew, with no `Stop`
+//!   before.
+//! - A drain plays what has been written, and is stopped then. `Drain` needs
+//!   [`Info::DrainTrigger`]: otherwise the driver is told nothing before the stop. A drain of a
+//!   stream that is PREPARED sends `Start` first.
+//! - The stream lock is held in `trigger` and `pointer`: the state does not change meanwhile.
 //!
 //! # Time
 //!
@@ -145,75 +178,77 @@ struct Private<T: Ops> {
     timers: timer::Context,
 }
 
-/// Adds a PCM device to a card.
-///
-/// # Errors
-///
-/// `EINVAL` if a number is too large, or `channels_max` none of [`Ops::HARDWARE`]; what the core
-/// returns.
-pub(crate) fn add<T: Ops>(
-    card: &UnregisteredCard,
-    device: &DeviceConfig<'_>,
-    data: T::Data,
-) -> Result {
-    let channels = T::HARDWARE.channels;
-    let channels_max = device.channels_max.unwrap_or(*channels.end());
-    if !channels.contains(&channels_max) {
-        return Err(EINVAL);
-    }
-    // INVARIANT: That has just been checked.
-    let private = Private::<T> {
-        data,
-        channels_max,
-        timers: timer::Context::new(card.number(), device.number)?,
-    };
-    let private = KBox::new(private, GFP_KERNEL)?;
-    let mut pcm = core::ptr::null_mut();
-    // SAFETY: `card` is valid, `id` a string that is copied, and `pcm` may be written.
-    to_result(unsafe {
-        bindings::snd_pcm_new(
-            card.as_raw(),
-            device.id.as_char_ptr(),
-            c_int::try_from(device.number).map_err(|_| EINVAL)?,
-            c_int::try_from(device.playback).map_err(|_| EINVAL)?,
-            c_int::try_from(device.capture).map_err(|_| EINVAL)?,
-            &mut pcm,
-        )
-    })?;
+impl UnregisteredCard {
+    /// Adds a PCM device, whose callbacks are those of `T`.
+    ///
+    /// May sleep.
+    ///
+    /// C: `snd_pcm_new()`, `snd_pcm_set_ops()`, `snd_pcm_set_managed_buffer_all()`.
+    ///
+    /// # Errors
+    ///
+    /// `EINVAL` if a number is too large, or `channels_max` none of [`Ops::HARDWARE`];
+    /// `ENOMEM`. (That there is a device of that number shows when the card is registered.)
+    pub fn add_pcm<T: Ops>(&mut self, device: &DeviceConfig<'_>, data: T::Data) -> Result {
+        let channels = T::HARDWARE.channels;
+        let channels_max = device.channels_max.unwrap_or(*channels.end());
+        if !channels.contains(&channels_max) {
+            return Err(EINVAL);
+        }
+        // INVARIANT: That has just been checked.
+        let private = Private::<T> {
+            data,
+            channels_max,
+            timers: timer::Context::new(self.number(), device.number)?,
+        };
+        let private = KBox::new(private, GFP_KERNEL)?;
+        let mut pcm = core::ptr::null_mut();
+        // SAFETY: The card is valid, `id` a string that is copied, and `pcm` may be written.
+        to_result(unsafe {
+            bindings::snd_pcm_new(
+                self.as_raw(),
+                device.id.as_char_ptr(),
+                c_int::try_from(device.number).map_err(|_| EINVAL)?,
+                c_int::try_from(device.playback).map_err(|_| EINVAL)?,
+                c_int::try_from(device.capture).map_err(|_| EINVAL)?,
+                &mut pcm,
+            )
+        })?;
 
-    // SAFETY: The device is new: nobody else uses it. The device's free function calls
-    // `private_free`, also if nothing below succeeds.
-    unsafe {
-        copy_name(&mut (*pcm).name, device.name);
-        (*pcm).private_data = private.into_foreign();
-        (*pcm).private_free = Some(private_free::<T>);
-        bindings::snd_pcm_classify_locks(pcm);
-    }
+        // SAFETY: The device is new: nobody else uses it. The device's free function calls
+        // `private_free`, also if nothing below succeeds.
+        unsafe {
+            copy_name(&mut (*pcm).name, device.name);
+            (*pcm).private_data = private.into_foreign();
+            (*pcm).private_free = Some(private_free::<T>);
+            bindings::snd_pcm_classify_locks(pcm);
+        }
 
-    for direction in [
-        bindings::SNDRV_PCM_STREAM_PLAYBACK,
-        bindings::SNDRV_PCM_STREAM_CAPTURE,
-    ] {
-        // SAFETY: The device is valid and not registered.
-        unsafe { bindings::snd_pcm_set_ops(pcm, direction as c_int, glue::Glue::<T>::ops()) };
+        for direction in [
+            bindings::SNDRV_PCM_STREAM_PLAYBACK,
+            bindings::SNDRV_PCM_STREAM_CAPTURE,
+        ] {
+            // SAFETY: The device is valid and not registered.
+            unsafe { bindings::snd_pcm_set_ops(pcm, direction as c_int, glue::Glue::<T>::ops()) };
+        }
+        // SAFETY: The device is valid and not registered; memory from vmalloc() needs no `device`.
+        to_result(unsafe {
+            bindings::snd_pcm_set_managed_buffer_all(
+                pcm,
+                bindings::SNDRV_DMA_TYPE_VMALLOC as c_int,
+                core::ptr::null_mut(),
+                0,
+                0,
+            )
+        })
     }
-    // SAFETY: The device is valid and not registered; memory from vmalloc() needs no `device`.
-    to_result(unsafe {
-        bindings::snd_pcm_set_managed_buffer_all(
-            pcm,
-            bindings::SNDRV_DMA_TYPE_VMALLOC as c_int,
-            core::ptr::null_mut(),
-            0,
-            0,
-        )
-    })
 }
 
 /// # Safety
 ///
-/// Called only by the core, as the last thing done to a device that [`add`] has made.
+/// Called only by the core, as the last thing done to a device that `add_pcm` has made.
 unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
-    // SAFETY: `add` stored the pointer, and the substreams, which borrow it, are closed.
+    // SAFETY: `add_pcm` stored the pointer, and the substreams, which borrow it, are closed.
     drop(unsafe { <KBox<Private<T>> as ForeignOwnable>::from_foreign((*pcm).private_data) });
 }
 

@@ -67,9 +67,10 @@ pub trait Text: Send + Sync + 'static {
     /// Prints the text to `file`, with `seq_print!`.
     fn show(&self, file: &SeqFile);
 
-    /// Takes what has been written to the file: its first line, without the line's end, of which no
-    /// more than [`LINE_MAX`] bytes are kept. It is called when the file is closed. A file without
-    /// this cannot be written; with it, its owner can.
+    /// Takes what has been written to the file: its first line, without the line's end.
+    ///
+    /// No more than [`LINE_MAX`] bytes of it are kept. It is called when the file is closed. A file
+    /// without this cannot be written; with it, its owner can.
     fn store(&self, line: &[u8]) {
         let _ = line;
         build_error!(VTABLE_DEFAULT_ERROR)
@@ -79,49 +80,60 @@ pub trait Text: Send + Sync + 'static {
 /// The length of the longest line that [`Text::store`] gets.
 pub const LINE_MAX: usize = 63;
 
-/// Adds a text file to a card.
-///
-/// The file is the card's, as a device of its own: the card frees its devices when the last reader
-/// has gone. The core would leave the entry of a card that is gone to the module `snd`, until that
-/// is unloaded itself.
-pub(crate) fn add<T: Text>(card: &UnregisteredCard, name: &CStr, text: T) -> Result {
-    let card = card.as_raw();
-    // SAFETY: `card` is valid and the name is copied.
-    let entry = unsafe {
-        bindings::snd_info_create_card_entry(card, name.as_char_ptr(), core::ptr::null_mut())
-    };
-    // INVARIANT: The entry is new, and known to nobody else until the card is registered.
-    let entry = Entry(NonNull::new(entry).ok_or(ENOMEM)?);
-    let raw = entry.0.as_ptr();
-    let file = KBox::new(File { entry, text }, GFP_KERNEL)?.into_foreign();
-    // SAFETY: `card` is valid, and the callback frees what `file` is.
-    let added = to_result(unsafe {
-        bindings::snd_device_new(
-            card,
-            bindings::snd_device_type_SNDRV_DEV_LOWLEVEL,
-            file,
-            File::<T>::ops(),
-        )
-    });
-    if let Err(err) = added {
-        // SAFETY: The core has not kept the pointer.
-        drop(unsafe { <KBox<File<T>> as ForeignOwnable>::from_foreign(file) });
-        return Err(err);
-    }
-    // SAFETY: The entry is new, nobody uses it. Its content is text: `c.text` is the member in use.
-    unsafe {
-        (*raw).private_data = file;
-        (*raw).c.text.read = Some(read::<T>);
-        (*raw).mode |= if T::HAS_STORE { 0o200 } else { 0 };
-        (*raw).c.text.write = const {
-            if T::HAS_STORE {
-                Some(write::<T>)
-            } else {
-                None
-            }
+impl UnregisteredCard {
+    /// Adds a text file to the card's folder in `/proc/asound`.
+    ///
+    /// May sleep.
+    ///
+    /// The file is the card's, as a device of its own: the card frees its devices when the last
+    /// reader has gone. The core would leave the entry of a card that is gone to the module `snd`,
+    /// until that is unloaded itself.
+    ///
+    /// C: `snd_card_rw_proc_new()`.
+    ///
+    /// # Errors
+    ///
+    /// `ENOMEM`.
+    pub fn add_proc<T: Text>(&mut self, name: &CStr, text: T) -> Result {
+        let card = self.as_raw();
+        // SAFETY: `card` is valid and the name is copied.
+        let entry = unsafe {
+            bindings::snd_info_create_card_entry(card, name.as_char_ptr(), core::ptr::null_mut())
         };
+        // INVARIANT: The entry is new, and known to nobody else until the card is registered.
+        let entry = Entry(NonNull::new(entry).ok_or(ENOMEM)?);
+        let raw = entry.0.as_ptr();
+        let file = KBox::new(File { entry, text }, GFP_KERNEL)?.into_foreign();
+        // SAFETY: `card` is valid, and the callback frees what `file` is.
+        let added = to_result(unsafe {
+            bindings::snd_device_new(
+                card,
+                bindings::snd_device_type_SNDRV_DEV_LOWLEVEL,
+                file,
+                File::<T>::ops(),
+            )
+        });
+        if let Err(err) = added {
+            // SAFETY: The core has not kept the pointer.
+            drop(unsafe { <KBox<File<T>> as ForeignOwnable>::from_foreign(file) });
+            return Err(err);
+        }
+        // SAFETY: The entry is new, nobody uses it. Its content is text: `c.text` is the member in
+        // use.
+        unsafe {
+            (*raw).private_data = file;
+            (*raw).c.text.read = Some(read::<T>);
+            (*raw).mode |= if T::HAS_STORE { 0o200 } else { 0 };
+            (*raw).c.text.write = const {
+                if T::HAS_STORE {
+                    Some(write::<T>)
+                } else {
+                    None
+                }
+            };
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// An entry of a card's folder. Dropped, it is freed.
@@ -160,10 +172,10 @@ impl<T: Text> File<T> {
 
     /// # Safety
     ///
-    /// Called only by the core, once, with a device that [`add`] has made for `T`, when the file
+    /// Called only by the core, once, with a device that `add_proc` has made for `T`, when the file
     /// has been removed and its readers have gone.
     unsafe extern "C" fn free(device: *mut bindings::snd_device) -> c_int {
-        // SAFETY: `add` stored the pointer, and nobody borrows it any more.
+        // SAFETY: `add_proc` stored the pointer, and nobody borrows it any more.
         drop(unsafe { <KBox<Self> as ForeignOwnable>::from_foreign((*device).device_data) });
         0
     }
@@ -171,13 +183,13 @@ impl<T: Text> File<T> {
 
 /// # Safety
 ///
-/// Called only by the core, with an entry that [`add`] has made for `T`, and a buffer that is a
+/// Called only by the core, with an entry that `add_proc` has made for `T`, and a buffer that is a
 /// `seq_file` which only this thread uses.
 unsafe extern "C" fn read<T: Text>(
     entry: *mut bindings::snd_info_entry,
     buffer: *mut bindings::snd_info_buffer,
 ) {
-    // SAFETY: `add` stored the pointer of a box. The card, which owns it, removes the file and
+    // SAFETY: `add_proc` stored the pointer of a box. The card, which owns it, removes the file and
     // waits for its readers before it frees the box.
     let file = unsafe { <KBox<File<T>> as ForeignOwnable>::borrow((*entry).private_data) };
     // SAFETY: See `snd_iprintf()`: for a text file the buffer's pointer is a `seq_file`.
@@ -187,8 +199,8 @@ unsafe extern "C" fn read<T: Text>(
 
 /// # Safety
 ///
-/// Called only by the core, with an entry that [`add`] has made for `T`, and a buffer with what has
-/// been written, which only this thread uses.
+/// Called only by the core, with an entry that `add_proc` has made for `T`, and a buffer with what
+/// has been written, which only this thread uses.
 unsafe extern "C" fn write<T: Text>(
     entry: *mut bindings::snd_info_entry,
     buffer: *mut bindings::snd_info_buffer,

@@ -113,8 +113,9 @@ impl Id {
 /// }
 /// ```
 pub trait Handler: Send + Sync + 'static {
-    /// Handles `ticks` ticks of the timer, those since the last call. A tick takes `resolution`
-    /// nanoseconds.
+    /// Handles `ticks` ticks of the timer, those since the last call.
+    ///
+    /// A tick takes `resolution` nanoseconds.
     fn tick(&self, ticks: u64, resolution: u64);
 
     /// Handles a stop of the device that drives the timer (`SNDRV_TIMER_EVENT_MSTOP`): no tick will
@@ -169,7 +170,9 @@ unsafe impl<H: Handler> Send for Timer<H> {}
 unsafe impl<H: Handler> Sync for Timer<H> {}
 
 impl<H: Handler> Timer<H> {
-    /// Opens a timer. It does not tick before [`Timer::start`]. May sleep, and load modules.
+    /// Opens a timer.
+    ///
+    /// It does not tick before [`Timer::start`]. May sleep, and load modules.
     ///
     /// `owner` is shown in `/proc/asound/timers`.
     ///
@@ -219,8 +222,9 @@ impl<H: Handler> Timer<H> {
         &self.handler
     }
 
-    /// Starts the timer: each tick is one call. A timer that ticks already goes on. Any context in
-    /// which a spinlock may be taken.
+    /// Starts the timer: each tick is one call.
+    ///
+    /// A timer that ticks already goes on. Any context in which a spinlock may be taken.
     ///
     /// C: `snd_timer_start()`.
     ///
@@ -237,8 +241,9 @@ impl<H: Handler> Timer<H> {
         to_result(err)
     }
 
-    /// Stops the timer. Does not wait for a callback that runs. Any context in which a spinlock may
-    /// be taken.
+    /// Stops the timer.
+    ///
+    /// Does not wait for a callback that runs. Any context in which a spinlock may be taken.
     ///
     /// C: `snd_timer_stop()`.
     pub fn stop(&self) {

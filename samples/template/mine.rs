@@ -6,6 +6,8 @@
 
 use alsa::{
     card::{
+        Index,
+        Names,
         Registration,
         UnregisteredCard, //
     },
@@ -33,9 +35,14 @@ struct Mine {
 impl kernel::Module for Mine {
     fn init(module: &'static ThisModule) -> Result<Self> {
         let parent = faux::Registration::new(c"snd-mine-rs", None)?;
-        let mut card =
-            UnregisteredCard::new(compat::faux_device(&parent), -1, Some(c"Mine"), module)?;
-        card.set_names(c"Mine", c"Mine", fmt!("My sound card"), c"Mine");
+        let device = compat::faux_device(&parent);
+        let mut card = UnregisteredCard::new(device, Index::Any, Some(c"Mine"), module)?;
+        card.set_names(&Names {
+            driver: c"Mine",
+            short: c"Mine",
+            long: fmt!("My sound card"),
+            mixer: c"Mine",
+        });
         Ok(Self {
             _card: card.register()?,
             _parent: parent,

@@ -30,14 +30,14 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// None: nobody has been heard.
+    /// No end: nobody has been heard.
     pub(super) const NONE: Self = Self {
         has_heard: false,
         last: None,
         is_extended: false,
     };
 
-    /// The capture hears a playback.
+    /// Notes that the capture hears a playback.
     pub(super) fn hear(&mut self) {
         self.has_heard = true;
     }
@@ -57,7 +57,8 @@ impl Ending {
         self.last = Some(position.next_multiple_of(setup.period()));
     }
 
-    /// Puts the end off to `last` for a reader, which is done once. Returns whether it is.
+    /// Puts the end off to `last` for a reader, unless it has been put off before, and returns
+    /// whether it is put off now.
     pub(super) fn extend(&mut self, last: Frames) -> bool {
         let may_be = !self.is_extended;
         if may_be {
@@ -67,12 +68,15 @@ impl Ending {
         may_be
     }
 
-    /// Forgets that the recording is to end.
+    /// Forgets the end.
+    ///
+    /// An extension stays used up: there is none after that.
     pub(super) fn clear(&mut self) {
         self.last = None;
     }
 
-    /// The recording goes on: there is another playback.
+    /// Forgets the end and its extension, as there is another playback: a later end may be extended
+    /// again.
     pub(super) fn cancel(&mut self) {
         self.last = None;
         self.is_extended = false;

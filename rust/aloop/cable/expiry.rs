@@ -3,8 +3,8 @@
 //! When the period timer of a stream last expired, and how soon it may again.
 
 use crate::{
+    account::Member,
     duty::Duty,
-    share::Member,
     units::{
         Delta,
         Instant, //
@@ -53,7 +53,7 @@ struct Callback {
 }
 
 impl Expiry {
-    /// The timer of a substream that has just been opened.
+    /// Returns the timer of a substream that has just been opened.
     pub(super) fn new() -> Self {
         Self {
             member: Member::new(),
@@ -82,8 +82,10 @@ impl Expiry {
         self.duty.armed(at, &self.member);
     }
 
-    /// If the timer is armed for the time `at`, has it interrupt the processor `cpu`. Returns
-    /// whether it would have interrupted another: the caller arms it there.
+    /// Has the timer interrupt the processor `cpu` if it is armed for the time `at`, and returns
+    /// whether it would have interrupted another.
+    ///
+    /// The caller then arms it there.
     pub(super) fn move_to(&mut self, at: Instant, cpu: u32) -> bool {
         let is_apart = self.armed_at == at && self.armed_on != cpu;
         if is_apart {
@@ -92,8 +94,8 @@ impl Expiry {
         is_apart
     }
 
-    /// Notes that the timer has expired, at the time `now`, and a callback begins. Returns whether
-    /// that is put off, which only that of a stream that runs is.
+    /// Notes that the timer has expired, at the time `now`, and a callback begins, and returns
+    /// whether that is put off, which only that of a stream that runs is.
     pub(super) fn callback_begins(&mut self, now: Instant, is_running: bool) -> bool {
         self.expired_at = now;
         let callback = &mut self.callback;
@@ -109,8 +111,8 @@ impl Expiry {
         callback.is_put_off
     }
 
-    /// Notes that a callback ends, at the time `now`, and the timer rests. Returns its turn if the
-    /// callback was put off: the timer is to expire then.
+    /// Notes that a callback ends, at the time `now`, and the timer rests, and returns its turn if
+    /// the callback was put off: the timer is to expire then.
     pub(super) fn callback_ends(&mut self, now: Instant) -> Option<Instant> {
         let callback = &mut self.callback;
         callback.count = callback.count.saturating_sub(1);
@@ -129,8 +131,9 @@ impl Expiry {
     }
 }
 
-/// How often the thread that calls back has made way for another. There is one on `PREEMPT_RT`
-/// only: an interrupt makes way for nobody.
+/// Returns how often the thread that calls back has made way for another.
+///
+/// There is such a thread on `PREEMPT_RT` only: an interrupt makes way for nobody.
 fn switches() -> usize {
     if cfg!(CONFIG_PREEMPT_RT) {
         thread_switches()

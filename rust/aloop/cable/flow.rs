@@ -9,11 +9,11 @@ use super::{
 };
 use crate::{
     buffer::{
-        self,
         copy_span,
         copy_steps,
         spans,
-        CopyStep, //
+        CopyStep,
+        SampleLayout, //
     },
     units::{
         Delta,
@@ -26,9 +26,15 @@ use alsa::pcm::{
     Samples, //
 };
 use core::cmp::min;
+use kernel::prelude::*;
 
 impl Locked<'_> {
-    /// Moves the cable to the present. One that runs by ticks stays where it is.
+    /// Moves the cable to the present, and changes its pace if it follows a source that has missed
+    /// its tick.
+    ///
+    /// One that runs by ticks stays where it is.
+    ///
+    /// A change of pace arms the period timers of both sides again.
     pub(crate) fn update(&mut self) {
         if self.state.follow.is_some() {
             self.miss_source();
@@ -45,18 +51,19 @@ impl Locked<'_> {
     }
 
     /// Moves the cable to the present because the position of a stream is asked for, unless it has
-    /// been moved just now (see [`Setup::step`]). Returns the time at which it is where it then is.
+    /// been moved just now (see [`Setup::move_interval`]), and returns the time at which it is
+    /// where it then is.
     ///
-    /// [`Setup::step`]: super::setup::Setup::step
+    /// [`Setup::move_interval`]: super::setup::Setup::move_interval
     pub(super) fn update_if_due(&mut self, direction: Direction) -> Instant {
-        let step = match self.state.side(direction).prepared() {
+        let interval = match self.state.side(direction).prepared() {
             // At frame 0, audio time would be 0 as well, and no news to the core, which would note
             // no system time with it.
-            Some(prepared) if !prepared.position().is_zero() => prepared.setup.step,
+            Some(prepared) if !prepared.position().is_zero() => prepared.setup.move_interval,
             _ => Delta::ZERO,
         };
         match self.state.time.moved_at() {
-            Some(moved_at) if self.now < moved_at + step => moved_at,
+            Some(moved_at) if self.now < moved_at + interval => moved_at,
             _ => {
                 self.update();
                 self.state.time.moved_at().unwrap_or(self.now)
@@ -94,7 +101,7 @@ impl Locked<'_> {
     }
 
     /// Copies the next `frames` frames from the playback to the capture, or fewer if not so many
-    /// have been written. Returns how many.
+    /// have been written, and returns how many.
     fn copy(&mut self, frames: Frames) -> Frames {
         let (Some(playback), Some(capture)) = (
             self.state.playback.prepared(),
@@ -115,18 +122,20 @@ impl Locked<'_> {
             return Frames::ZERO;
         }
         let (from, to) = (&playback.setup.geometry, &capture.setup.geometry);
-        // The geometry is that of the buffers, and no span leaves a buffer: there is no error.
         if let Some(span) = copy_span(from, position, to, target, sound) {
-            let _ = capt
-                .buffer()
-                .copy_from(span.to, &play.buffer(), span.from, span.len);
+            let source = play.buffer();
+            assume_done(
+                capt.buffer()
+                    .copy_from(span.to, &source, span.from, span.len),
+            );
         } else {
             for copy in copy_steps(from, position, to, target, sound) {
-                let _ = match copy {
+                assume_done(match copy {
                     CopyStep::Bytes(span) => {
-                        let source = match span.again {
-                            true => capt.buffer(),
-                            false => play.buffer(),
+                        let source = if span.again {
+                            capt.buffer()
+                        } else {
+                            play.buffer()
                         };
                         capt.buffer()
                             .copy_from(span.to, &source, span.from, span.len)
@@ -137,7 +146,7 @@ impl Locked<'_> {
                         &samples(&from),
                         (frames, playback.setup.params.channels),
                     ),
-                };
+                });
             }
         }
         self.state.silence.data(target + sound);
@@ -164,17 +173,25 @@ impl Locked<'_> {
             .silence
             .to_clear(geometry.frames(), position, frames);
         for span in spans(geometry, position, clear) {
-            // As in `copy()`: there is no error.
-            let _ = capt.buffer().silence(span.offset, span.len);
+            assume_done(capt.buffer().silence(span.offset, span.len));
         }
     }
 }
 
+/// Takes the result of an access to a buffer, which has no error.
+///
+/// The only errors are spans that leave their buffer, or that overlap. Here, spans are computed
+/// from the geometry of the very buffers, and do neither. (If one did, the buffer would be left as
+/// it is.) All such results come here, so that no other is passed over unseen.
+fn assume_done(result: Result) {
+    let _ = result;
+}
+
 /// Says to the buffers where samples lie.
-fn samples(samples: &buffer::Samples) -> Samples {
+fn samples(layout: &SampleLayout) -> Samples {
     Samples {
-        offset: samples.offset,
-        frame_step: samples.frame_step,
-        channel_step: samples.channel_step,
+        offset: layout.offset,
+        frame_step: layout.frame_step,
+        channel_step: layout.channel_step,
     }
 }

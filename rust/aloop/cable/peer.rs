@@ -56,14 +56,16 @@ impl Locked<'_> {
         }
     }
 
-    /// The capture starts, or goes on: only now it can be seen whether its end concerns it.
+    /// Forgets the end of a recording for a capture that starts, or goes on, and is never stopped.
+    ///
+    /// Only now can it be seen whether it is one.
     pub(super) fn review_ending(&mut self) {
         if self.state.ending.is_set() && self.is_never_stopped() {
             self.state.ending.clear();
         }
     }
 
-    /// The playback is being closed: sets an end to the recording of it.
+    /// Sets an end to the recording of a playback that is being closed.
     pub(super) fn end_recording(&mut self) {
         self.update();
         let moves = matches!(
@@ -91,7 +93,9 @@ impl Locked<'_> {
     }
 
     /// Returns whether the capture is one that reads what it likes, as dsnoop does: it has asked
-    /// never to be stopped. Nothing is known of one that is paused, and is not found.
+    /// never to be stopped.
+    ///
+    /// Nothing is known of one that is paused, and is not found.
     fn is_never_stopped(&self) -> bool {
         self.stream(Direction::Capture)
             .zip(self.state.capture.setup())

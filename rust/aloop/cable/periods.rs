@@ -16,7 +16,7 @@ pub(super) struct Periods {
 }
 
 impl Periods {
-    /// The first period of a stream that has been prepared.
+    /// Returns the first period of a stream that has been prepared.
     pub(super) fn first(setup: &Setup) -> Self {
         Self {
             end: setup.params.period_size.into(),
@@ -36,14 +36,15 @@ impl Periods {
     }
 
     /// Sets the position at which the core is told of the end of the present period, if that is a
-    /// later one. Returns whether that is news.
+    /// later one, and returns whether that is news.
     pub(super) fn defer(&mut self, deferred: Option<Frames>) -> bool {
         let is_new = deferred != self.deferred;
         self.deferred = deferred;
         is_new
     }
 
-    /// Decides whether the core is to be told now, at `position`, that a period has ended.
+    /// Goes on to the period in which `position` is, and returns whether the core is to be told now
+    /// that a period has ended.
     ///
     /// It is told at the end of the period; but if the application then has to wait for a few
     /// frames more, when those are there (`deferral` returns that position, given the one from
@@ -75,8 +76,7 @@ impl Periods {
         true
     }
 
-    /// If the present period has ended, goes on to the one in which `position` is. Returns whether
-    /// it has.
+    /// Goes on to the period in which `position` is, and returns whether that is a later one.
     pub(super) fn go_on(&mut self, position: Frames, setup: &Setup) -> bool {
         if position < self.end {
             return false;

@@ -19,22 +19,23 @@ use alsa::pcm::Params;
 use core::cmp::min;
 use kernel::prelude::*;
 
-/// How long a position stands still: see [`Setup::step`].
-const STEP: Delta = Delta::from_micros(10);
+/// How long a position stands still at most: see [`Setup::move_interval`].
+const MOVE_INTERVAL: Delta = Delta::from_micros(10);
 
 /// The parameters of a substream that has been prepared, and what follows from them.
 #[derive(Clone, Copy)]
 pub(crate) struct Setup {
     pub(crate) params: Params,
     pub(super) geometry: Geometry,
-    /// The time from one move of the cable that a question for the position makes to the next.
+    /// The least time from one move of the cable that a question for the position makes to the
+    /// next.
     ///
     /// A program may read, or write, until there is nothing left. Above 100 kHz there are some
     /// frames more whenever it asks, and it would never end: so positions move in steps of ten
     /// microseconds, which are more than such a call takes, but not so long that half of a buffer
     /// goes by. At lower rates, and nominal speed, that is less than a frame. A program that is
     /// woken asks three times or so within that time, and all but the first need move nothing.
-    pub(super) step: Delta,
+    pub(super) move_interval: Delta,
 }
 
 impl Setup {
@@ -53,9 +54,9 @@ impl Setup {
         let mut setup = Self {
             geometry: geometry.ok_or(EINVAL)?,
             params,
-            step: Delta::ZERO,
+            move_interval: Delta::ZERO,
         };
-        setup.step = min(STEP, setup.buffer_time() / 2);
+        setup.move_interval = min(MOVE_INTERVAL, setup.buffer_time() / 2);
         Ok(setup)
     }
 
@@ -121,7 +122,9 @@ impl Setup {
     }
 
     /// Returns whether both sides agree on format, rate and channels, so that frames can go from
-    /// one to the other. How their samples lie in the buffer is a matter of each.
+    /// one to the other.
+    ///
+    /// How their samples lie in the buffer is a matter of each.
     pub(super) fn matches(&self, other: &Self) -> bool {
         self.params.format == other.params.format
             && self.params.rate == other.params.rate

@@ -2,9 +2,9 @@
 
 //! One side of a cable: a substream, from open to close.
 //!
-//! What survives what is in the types. A [`Side`] is closed, or [`Open`]: that part survives
-//! PREPARE. What PREPARE makes anew is [`Prepared`]; what ends with a pause is in
-//! [`Activity::Paused`].
+//! What survives what is in the types. A [`Side`] is closed, or [`OpenSide`]: that part survives
+//! PREPARE. What PREPARE makes anew is [`Prepared`]. A pause keeps all of that, and the begun frame
+//! in [`Activity::Paused`].
 
 use super::{
     expiry::Expiry,
@@ -22,7 +22,7 @@ use crate::{
 use alsa::kext::task::Program;
 use kernel::sync::Arc;
 
-/// Whether a stream moves frames.
+/// What a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
     /// Stopped: moves no frames.
@@ -31,8 +31,10 @@ pub(crate) enum Activity {
     Running,
     /// Waiting: started, but held until the other side starts.
     Waiting,
-    /// Paused or suspended: moves no frames, and goes on where it is, with so much of the next
-    /// frame gone by.
+    /// Paused or suspended: moves no frames, and goes on where it is.
+    ///
+    /// The phase says how much of the next frame had gone by. It counts only if this side restarts
+    /// the clock. A side that joins a running clock takes that clock's phase.
     Paused(Phase),
     /// A capture that moves no frames any more, because a playback of other parameters has started;
     /// its own timer has yet to stop it.
@@ -59,11 +61,11 @@ pub(crate) enum Side {
     /// Nobody has opened the substream.
     Closed,
     /// Somebody has.
-    Open(Open),
+    Open(OpenSide),
 }
 
 /// What is known of a substream while somebody has it open.
-pub(crate) struct Open {
+pub(crate) struct OpenSide {
     /// Its period timer.
     pub(super) expiry: Expiry,
     /// The program that has opened it.
@@ -101,9 +103,9 @@ pub(super) struct Prepared {
 }
 
 impl Side {
-    /// The substream has been opened by a program.
+    /// Records that the substream has been opened by a program.
     pub(super) fn open(&mut self, program: Arc<Program>) {
-        *self = Self::Open(Open {
+        *self = Self::Open(OpenSide {
             expiry: Expiry::new(),
             program,
             incidents: Incidents::default(),
@@ -112,12 +114,12 @@ impl Side {
         });
     }
 
-    /// The substream has been closed.
+    /// Records that the substream has been closed.
     pub(super) fn close(&mut self) {
         *self = Self::Closed;
     }
 
-    /// The stream has been prepared.
+    /// Records that the stream has been prepared.
     pub(super) fn prepare(&mut self, setup: Setup) {
         if let Self::Open(open) = self {
             open.prepared = Some(Prepared {
@@ -132,7 +134,7 @@ impl Side {
         }
     }
 
-    /// The parameters of the stream have been freed.
+    /// Records that the parameters of the stream have been freed.
     pub(super) fn free(&mut self) {
         if let Self::Open(open) = self {
             open.prepared = None;
@@ -161,7 +163,7 @@ impl Side {
     }
 
     /// Returns what is known of the substream while it is open.
-    pub(super) fn opened_mut(&mut self) -> Option<&mut Open> {
+    pub(super) fn opened_mut(&mut self) -> Option<&mut OpenSide> {
         match self {
             Self::Closed => None,
             Self::Open(open) => Some(open),
@@ -176,7 +178,7 @@ impl Side {
         }
     }
 
-    /// As [`Side::prepared`].
+    /// Returns what is known of the stream since PREPARE, to be changed.
     pub(super) fn prepared_mut(&mut self) -> Option<&mut Prepared> {
         self.opened_mut()?.prepared.as_mut()
     }
@@ -186,7 +188,9 @@ impl Side {
         self.prepared().map(|prepared| &prepared.setup)
     }
 
-    /// Returns whether the stream moves frames.
+    /// Returns what the stream is doing.
+    ///
+    /// One that has not been prepared is stopped.
     pub(crate) fn activity(&self) -> Activity {
         self.prepared()
             .map_or(Activity::Stopped, |prepared| prepared.activity)
@@ -222,14 +226,16 @@ impl Side {
         matches!(self.activity(), Activity::Running | Activity::Waiting)
     }
 
-    /// Sets whether the stream moves frames. One that has not been prepared does not.
+    /// Sets what the stream is doing.
+    ///
+    /// One that has not been prepared stays stopped.
     pub(super) fn set_activity(&mut self, activity: Activity) {
         if let Some(prepared) = self.prepared_mut() {
             prepared.activity = activity;
         }
     }
 
-    /// If the stream runs, notes that it does so with this rate shift.
+    /// Notes that the stream runs with this rate shift, if it runs.
     pub(super) fn note_shift(&mut self, shift: u32) {
         if let Self::Open(open) = self {
             if open.prepared.as_ref().is_some_and(Prepared::is_running) {
@@ -250,7 +256,7 @@ impl Prepared {
         self.position
     }
 
-    /// Returns whether the stream moves frames.
+    /// Returns what the stream is doing.
     pub(super) fn activity(&self) -> Activity {
         self.activity
     }
@@ -265,7 +271,7 @@ impl Prepared {
         self.setup.buffer_position(self.position)
     }
 
-    /// The core is told that a buffer was lost, for which it stops the stream.
+    /// Notes that the core is told that a buffer was lost, for which it stops the stream.
     pub(super) fn note_overrun(&mut self) {
         self.is_overrun = true;
     }
@@ -280,14 +286,14 @@ impl Prepared {
         self.position += frames;
     }
 
-    /// The core is told the present position, at which the stream has been since `at`, with so much
-    /// of the next frame gone by then.
+    /// Notes that the core is told the present position, at which the stream has been since `at`,
+    /// with so much of the next frame gone by then.
     pub(super) fn tell(&mut self, at: Instant, phase: Phase) {
         self.told.tell(self.position, at, phase);
         self.held = None;
     }
 
-    /// As [`Prepared::tell`], but one step more of a drain that is over: see [`Told::tell_step`].
+    /// Notes that the core is told one step more of a drain that is over: see [`Told::tell_step`].
     pub(super) fn tell_step(&mut self, at: Instant, phase: Phase) -> bool {
         self.held = None;
         self.told.tell_step(self.position, &self.setup, at, phase)

@@ -25,7 +25,7 @@ impl Slave {
         interleaved: true,
     };
 
-    /// That of a stream with these parameters.
+    /// Returns the values for a stream with these parameters.
     pub(super) fn new(params: &Params) -> Self {
         Self {
             format: params.format.number().into(),
@@ -35,7 +35,7 @@ impl Slave {
         }
     }
 
-    /// What is new since `old`.
+    /// Returns what is new since `old`.
     pub(super) fn changes_from(&self, old: &Self) -> Changes {
         Changes {
             format: self.format != old.format,

@@ -58,8 +58,7 @@ pub(crate) struct State {
     pub(super) capture: Side,
     /// What advances the positions at present.
     pub(super) time: Time,
-    /// The sound timer that the cable runs by, while a side is open; otherwise it runs by the
-    /// system's clock.
+    /// The sound timer that drives the cable or sets its pace, if there is one and a side is open.
     timer: Option<TimerInfo>,
     /// What the sides do for each other.
     habits: Habits,
@@ -80,7 +79,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    /// A cable that nobody has opened.
+    /// Makes the state of a cable that nobody has opened.
     pub(crate) fn new(notify: bool, habits: Habits) -> Self {
         Self {
             playback: Side::Closed,
@@ -106,7 +105,7 @@ impl State {
         }
     }
 
-    /// As [`State::side`].
+    /// Returns the side of a direction, to be changed.
     pub(super) fn side_mut(&mut self, direction: Direction) -> &mut Side {
         match direction {
             Direction::Playback => &mut self.playback,
@@ -114,17 +113,19 @@ impl State {
         }
     }
 
-    /// The substream has been opened by a program.
+    /// Records that the substream has been opened by a program.
     pub(crate) fn open(&mut self, direction: Direction, program: Arc<Program>) {
         self.side_mut(direction).open(program);
     }
 
-    /// The stream is being set to new parameters: the core fills its buffer with zeroes.
+    /// Records that the stream is being set to new parameters, for which the core fills its buffer
+    /// with zeroes.
     pub(crate) fn configure(&mut self, direction: Direction, params: &Params) {
         if direction == Direction::Capture {
-            self.silence = match params.format.is_silence_zero() {
-                true => SilenceMark::silent(),
-                false => SilenceMark::unknown(),
+            self.silence = if params.format.is_silence_zero() {
+                SilenceMark::silent()
+            } else {
+                SilenceMark::unknown()
             };
         }
     }
@@ -139,7 +140,7 @@ impl State {
         self.silence.sound_frames(setup.frames())
     }
 
-    /// The stream has been prepared, and its buffer is silent if it is a capture.
+    /// Records that the stream has been prepared, and that its buffer is silent if it is a capture.
     pub(crate) fn prepare(&mut self, direction: Direction, setup: Setup) {
         self.side_mut(direction).prepare(setup);
         if direction == Direction::Capture {
@@ -149,7 +150,7 @@ impl State {
         self.drop_idle_clock();
     }
 
-    /// The parameters of the stream are no longer valid.
+    /// Records that the parameters of the stream are no longer valid.
     pub(crate) fn free(&mut self, direction: Direction) {
         self.side_mut(direction).free();
         self.drop_idle_clock();
@@ -190,12 +191,15 @@ impl State {
         self.habits
     }
 
-    /// Returns the sound timer that the cable runs by.
+    /// Returns the sound timer that drives the cable or sets its pace.
     pub(crate) fn timer(&self) -> Option<TimerInfo> {
         self.timer
     }
 
-    /// Notes the sound timer that the cable runs by, or follows; `None` for the system's clock.
+    /// Sets the sound timer that the cable runs by, or follows, and what is known of its speed;
+    /// `None` for the system's clock.
+    ///
+    /// What was known of the speed is kept if it is the same timer as before.
     pub(super) fn note_timer(&mut self, timer: Option<TimerInfo>) {
         let is_same = timer.map(|timer| timer.id) == self.timer.map(|timer| timer.id);
         self.follow = timer.filter(|timer| timer.follows).map(|_| {
@@ -229,7 +233,7 @@ impl State {
         self.notify
     }
 
-    /// Sets `PCM Notify`. Returns whether it is a new value.
+    /// Sets `PCM Notify`, and returns whether it is a new value.
     pub(crate) fn set_notify(&mut self, notify: bool) -> bool {
         let is_new = self.notify != notify;
         self.notify = notify;
@@ -241,7 +245,8 @@ impl State {
         &self.slave
     }
 
-    /// A playback has started: remembers what its stream is like. Returns what is new in that.
+    /// Remembers what the stream of a playback that has started is like, and returns what is new in
+    /// that.
     pub(crate) fn note_playback(&mut self) -> Changes {
         let Some(setup) = self.playback.setup() else {
             return Changes::default();
@@ -278,8 +283,10 @@ pub(crate) struct Locked<'a> {
 }
 
 impl<'a> Locked<'a> {
-    /// Looks at a cable whose lock is held. It is `now`: a time from before the lock was taken may
-    /// be earlier than what others have seen since, and then nothing moves.
+    /// Looks at a cable whose lock is held, as it is `now`.
+    ///
+    /// A time from before the lock was taken may be earlier than what others have seen since, and
+    /// then nothing moves.
     pub(crate) fn new(guard: &'a mut SharedGuard<'_, State>, now: Ktime) -> Self {
         let (state, streams) = guard.split();
         Self {

@@ -29,7 +29,7 @@ pub(crate) struct Mismatch {
 }
 
 impl Locked<'_> {
-    /// The timer that the cable runs by has ticked: so many periods, of this length, have elapsed.
+    /// Handles ticks of the cable's sound timer: so many periods, of this length, have elapsed.
     ///
     /// # Errors
     ///

@@ -19,8 +19,9 @@ use alsa::{
 };
 use kernel::prelude::*;
 
-/// What ticks for a cable that does not run by the system's clock. It is told to under the cable's
-/// lock.
+/// A sound timer that drives a cable, or sets the pace of one that runs by the system's clock.
+///
+/// It is called with the cable's lock held: it must not sleep, or take a stream lock.
 pub(crate) trait TickSource {
     /// Starts ticking.
     ///
@@ -29,18 +30,20 @@ pub(crate) trait TickSource {
     /// If it cannot.
     fn start(&self) -> Result;
 
-    /// Stops ticking. A tick may still be on its way.
+    /// Stops ticking.
+    ///
+    /// A tick may still be on its way.
     fn stop(&self);
 }
 
-/// A sound timer that a cable runs by.
+/// A sound timer that drives a cable or sets its pace.
 #[derive(Clone, Copy)]
 pub(crate) struct TimerInfo {
     /// Which one.
     pub(crate) id: timer::Id,
     /// The side that was opened first, and opened the timer.
     pub(crate) opened_by: Direction,
-    /// Whether the cable only follows its speed, and runs by the system's clock.
+    /// Whether it only sets the pace of the cable, which runs by the system's clock.
     pub(crate) follows: bool,
 }
 

@@ -81,7 +81,7 @@ impl Told {
     }
 
     /// Notes that the core is told one step more of a drain that is over, at the time `at` and the
-    /// `phase` then. Returns whether it is a buffer of a single frame, and has gone on by that.
+    /// `phase` then, and returns whether it is a buffer of a single frame, and has gone on by that.
     ///
     /// The core knows positions modulo the buffer: a whole buffer it is told in two steps. Of a
     /// single frame, there is no position between.

@@ -37,9 +37,9 @@ impl Locked<'_> {
     ///
     /// # Errors
     ///
-    /// `EIO` for a capture that does not match the playback that has been prepared. A playback is
-    /// not refused: it evicts a capture that does not match it. For a cable that runs by `ticks`,
-    /// what starting those returns.
+    /// `EIO` for a side that has not been prepared, and for a capture that does not match the
+    /// playback (see [`Locked::check_match`]). For a cable that runs by `ticks`, what starting
+    /// those returns.
     pub(crate) fn start(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) -> Result {
         // The time of a trigger is from before the lock was taken. If the rate shift has been
         // changed since, the absolute clock knows no time before that any more, and would be
@@ -47,23 +47,40 @@ impl Locked<'_> {
         self.now = max(self.now, self.state.absolute.changed_at());
         self.update();
         let setup = *self.state.side(direction).setup().ok_or(EIO)?;
-        match direction {
-            Direction::Capture => {
-                if !is_match(&self.state.playback, &setup) {
-                    return Err(EIO);
-                }
-            }
-            Direction::Playback => {
-                if !is_match(&self.state.capture, &setup) && self.state.capture.takes_part() {
-                    self.evict();
-                }
-            }
-        }
+        self.check_match(direction, &setup)?;
         if self.must_wait(direction) {
             self.wait(direction);
             return Ok(());
         }
         self.start_time(direction, &setup, ticks)?;
+        self.begin_run(direction);
+        Ok(())
+    }
+
+    /// Sees to it that a stream which starts matches the other side.
+    ///
+    /// # Errors
+    ///
+    /// `EIO` for a capture that does not match the playback that has been prepared. A playback is
+    /// not refused: it evicts a capture that does not match it.
+    fn check_match(&mut self, direction: Direction, setup: &Setup) -> Result {
+        match direction {
+            Direction::Capture => {
+                if !is_match(&self.state.playback, setup) {
+                    return Err(EIO);
+                }
+            }
+            Direction::Playback => {
+                if !is_match(&self.state.capture, setup) && self.state.capture.takes_part() {
+                    self.evict();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Lets a stream run, and with it one that has waited for it, as time goes on already.
+    fn begin_run(&mut self, direction: Direction) {
         for side in [&mut self.state.playback, &mut self.state.capture] {
             side.take_held();
         }
@@ -80,7 +97,6 @@ impl Locked<'_> {
         self.arm(direction);
         // It has waited, or from now on there is something to copy.
         self.arm(direction.opposite());
-        Ok(())
     }
 
     /// Lets go of a capture that the playback which starts does not match.
@@ -173,7 +189,7 @@ impl Locked<'_> {
         self.come_to_rest(direction, Activity::Stopped, ticks);
     }
 
-    /// If it is the core that stops a stream, since its application is late, counts that.
+    /// Counts a stop by the core, which it makes since the application of the stream is late.
     ///
     /// The core does not say why it stops a stream. It has just looked for an xrun, or has been
     /// told of one.
@@ -209,7 +225,7 @@ impl Locked<'_> {
         }
     }
 
-    /// The application has written all that there will be: its end is waited for.
+    /// Records that the application has written all that there will be, and waits for its end.
     pub(crate) fn drain(&mut self, direction: Direction) {
         if direction == Direction::Capture {
             // Its application reads what is there.
@@ -222,7 +238,7 @@ impl Locked<'_> {
         self.arm(Direction::Playback);
     }
 
-    /// The substream has been closed.
+    /// Records that the substream has been closed.
     pub(crate) fn close(&mut self, direction: Direction) {
         if direction == Direction::Playback {
             self.end_recording();
@@ -233,7 +249,7 @@ impl Locked<'_> {
         self.state.drop_idle_clock();
     }
 
-    /// Sets `PCM Rate Shift 100000`; it acts at once. Returns whether it is a new value.
+    /// Sets `PCM Rate Shift 100000`, which acts at once, and returns whether it is a new value.
     pub(crate) fn set_shift(&mut self, shift: u32) -> bool {
         if self.state.shift == shift {
             return false;

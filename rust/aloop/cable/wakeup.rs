@@ -3,15 +3,17 @@
 //! When the period timers of a cable expire, and what they do then.
 //!
 //! ```text
-//!  start, drain, wait, set_shift ────────────────────────────────┐
-//!  acknowledge (appl_ptr moved) ── Periods::defer() ────────────┐│
-//!                                                               ▼▼
-//!  timer ─► expired() ── update() ── due() ── Periods::wakeup() arm() ── next_expiry() ─► timer
-//!             │ │                                               ▲
-//!             │ ▼ Action, done without the lock                 │
-//!             │ snd_pcm_period_elapsed() ─► pointer() … ─► callback_done()
-//!             │                                                 │
-//!             └ put off: it is others' turn ────────────────────┴ at the turn ───────────► timer
+//!  start, drain, wait ─────────────────────────────────────┐
+//!  acknowledge (appl_ptr moved) ── Periods::defer() ───────┴► arm() ───────┐
+//!                                                                          ├ next_expiry() ► timer
+//!  change_pace (rate shift, source) ───────────────────────┬► arm_again() ─┘
+//!                                                          │
+//!  timer ─► period_timer(): update(), due()                │
+//!             │ │                                          │
+//!             │ ▼ Action, done without the lock            │
+//!             │ snd_pcm_period_elapsed() ─► pointer() … ─► rearm()
+//!             │                                            │
+//!             └ put off: it is others' turn ───────────────┴ at the turn ────────────► timer
 //! ```
 //!
 //! Where a period's end is decided is one function: [`Periods::wakeup`] (in a cable that runs by
@@ -62,10 +64,12 @@ const PIECE: Bytes = Bytes(256 * 1024);
 /// some sixteen bytes for each.
 const TURNED_PIECE: u64 = PIECE.0 / 16;
 
-/// How often those who wait for the drain of a playback that waits are told to go on, and how often
-/// a capture that is over looks whether all has been read.
+/// How often a timer expires that has no event of its own to wait for. There are two cases:
 ///
-/// The core gives a drain up, with `EIO`, when nothing has happened for 100 ms or longer.
+/// - A playback drains, and waits for its capture. Those who wait for the end of the drain are
+///   woken, and wait again: the core gives a drain up, with `EIO`, if nothing has woken it for
+///   100 ms.
+/// - A capture is at its end, and its application has not read all of it: it is looked at again.
 const LOOK: Delta = Delta::from_millis(20);
 
 impl Locked<'_> {
@@ -76,9 +80,10 @@ impl Locked<'_> {
         }
     }
 
-    /// As [`Locked::arm`], for what is to happen at another time now. A capture that is over is
-    /// looked at no sooner for it.
-    pub(super) fn rearm(&mut self, direction: Direction) {
+    /// Arms the period timer of a stream after a change of pace, or at the end of a callback.
+    ///
+    /// Unlike [`Locked::arm`], it has a capture that is over looked at after [`LOOK`], not at once.
+    pub(super) fn arm_again(&mut self, direction: Direction) {
         if let Some(at) = self.next_expiry(direction, LOOK) {
             self.arm_from_earliest(direction, at);
         }
@@ -89,9 +94,10 @@ impl Locked<'_> {
         if let Some(open) = self.state.side_mut(direction).opened_mut() {
             let earliest = open.expiry.earliest();
             // One that has to rest, or waits for its turn, is late already.
-            let slack = match at < earliest {
-                true => Delta::ZERO,
-                false => self.slack(direction),
+            let slack = if at < earliest {
+                Delta::ZERO
+            } else {
+                self.slack(direction)
             };
             self.arm_at(direction, max(at, earliest), slack);
         }
@@ -110,7 +116,8 @@ impl Locked<'_> {
         })
     }
 
-    /// Arms the period timer of a stream for a time, or for up to `slack` later.
+    /// Arms the period timer of a stream for a time, or for up to `slack` later, and moves the
+    /// timer of the other side to this processor if it is due at the same time.
     fn arm_at(&mut self, direction: Direction, at: Instant, slack: Delta) {
         let own = self.stream(direction);
         let Some((own, open)) = own.zip(self.state.side_mut(direction).opened_mut()) else {
@@ -136,7 +143,9 @@ impl Locked<'_> {
         }
     }
 
-    /// Returns when the period timer of a stream is needed next, if ever. The time may be past.
+    /// Returns when the period timer of a stream is needed next, if ever.
+    ///
+    /// The time may be past.
     ///
     /// A capture that is over is looked at in `look`.
     fn next_expiry(&self, direction: Direction, look: Delta) -> Option<Instant> {
@@ -220,7 +229,8 @@ impl Locked<'_> {
         setup.bytes() > self.piece(setup) && (state.playback.is_running() || !to_clear().is_zero())
     }
 
-    /// The application of a stream has moved `appl_ptr`, forward or (by a rewind) backward.
+    /// Records that the application of a stream has moved `appl_ptr`, forward or (by a rewind)
+    /// backward.
     pub(crate) fn acknowledge(&mut self, direction: Direction) {
         let own = self.stream(direction);
         let by_clock = matches!(self.state.time, Time::Clock(_));
@@ -238,8 +248,9 @@ impl Locked<'_> {
         }
     }
 
-    /// The period timer of a stream has expired. Returns what the core has to do about the stream.
-    pub(crate) fn expired(&mut self, direction: Direction) -> Action {
+    /// Handles the expiry of the period timer of a stream, and returns what the core has to do
+    /// about the stream.
+    pub(crate) fn period_timer(&mut self, direction: Direction) -> Action {
         let now = self.now;
         let is_running = self.state.side(direction).is_running();
         let Some(open) = self.state.side_mut(direction).opened_mut() else {
@@ -301,9 +312,10 @@ impl Locked<'_> {
                 deferral(direction, own, setup, told, position, end)
             })
         };
-        match is_due {
-            true => Action::PeriodElapsed,
-            false => Action::None,
+        if is_due {
+            Action::PeriodElapsed
+        } else {
+            Action::None
         }
     }
 
@@ -318,8 +330,9 @@ impl Locked<'_> {
         }
     }
 
-    /// What [`Locked::expired`] has asked for has been done.
-    pub(crate) fn callback_done(&mut self, direction: Direction) {
+    /// Arms the period timer of a stream again at the end of a callback, when what
+    /// [`Locked::period_timer`] has asked for has been done.
+    pub(crate) fn rearm(&mut self, direction: Direction) {
         let now = self.now;
         // Also if the callback has stopped the stream, so that it is not found any more.
         let turn = self
@@ -331,8 +344,8 @@ impl Locked<'_> {
             // Whatever it was that has expired: only its turn makes it come again, as a tick does
             // not.
             self.arm_at(direction, turn, Delta::ZERO);
-        } else if let Some(at) = self.next_expiry(direction, LOOK) {
-            self.arm_from_earliest(direction, at);
+        } else {
+            self.arm_again(direction);
         }
     }
 }

@@ -13,7 +13,7 @@ mod tests {
             CopyStep,
             Geometry,
             Pointers,
-            Samples,
+            SampleLayout,
             SilenceMark, //
         },
         units::{
@@ -82,7 +82,7 @@ mod tests {
     fn turned() -> Result {
         let (from, to) = (geometry(7, 2, true)?, geometry(5, 2, false)?);
         let mut copies = copy_steps(&from, Frames(5), &to, Frames(1), Frames(3));
-        let sample = |offset, frame_step, channel_step| Samples {
+        let sample = |offset, frame_step, channel_step| SampleLayout {
             offset,
             frame_step,
             channel_step,

@@ -331,7 +331,7 @@ mod tests {
             cable.at(20).update();
             assert_eq!(cable.position(Capture), 480);
             assert_eq!(cable.position(Playback), 960);
-            assert!(cable.at(20).expired(Capture) == Action::Stop(StopState::Draining));
+            assert!(cable.at(20).period_timer(Capture) == Action::Stop(StopState::Draining));
             Ok(())
         })
     }
@@ -442,10 +442,10 @@ mod tests {
     fn stopped_ends_no_period() -> Result {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
-            assert!(cable.at(1).expired(Capture) == Action::None);
+            assert!(cable.at(1).period_timer(Capture) == Action::None);
             cable.at(0).start(Capture, None)?;
             cable.at(41).stop(Capture, None);
-            assert!(cable.at(90).expired(Capture) == Action::None);
+            assert!(cable.at(90).period_timer(Capture) == Action::None);
             assert_eq!(cable.position(Capture), 41 * 48);
             Ok(())
         })

@@ -84,7 +84,9 @@ impl Freed {
 pub struct Disconnected(pub(super) Pin<KBox<Freed>>);
 
 impl Disconnected {
-    /// Returns whether the card has been freed. It stays so.
+    /// Returns whether the card has been freed.
+    ///
+    /// It stays so.
     ///
     /// C: `completion_done()`.
     pub fn is_freed(&self) -> bool {
@@ -109,6 +111,7 @@ mod tests {
         bindings,
         card::{
             Card,
+            Index,
             Registration,
             UnregisteredCard, //
         },
@@ -123,7 +126,8 @@ mod tests {
         let module = (&raw const bindings::__this_module).cast_mut();
         // SAFETY: It is the module that the tests are a part of.
         let module = unsafe { ThisModule::from_ptr(module) };
-        UnregisteredCard::new(compat::faux_device(parent), -1, Some(c"Gone"), &module)?.register()
+        let parent = compat::faux_device(parent);
+        UnregisteredCard::new(parent, Index::Any, Some(c"Gone"), &module)?.register()
     }
 
     /// A card that nobody has open is freed at once.

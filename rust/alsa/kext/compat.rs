@@ -12,16 +12,18 @@ use kernel::{
     faux, //
 };
 
-/// Returns the device of a faux registration, to be the parent of a card. It is bound as long as it
-/// is registered.
+/// Returns the device of a faux registration, to be the parent of a card.
+///
+/// It is bound as long as it is registered.
 #[cfg(alsa_faux_device)] // Linux 7.3
 pub fn faux_device(registration: &faux::Registration) -> &device::Device<device::Bound> {
     let device: &faux::Device<_> = registration.as_ref();
     device.as_ref()
 }
 
-/// Returns the device of a faux registration, to be the parent of a card. It is bound as long as it
-/// is registered.
+/// Returns the device of a faux registration, to be the parent of a card.
+///
+/// It is bound as long as it is registered.
 #[cfg(not(alsa_faux_device))] // Linux 7.2
 pub fn faux_device(registration: &faux::Registration) -> &device::Device<device::Bound> {
     let device: &device::Device = registration.as_ref();

@@ -27,7 +27,9 @@ use kernel::{
     static_lock_class, //
 };
 
-/// Makes a subsystem, and registers it as the directory `name` of configfs. May sleep.
+/// Makes a subsystem, and registers it as the directory `name` of configfs.
+///
+/// May sleep.
 ///
 /// `data` takes no memory: of types that do, it is not known here where in a subsystem they lie.
 ///

@@ -88,7 +88,9 @@ impl<T> GlobalMutex<T> {
         }
     }
 
-    /// Takes the mutex, which may have to wait for it. May sleep.
+    /// Takes the mutex, which may have to wait for it.
+    ///
+    /// May sleep.
     pub fn lock(&'static self) -> GlobalMutexGuard<T> {
         if self.state.load(Acquire) != READY {
             self.initialise();

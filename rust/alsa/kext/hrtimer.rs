@@ -57,7 +57,7 @@ pub(crate) struct Window {
 }
 
 impl Window {
-    /// At `from`, or up to `length` nanoseconds later.
+    /// Returns the window that begins at `from` and ends `length` nanoseconds later.
     #[inline]
     pub(crate) fn new(from: Ktime, length: u64) -> Self {
         Self { from, length }
@@ -65,7 +65,7 @@ impl Window {
 }
 
 impl From<Ktime> for Window {
-    /// As soon as may be.
+    /// Returns the window that begins and ends at a time.
     #[inline]
     fn from(at: Ktime) -> Self {
         Self::new(at, 0)
@@ -126,8 +126,9 @@ impl HrTimer {
         unsafe { container_of!(Opaque::cast_from(timer).cast_mut(), Self, timer) }
     }
 
-    /// Lets the timer expire in a window of time, or at once if that is past. One that is started
-    /// is moved. Any context but an NMI.
+    /// Lets the timer expire in a window of time, or at once if that is past.
+    ///
+    /// One that is started is moved. Any context but an NMI.
     ///
     /// C: `hrtimer_start_range_ns()`.
     #[inline]
@@ -144,8 +145,10 @@ impl HrTimer {
         }
     }
 
-    /// Starts the timer in its callback. Returns whether that has to have it restarted
-    /// ([`restart`]), which costs a fraction of starting it anew; if not, somebody else had started
+    /// Starts the timer in its callback, and returns whether that has to have it restarted
+    /// ([`restart`]).
+    ///
+    /// A restart costs a fraction of starting it anew. If there is none, somebody else had started
     /// it already, and it has been moved.
     ///
     /// # Safety
@@ -171,8 +174,9 @@ impl HrTimer {
         true
     }
 
-    /// Takes the timer off its queue; does not wait for a callback that runs. Any context but
-    /// an NMI.
+    /// Takes the timer off its queue; does not wait for a callback that runs.
+    ///
+    /// Any context but an NMI.
     ///
     /// C: `hrtimer_try_to_cancel()`.
     #[inline]
@@ -181,8 +185,9 @@ impl HrTimer {
         unsafe { bindings::hrtimer_try_to_cancel(self.timer.get()) };
     }
 
-    /// Takes the timer off its queue, and waits until its callback has returned. Process context,
-    /// or any in which the callback does not run, without a lock that it takes.
+    /// Takes the timer off its queue, and waits until its callback has returned.
+    ///
+    /// Process context, or any in which the callback does not run, without a lock that it takes.
     ///
     /// C: `hrtimer_cancel()`.
     pub(crate) fn cancel(&self) {

@@ -64,7 +64,9 @@ impl IrqWork {
         unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Self, work) }
     }
 
-    /// Requests the call, as soon as this processor has interrupts on. Any context.
+    /// Requests the call, as soon as this processor has interrupts on.
+    ///
+    /// Any context.
     ///
     /// One that is requested again before it has begun is made once, by the processor where it was
     /// requested first. On an architecture that has no interrupt for it, the next tick makes the
@@ -77,7 +79,9 @@ impl IrqWork {
         unsafe { bindings::irq_work_queue(self.work.get()) };
     }
 
-    /// Waits until the call has returned that was last requested. Process context, interrupts on.
+    /// Waits until the call has returned that was last requested.
+    ///
+    /// Process context, interrupts on.
     ///
     /// On `PREEMPT_RT` this takes a grace period of RCU, whether there is anything to wait for or
     /// not.

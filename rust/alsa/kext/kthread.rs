@@ -30,7 +30,9 @@ unsafe impl Sync for Worker {}
 
 impl Worker {
     /// Makes a thread of that name, with the priority that the threads of interrupts have
-    /// (`SCHED_FIFO` 50). It is not freezable. May sleep.
+    /// (`SCHED_FIFO` 50).
+    ///
+    /// It is not freezable. May sleep.
     ///
     /// C: `kthread_run_worker()`, `sched_set_fifo()`.
     pub(crate) fn new_fifo(name: &CStr) -> Result<Self> {
@@ -113,7 +115,9 @@ impl Work {
         unsafe { container_of!(Opaque::cast_from(work).cast_mut(), Self, work) }
     }
 
-    /// Requests the call, as soon as the thread runs. Any context but an NMI.
+    /// Requests the call, as soon as the thread runs.
+    ///
+    /// Any context but an NMI.
     ///
     /// C: `kthread_queue_work()`.
     pub(crate) fn queue(&self) {
@@ -121,8 +125,9 @@ impl Work {
         unsafe { bindings::kthread_queue_work(self.worker.as_ptr(), self.work.get()) };
     }
 
-    /// Waits until the call has returned that was last requested, if it has not yet. Process
-    /// context.
+    /// Waits until the call has returned that was last requested, if it has not yet.
+    ///
+    /// Process context.
     ///
     /// C: `kthread_flush_work()`.
     pub(crate) fn flush(&self) {

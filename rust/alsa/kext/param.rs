@@ -92,7 +92,7 @@ impl Slot for Charp {
 pub struct Charp(*mut c_char);
 
 impl<const N: usize> Array<c_int, N> {
-    /// For [`module_param_array!`](crate::module_param_array).
+    /// Makes an array for [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
     pub const fn new_int(values: [c_int; N]) -> Self {
         Self(UnsafeCell::new(values))
@@ -100,7 +100,7 @@ impl<const N: usize> Array<c_int, N> {
 }
 
 impl<const N: usize> Array<bool, N> {
-    /// For [`module_param_array!`](crate::module_param_array).
+    /// Makes an array for [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
     pub const fn new_bool(values: [bool; N]) -> Self {
         Self(UnsafeCell::new(values))
@@ -108,8 +108,9 @@ impl<const N: usize> Array<bool, N> {
 }
 
 impl<const N: usize> Array<Charp, N> {
-    /// For [`module_param_array!`](crate::module_param_array): no strings. Only the kernel stores
-    /// any.
+    /// Makes an array of no strings for [`module_param_array!`](crate::module_param_array).
+    ///
+    /// Only the kernel stores any.
     #[doc(hidden)]
     pub const fn new_charp() -> Self {
         Self(UnsafeCell::new([Charp(core::ptr::null_mut()); N]))
@@ -117,7 +118,7 @@ impl<const N: usize> Array<Charp, N> {
 }
 
 impl<T: Slot, const N: usize> Array<T, N> {
-    /// For [`module_param_array!`](crate::module_param_array).
+    /// Returns the array as C has it, for [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
     pub const fn as_kparam(&'static self) -> KparamArray {
         KparamArray(bindings::kparam_array {
@@ -146,7 +147,9 @@ impl<const N: usize> Array<c_int, N> {
         Some(unsafe { Atomic::from_ptr(ptr) }.load(Relaxed))
     }
 
-    /// Sets the value that is really used, for sysfs to show. A slot out of range is passed over.
+    /// Sets the value that is really used, for sysfs to show.
+    ///
+    /// A slot out of range is passed over.
     pub fn set(&self, slot: usize, value: c_int) {
         if let Some(ptr) = self.slot(slot) {
             // SAFETY: The slot is valid, and Rust code uses it as an atomic only.
@@ -178,7 +181,7 @@ impl<const N: usize> Array<Charp, N> {
     }
 }
 
-/// For [`module_param_array!`](crate::module_param_array).
+/// An array as C has it, for [`module_param_array!`](crate::module_param_array).
 #[doc(hidden)]
 #[repr(transparent)]
 pub struct KparamArray(bindings::kparam_array);
@@ -187,7 +190,7 @@ pub struct KparamArray(bindings::kparam_array);
 unsafe impl Sync for KparamArray {}
 
 impl KparamArray {
-    /// The C struct.
+    /// Returns the C struct.
     #[doc(hidden)]
     pub const fn as_raw(&'static self) -> *const bindings::kparam_array {
         &raw const self.0

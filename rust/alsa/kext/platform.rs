@@ -50,11 +50,18 @@ unsafe impl Send for Device {}
 unsafe impl Sync for Device {}
 
 impl Device {
-    /// Makes the device `name.id`, or `name` if `id` is -1. May sleep.
+    /// Makes the device `name.id`, or `name` if `id` is -1.
+    ///
+    /// May sleep.
     ///
     /// If there is a driver of that name, it is bound to the device before this returns.
     ///
     /// C: `platform_device_register_full()`.
+    ///
+    /// # Errors
+    ///
+    /// `EEXIST` if there is a device of that name, in which case the kernel's log has a trace as
+    /// well; `ENOMEM`. That the driver does not take it is no error.
     pub fn new(name: &CStr, id: i32) -> Result<Self> {
         let info = bindings::platform_device_info {
             name: name.as_char_ptr(),
@@ -67,7 +74,9 @@ impl Device {
         Ok(Self(NonNull::new(device).ok_or(ENODEV)?))
     }
 
-    /// Makes the device `name`, for the driver of the name `driver` and for no other. May sleep.
+    /// Makes the device `name`, for the driver of the name `driver` and for no other.
+    ///
+    /// May sleep.
     ///
     /// If there is that driver, it is bound to the device before this returns. (Who may write to
     /// sysfs can bind another.)
@@ -93,7 +102,9 @@ impl Device {
         Ok(device)
     }
 
-    /// Returns whether a driver is bound to the device. It may be unbound, or bound, at any time.
+    /// Returns whether a driver is bound to the device.
+    ///
+    /// It may be unbound, or bound, at any time.
     ///
     /// C: `device_is_bound()`.
     pub fn is_bound(&self) -> bool {
@@ -111,7 +122,9 @@ impl Drop for Device {
     }
 }
 
-/// Returns whether there is a platform driver of that name. There may be one the next moment.
+/// Returns whether there is a platform driver of that name.
+///
+/// There may be one the next moment.
 ///
 /// C: `driver_find()`.
 pub fn has_driver(name: &CStr) -> bool {

@@ -45,8 +45,9 @@ unsafe impl Send for Program {}
 unsafe impl Sync for Program {}
 
 impl Program {
-    /// Returns the program that calls: name and number are those of its first thread. Process
-    /// context.
+    /// Returns the program that calls: name and number are those of its first thread.
+    ///
+    /// Process context.
     ///
     /// C: `current->group_leader->comm`, `task_tgid(current)`.
     pub fn current() -> Self {
@@ -61,14 +62,18 @@ impl Program {
         Self { pid, name }
     }
 
-    /// Returns the name, of at most 15 bytes. Any bytes may be in it but 0: its program chooses.
+    /// Returns the name, of at most 15 bytes.
+    ///
+    /// Any bytes may be in it but 0: its program chooses.
     pub fn name(&self) -> &BStr {
         let bytes = self.name.split(|&byte| byte == 0).next();
         BStr::from_bytes(bytes.unwrap_or(&[]))
     }
 
     /// Returns the number of the process, as the process that asks would see it; 0 if it would not
-    /// see it, or the process has ended. Process context.
+    /// see it, or the process has ended.
+    ///
+    /// Process context.
     ///
     /// C: `pid_vnr()`.
     pub fn pid(&self) -> i32 {

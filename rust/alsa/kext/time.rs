@@ -16,7 +16,9 @@ use kernel::{
     task::Task, //
 };
 
-/// Returns how often the present thread has made way for another. It wraps.
+/// Returns how often the present thread has made way for another.
+///
+/// It wraps.
 ///
 /// If that is the same at two times, the thread has had its processor to itself in between, but for
 /// interrupts. In an interrupt it is about the thread that was interrupted, and is always the same.
@@ -50,7 +52,9 @@ pub fn thread_switches() -> usize {
 pub struct Ktime(i64);
 
 impl Ktime {
-    /// Returns the present. Any context.
+    /// Returns the present.
+    ///
+    /// Any context.
     ///
     /// C: `ktime_get()`.
     #[inline]
@@ -92,7 +96,9 @@ impl Ktime {
         }
     }
 
-    /// Returns the same point by `CLOCK_REALTIME`. Any context.
+    /// Returns the same point by `CLOCK_REALTIME`.
+    ///
+    /// Any context.
     ///
     /// C: `ktime_mono_to_real()`.
     pub(crate) fn to_real_timespec(self) -> bindings::timespec64 {
@@ -103,7 +109,9 @@ impl Ktime {
         Self(real.max(0)).to_timespec()
     }
 
-    /// Returns the same point by `CLOCK_MONOTONIC_RAW`. Any context.
+    /// Returns the same point by `CLOCK_MONOTONIC_RAW`.
+    ///
+    /// Any context.
     ///
     /// Both clocks are read now, at one moment, and taken to go alike since: they differ by less
     /// than a microsecond for each millisecond that the point lies back, unless root has changed

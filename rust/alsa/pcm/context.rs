@@ -4,13 +4,15 @@
 //!
 //! The type of the object that a callback gets says what may be done in it:
 //!
-//! | object         | callback       | may sleep | stream lock | beside [`Substream`]'s methods |
-//! |----------------|----------------|-----------|-------------|--------------------------------|
-//! | [`Opening`]    | `open`         | yes       | no          | attach, constrain              |
-//! | [`Preparing`]  | `prepare`      | yes       | no          | parameters, buffer             |
-//! | [`Triggering`] | `trigger`      | no        | held        | parameters, timer, events      |
-//! | [`Querying`]   | `pointer`, …   | no        | held        | parameters, lost buffers       |
-//! | [`Expired`]    | `period_timer` | no        | no          | timer                          |
+//! | object         | callback                | may sleep | stream lock | offers                |
+//! |----------------|-------------------------|-----------|-------------|-----------------------|
+//! | [`Opening`]    | `open`                  | yes       | no          | attach, constrain     |
+//! | [`Preparing`]  | `prepare`               | yes       | no          | parameters, buffer    |
+//! | [`Triggering`] | `trigger`               | no        | held        | parameters, timer, …  |
+//! | [`Querying`]   | `pointer`, …            | no        | held        | parameters, …         |
+//! | [`Expired`]    | `period_timer`, `rearm` | no        | no          | timer                 |
+//!
+//! Each offers the methods of [`Substream`] besides.
 //!
 //! With the stream lock held, interrupts are off: it is a spinlock. Not so on `PREEMPT_RT`, where
 //! spinlocks sleep and interrupts have threads, but a callback must not sleep there either.
@@ -106,6 +108,10 @@ impl<'a> Opening<'a> {
     /// Constrains the buffer to a whole number of periods.
     ///
     /// C: `snd_pcm_hw_constraint_integer()` on `SNDRV_PCM_HW_PARAM_PERIODS`.
+    ///
+    /// # Errors
+    ///
+    /// What the core returns if no number of periods is left.
     pub fn constrain_periods_to_integer(&self) -> Result {
         // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
         to_result(unsafe {
@@ -150,7 +156,9 @@ impl<'a> Preparing<'a> {
         self.substream.params()
     }
 
-    /// Returns the buffer. The stream does not run: nobody else but its application touches it.
+    /// Returns the buffer.
+    ///
+    /// The stream does not run: nobody else but its application touches it.
     pub fn buffer(&self) -> Buffer<'_> {
         self.buffer
     }
@@ -204,8 +212,10 @@ impl<'a> Triggering<'a> {
         self.substream.params()
     }
 
-    /// Returns when it happens. Linked streams of a driver that start or pause together, or go on
-    /// after a pause, do so at one and the same time.
+    /// Returns when it happens.
+    ///
+    /// Linked streams of a driver that start or pause together, or go on after a pause, do so at
+    /// one and the same time.
     #[inline]
     pub fn time(&self) -> Ktime {
         self.time
@@ -220,8 +230,10 @@ impl<'a> Triggering<'a> {
         self.timer.arm(at.into());
     }
 
-    /// Tells the core when the stream began to run: at the time that the driver knows, and not a
-    /// little later. Or that the core shall look for itself, as it does when the stream stops.
+    /// Tells the core when the stream began to run, or that the core shall look for itself, as it
+    /// does when the stream stops.
+    ///
+    /// The stream began at the time that the driver knows, and not a little later.
     pub(crate) fn latch_time(&self, runs: bool) {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
@@ -284,8 +296,9 @@ impl<'a> Querying<'a> {
 
     /// Says in `pointer`, beside the position that it returns, that so many whole buffers have gone
     /// by since the position that it last returned, or since `prepare`: the stream has moved by
-    /// `buffers` times the buffer's length, and by less than a buffer beyond. Elsewhere it says
-    /// nothing.
+    /// `buffers` times the buffer's length, and by less than a buffer beyond.
+    ///
+    /// Elsewhere it says nothing.
     ///
     /// The core knows positions modulo the buffer. In a stream without period wake-ups, whose
     /// application may sleep for longer, the buffers said here are counted. In any other the end of
@@ -362,7 +375,9 @@ impl<'a> Expired<'a> {
         Self { substream, timer }
     }
 
-    /// Tells the core that a period has elapsed. No lock may be held.
+    /// Tells the core that a period has elapsed.
+    ///
+    /// No lock may be held.
     ///
     /// C: `snd_pcm_period_elapsed()`.
     pub(crate) fn period_elapsed(&self) {

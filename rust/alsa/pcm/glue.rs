@@ -7,7 +7,7 @@
 //! The buffer is *managed*: the core allocates it in HW_PARAMS and frees it in HW_FREE,
 //! HW_PARAMS and close. What touches it has to be over before that, and must not begin anew:
 //!
-//! 1. `prepare` touches it in process context. `Open::has_buffer` is a mutex that is held
+//! 1. `prepare` touches it in process context. `OpenSubstream::has_buffer` is a mutex that is held
 //!    meanwhile; the `hw_free` callback, which the core calls before it frees, takes it. HW_PARAMS
 //!    and PREPARE exclude each other by the runtime's `buffer_mutex`. (That would be enough, but
 //!    for a close: the core frees without that mutex, and only then unlinks the substream, so that
@@ -34,7 +34,7 @@
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` has them leave.
 //!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)
-//! - After HW_FREE there is no buffer to start with (`Open::startable`).
+//! - After HW_FREE there is no buffer to start with (`OpenSubstream::startable`).
 //!
 //! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at
 //! work: no such callback runs while HW_PARAMS writes the parameters.
@@ -109,7 +109,7 @@ use kernel::{
 ///
 /// `substream` is open, and has a runtime, which is freed after this.
 #[pin_data]
-struct Open<T: Ops> {
+struct OpenSubstream<T: Ops> {
     #[pin]
     timer: PeriodTimer,
     substream: NonNull<bindings::snd_pcm_substream>,
@@ -121,19 +121,21 @@ struct Open<T: Ops> {
     /// of that of the [`Shared`](super::Shared).
     #[pin]
     startable: SpinLockIrqSave<Option<RawBuffer>>,
-    /// When the stream was last triggered since it was prepared; 0 if it was not.
+    /// When the stream was last triggered since it was prepared, in nanoseconds; 0 if it was not.
     triggered: Atomic<u64>,
     data: T::Stream,
 }
 
-impl<T: Ops> Open<T> {
+impl<T: Ops> OpenSubstream<T> {
     /// Returns the substream.
     fn substream(&self) -> &Substream {
         // SAFETY: By the type invariant.
         unsafe { Substream::from_raw(self.substream.as_ptr()) }
     }
 
-    /// Lets the stream enter what it is attached to. Needs the stream lock.
+    /// Lets the stream enter what it is attached to.
+    ///
+    /// Needs the stream lock.
     fn enter(&self) -> Result {
         // While this lock is held, `hw_free` cannot pass.
         let startable = self.startable.lock();
@@ -151,14 +153,18 @@ impl<T: Ops> Open<T> {
         Ok(())
     }
 
-    /// Lets the stream leave what it is attached to. Any context but an NMI.
+    /// Lets the stream leave what it is attached to.
+    ///
+    /// Any context but an NMI.
     fn leave(&self) {
         if let Some(attachment) = &self.attachment {
             attachment.leave(self.substream().direction(), self.substream);
         }
     }
 
-    /// Lets nobody touch the buffer any more, and waits for those who do. May sleep.
+    /// Lets nobody touch the buffer any more, and waits for those who do.
+    ///
+    /// May sleep.
     fn give_up_buffer(&self) {
         *self.has_buffer.lock() = false;
         let mut startable = self.startable.lock();
@@ -208,11 +214,13 @@ impl<T: Ops> Glue<T> {
     /// # Safety
     ///
     /// `substream` must be valid, its `open` have succeeded, and its runtime not be freed for `'a`.
-    unsafe fn opened<'a>(substream: *mut bindings::snd_pcm_substream) -> Pin<&'a Open<T>> {
+    unsafe fn opened<'a>(substream: *mut bindings::snd_pcm_substream) -> Pin<&'a OpenSubstream<T>> {
         // SAFETY: `open` stored the pointer of a pinned box there, which `private_free` drops with
         // the runtime.
         unsafe {
-            <Pin<KBox<Open<T>>> as ForeignOwnable>::borrow((*(*substream).runtime).private_data)
+            <Pin<KBox<OpenSubstream<T>>> as ForeignOwnable>::borrow(
+                (*(*substream).runtime).private_data,
+            )
         }
     }
 
@@ -234,8 +242,9 @@ impl<T: Ops> Glue<T> {
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
             let runtime = this.runtime();
-            // SAFETY: Nobody else uses runtime and substream yet. The time that reads and writes
-            // wait, unlike all else, would stay from one who has opened the substream before.
+            // `wait_time` is the only field set by a driver that outlives a close: what an earlier
+            // user of the substream has asked for must not stay.
+            // SAFETY: Nobody else uses runtime and substream yet.
             unsafe {
                 (*runtime).hw = T::HARDWARE.to_raw();
                 (*runtime).hw.channels_max = private.channels_max;
@@ -246,9 +255,9 @@ impl<T: Ops> Glue<T> {
             let stream = T::open(&private.data, &mut opening)?;
             let attachment = opening.attachment.take();
             let open = KBox::pin_init(
-                try_pin_init!(Open::<T> {
-                    // SAFETY: The timer is inside of an `Open<T>`, for which the callbacks are
-                    // made. The device outlives its substreams.
+                try_pin_init!(OpenSubstream::<T> {
+                    // SAFETY: The timer is inside of an `OpenSubstream<T>`, for which the callbacks
+                    // are made. The device outlives its substreams.
                     timer <- unsafe {
                         PeriodTimer::new(Self::timer_expired, Self::work_run, &private.timers)
                     },
@@ -290,8 +299,9 @@ impl<T: Ops> Glue<T> {
         0
     }
 
-    /// Frees what `open` made. The substream is no longer linked to others: nothing can reach it
-    /// any more.
+    /// Frees what `open` made.
+    ///
+    /// The substream is no longer linked to others: nothing can reach it any more.
     ///
     /// # Safety
     ///
@@ -299,7 +309,7 @@ impl<T: Ops> Glue<T> {
     unsafe extern "C" fn private_free(runtime: *mut bindings::snd_pcm_runtime) {
         // SAFETY: `open` stored the pointer; nobody borrows it any more.
         drop(unsafe {
-            <Pin<KBox<Open<T>>> as ForeignOwnable>::from_foreign((*runtime).private_data)
+            <Pin<KBox<OpenSubstream<T>>> as ForeignOwnable>::from_foreign((*runtime).private_data)
         });
     }
 
@@ -380,7 +390,8 @@ impl<T: Ops> Glue<T> {
             // SAFETY: `open` has succeeded; the runtime is freed only after it has been unlinked.
             let open = unsafe { Self::opened(substream) };
             let open = open.get_ref();
-            // SAFETY: This is that trigger.
+            // SAFETY: This is the trigger of `command`. For all commands but STOP the core has
+            // locked the group of the substream.
             let time = unsafe { Self::trigger_time(open, command) };
             // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it
             // withdraws the stream before, for which it needs that lock, and afterwards the stream
@@ -483,7 +494,7 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only as the callback of the hrtimer in the `PeriodTimer` of an `Open<T>`.
+    /// Called only as the callback of the hrtimer in the `PeriodTimer` of an `OpenSubstream<T>`.
     unsafe extern "C" fn timer_expired(timer: *mut bindings::hrtimer) -> hrtimer::Restart {
         // SAFETY: As this function requires.
         let timer = unsafe { PeriodTimer::of_timer(timer) };
@@ -494,7 +505,7 @@ impl<T: Ops> Glue<T> {
             false
         } else {
             // SAFETY: This is the callback, and returns what this returns. The timer is part of an
-            // `Open<T>`, by what this function requires. No lock is held.
+            // `OpenSubstream<T>`, by what this function requires. No lock is held.
             unsafe { this.run_callback(|| Self::expired(timer)) }
         };
         hrtimer::restart(again)
@@ -502,7 +513,8 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// Called only as the callback of the call in the `PeriodTimer` of an `Open<T>`.
+    /// Called only as the callback of the immediate work in the `PeriodTimer` of an
+    /// `OpenSubstream<T>`.
     unsafe extern "C" fn work_run(work: *mut RawWork) {
         // SAFETY: As this function requires.
         unsafe { Self::expired(PeriodTimer::of_work(work)) };
@@ -510,11 +522,12 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// `timer` must be the `PeriodTimer` of an `Open<T>`, which waits for the call before it is
-    /// freed; no lock must be held that a driver takes.
+    /// `timer` must be the `PeriodTimer` of an `OpenSubstream<T>`, which waits for the callback
+    /// before it is freed; no lock must be held that a driver takes.
     unsafe fn expired(timer: *mut PeriodTimer) {
-        // SAFETY: The timer is a field of an `Open<T>`, which waits for this before it is freed.
-        let open = unsafe { &*container_of!(timer, Open<T>, timer) };
+        // SAFETY: The timer is a field of an `OpenSubstream<T>`, which waits for this before it is
+        // freed.
+        let open = unsafe { &*container_of!(timer, OpenSubstream<T>, timer) };
         let expired = Expired::new(open.substream(), &open.timer);
         match T::period_timer(&open.data, &expired) {
             Action::None => {}

@@ -236,7 +236,9 @@ impl_flags!(
 );
 
 impl InfoFlags {
-    /// Returns the set of what is in `list`. (`|` does the same, but not in a constant.)
+    /// Returns the set of what is in `list`.
+    ///
+    /// (`|` does the same, but not in a constant.)
     pub const fn of(list: &[Info]) -> Self {
         let mut bits = 0;
         let mut i = 0;

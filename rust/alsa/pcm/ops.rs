@@ -27,9 +27,9 @@ use kernel::{
 /// The callbacks of a PCM device.
 ///
 /// All substreams of the device share `Data`; each has a `Stream` of its own from `open` to
-/// `close`. Callbacks of different substreams may run at the same time, and `limits` and
-/// `period_timer` beside any other: data are shared references, and what changes in them is the
-/// driver's to protect.
+/// `close`. Callbacks of different substreams may run at the same time, and `limits`,
+/// `period_timer` and `rearm` beside any other of the same substream: data are shared references,
+/// and what changes in them is the driver's to protect.
 ///
 /// C: `struct snd_pcm_ops`.
 ///
@@ -102,11 +102,19 @@ pub trait Ops: Sized + 'static {
     /// What the device can do.
     const HARDWARE: Hardware;
 
-    /// Opens a substream, and returns what belongs to it. May sleep.
+    /// Opens a substream, and returns what belongs to it.
+    ///
+    /// May sleep.
+    ///
+    /// # Errors
+    ///
+    /// An error is returned to the application, and the substream is not open.
     fn open(data: &Self::Data, substream: &mut Opening<'_>) -> Result<Self::Stream>;
 
-    /// Takes the parameters that the application has chosen. The buffer has been allocated; the
-    /// core fills it with zeroes before anybody can use it. May sleep.
+    /// Takes the parameters that the application has chosen.
+    ///
+    /// The buffer has been allocated; the core fills it with zeroes before anybody can use it. May
+    /// sleep.
     ///
     /// # Errors
     ///
@@ -116,18 +124,27 @@ pub trait Ops: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Lets go of the parameters, which are no longer valid: the buffer will be freed. May sleep.
-    /// It may be called more than once, and without a `hw_params` before it.
+    /// Lets go of the parameters, which are no longer valid: the buffer will be freed.
+    ///
+    /// May sleep. It may be called more than once, and without a `hw_params` before it.
     fn hw_free(stream: &Self::Stream) {
         let _ = stream;
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Prepares the stream to begin anew, at frame 0 of the buffer. May sleep. The stream does not
-    /// run, and its period timer neither.
+    /// Prepares the stream to begin anew, at frame 0 of the buffer.
+    ///
+    /// May sleep. The stream does not run, and its period timer neither.
+    ///
+    /// # Errors
+    ///
+    /// An error is returned to the application, and the stream cannot be started before it has been
+    /// prepared.
     fn prepare(stream: &Self::Stream, substream: &Preparing<'_>) -> Result;
 
-    /// Starts, stops or pauses the stream… The stream lock is held; must not sleep.
+    /// Starts, stops or pauses the stream, as `command` says.
+    ///
+    /// The stream lock is held; must not sleep.
     ///
     /// # Errors
     ///
@@ -138,11 +155,15 @@ pub trait Ops: Sized + 'static {
     fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
 
     /// Returns the position of the device in the buffer, in frames, less than the buffer's length;
-    /// `None` for an xrun. The stream lock is held; must not sleep.
+    /// `None` for an xrun.
+    ///
+    /// The stream lock is held; must not sleep.
     fn pointer(stream: &Self::Stream, substream: &Querying<'_>) -> Option<u32>;
 
     /// Returns what the sample clock shows at the position that `pointer` has just returned; `None`
-    /// if it cannot be read in that way. The stream lock is held; must not sleep.
+    /// if it cannot be read in that way.
+    ///
+    /// The stream lock is held; must not sleep.
     ///
     /// It is called only right after a `pointer` of the same stream, when an application has asked
     /// for more than the position.
@@ -157,17 +178,20 @@ pub trait Ops: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Handles the expiry of the period timer, and returns what is to be done. No lock is held;
-    /// must not sleep. The stream may have been stopped in the meantime. Two calls may run at a
-    /// time, if [`RunningStream::expire_timer_now`](super::RunningStream::expire_timer_now) is
-    /// used.
+    /// Handles the expiry of the period timer, and returns what is to be done.
+    ///
+    /// No lock is held; must not sleep. The stream may have been stopped in the meantime. Two calls
+    /// may run at a time, if
+    /// [`RunningStream::expire_timer_now`](super::RunningStream::expire_timer_now) is used.
     fn period_timer(stream: &Self::Stream, substream: &Expired<'_>) -> Action {
         let _ = (stream, substream);
         Action::None
     }
 
     /// Arms the period timer anew, if the stream still runs: what `period_timer` has asked for has
-    /// been done. No lock is held; must not sleep. The stream may have been stopped.
+    /// been done.
+    ///
+    /// No lock is held; must not sleep. The stream may have been stopped.
     ///
     /// Why not in `period_timer`: what it asks for may stop the stream, and the driver may want to
     /// know how long that has taken.
@@ -175,8 +199,9 @@ pub trait Ops: Sized + 'static {
         let _ = (stream, substream);
     }
 
-    /// Notes that the application has moved its pointer, forward or (by a rewind) backward. The
-    /// stream lock is held; must not sleep. (One that moves it in mapped memory is not noticed
+    /// Notes that the application has moved its pointer, forward or (by a rewind) backward.
+    ///
+    /// The stream lock is held; must not sleep. (One that moves it in mapped memory is not noticed
     /// before it says so.)
     ///
     /// C: `ack`.
@@ -185,8 +210,9 @@ pub trait Ops: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Returns what the stream may be set to at present, beyond the hardware description. May
-    /// sleep. It is called at each HW_REFINE and HW_PARAMS.
+    /// Returns what the stream may be set to at present, beyond the hardware description.
+    ///
+    /// May sleep. It is called at each HW_REFINE and HW_PARAMS.
     ///
     /// C: a function given to `snd_pcm_hw_rule_add()`.
     fn limits(stream: &Self::Stream) -> Limits {
@@ -225,7 +251,7 @@ pub enum Trigger {
     Resume,
     /// The application has written all that there will be, and waits for its end. Only with
     /// [`Info::DrainTrigger`](super::Info::DrainTrigger). A drain that starts the stream sends
-    /// `Start` instead, in [`State::Prepared`](super::State::Prepared); one of a capture that has
+    /// `Start` before it, in [`State::Prepared`](super::State::Prepared); one of a capture that has
     /// been stopped already sends this all the same.
     Drain,
 }

@@ -129,8 +129,9 @@ impl Runtime {
         State::from_raw(unsafe { read_once(&raw const (*self.0.get()).state) })
     }
 
-    /// Returns the position of the application, in frames. What is read afterwards, samples or
-    /// positions, is not older than that.
+    /// Returns the position of the application, in frames.
+    ///
+    /// What is read afterwards, samples or positions, is not older than that.
     ///
     /// That the samples are written before it is up to the writer: an application with a mapped
     /// buffer needs a barrier of its own, and the core, in a write, has no more than the stream

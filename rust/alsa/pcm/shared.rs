@@ -13,9 +13,9 @@
 //! its buffer or its parameters. Both take the lock. So a stream that is found there stays valid as
 //! long as the lock is held, although its own lock is not.
 //!
-//! Order of locks: stream lock, a lock of the substream's own, that of the [`Shared`], a lock of
-//! the period timer's own, the timer queue's lock. Nothing that takes a stream lock may be called
-//! with the lock of a [`Shared`] held; the callbacks are made such that there is no occasion.
+//! The lock of a [`Shared`] is taken inside of the stream lock: nothing that takes a stream lock
+//! may be called with it held. The callbacks are made such that there is no occasion.
+//! `Documentation/architecture.rst` has the order of all locks ("Locks").
 
 use super::{
     buffer::{
@@ -135,7 +135,9 @@ impl<T> Shared<T> {
         })
     }
 
-    /// Takes the lock. Any context but an NMI; not with that of another [`Shared`] held.
+    /// Takes the lock.
+    ///
+    /// Any context but an NMI; not with that of another [`Shared`] held.
     #[inline]
     pub fn lock(&self) -> SharedGuard<'_, T> {
         SharedGuard(self.protected.lock())
@@ -152,7 +154,9 @@ pub(crate) trait Entrance: Send + Sync {
     /// for the same direction and substream.
     unsafe fn enter(&self, direction: Direction, stream: RawStream);
 
-    /// Lets the stream of this substream leave. Nothing happens if it is not there, or no more.
+    /// Lets the stream of this substream leave.
+    ///
+    /// Nothing happens if it is not there, or no more.
     fn leave(&self, direction: Direction, substream: NonNull<bindings::snd_pcm_substream>);
 }
 
@@ -297,9 +301,11 @@ impl RunningStream<'_> {
         unsafe { self.stream.timer.as_ref() }.arm(at.into());
     }
 
-    /// As [`RunningStream::arm_timer`], but the callback may run up to `slack` nanoseconds later:
-    /// together with that of another timer, if one expires in the meantime, which saves an
-    /// interrupt.
+    /// Arms the period timer as [`RunningStream::arm_timer`] does, but its callback may run up to
+    /// `slack` nanoseconds later.
+    ///
+    /// It then runs together with that of another timer, if one expires in the meantime, which
+    /// saves an interrupt.
     ///
     /// C: `hrtimer_start_range_ns()`.
     #[inline]
@@ -309,10 +315,12 @@ impl RunningStream<'_> {
     }
 
     /// Lets the callback of the period timer run at once: as soon as this processor has interrupts
-    /// on, thus before a system call that led here returns. It may run beside one that the timer
-    /// has called. One that is requested already, and has not begun, is made once, where it was
-    /// requested; and an architecture that has no interrupt for it calls at its next tick. On
-    /// `PREEMPT_RT`: as soon as the device's thread runs, which calls one after the other.
+    /// on, thus before a system call that led here returns.
+    ///
+    /// It may run beside one that the timer has called. One that is requested already, and has not
+    /// begun, is made once, where it was requested; and an architecture that has no interrupt for
+    /// it calls at its next tick. On `PREEMPT_RT`: as soon as the device's thread runs, which calls
+    /// one after the other.
     ///
     /// C: `irq_work_queue()`; `kthread_queue_work()` on `PREEMPT_RT`.
     #[inline]
@@ -328,15 +336,18 @@ impl RunningStream<'_> {
         unsafe { Runtime::from_raw((*self.stream.substream.as_ptr()).runtime) }
     }
 
-    /// Returns the state of the stream. It may change at any time: the stream lock is not held.
+    /// Returns the state of the stream.
+    ///
+    /// It may change at any time: the stream lock is not held.
     #[inline]
     pub fn state(&self) -> State {
         self.runtime().state()
     }
 
     /// Returns how many frames must be available to the application for the end of a period to wake
-    /// it; 0 if somebody waits for the end itself: by the stream's sound timer, or by a signal. It
-    /// may change at any time, and may be any value.
+    /// it; 0 if somebody waits for the end itself: by the stream's sound timer, or by a signal.
+    ///
+    /// It may change at any time, and may be any value.
     #[inline]
     pub fn wakeup_frames(&self) -> u64 {
         // The stream's sound timer says so with its own lock held when it is started and stopped.
@@ -348,14 +359,18 @@ impl RunningStream<'_> {
         self.runtime().wakeup_frames()
     }
 
-    /// Returns where the core and the application are. It may change at any time.
+    /// Returns where the core and the application are.
+    ///
+    /// It may change at any time.
     #[inline]
     pub fn pointers(&self) -> Pointers {
         self.runtime().pointers()
     }
 
     /// Returns how many frames the application must lag behind for the core to stop the stream;
-    /// from the boundary on it is never stopped. It may change at any time.
+    /// from the boundary on it is never stopped.
+    ///
+    /// It may change at any time.
     #[inline]
     pub fn stop_threshold(&self) -> u64 {
         self.runtime().stop_threshold()

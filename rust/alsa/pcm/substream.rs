@@ -188,8 +188,9 @@ impl Substream {
     }
 
     /// Brings the stream into a state in which the core leaves its buffer alone, and waits for a
-    /// callback that runs with the stream lock held. If the buffer is `freed`, the core fills in no
-    /// silence either. No lock may be held.
+    /// callback that runs with the stream lock held.
+    ///
+    /// If the buffer is `freed`, the core fills in no silence either. No lock may be held.
     pub(crate) fn withdraw(&self, freed: bool) {
         // SAFETY: The substream has a runtime, by the type invariant.
         unsafe { bindings::snd_pcm_withdraw(self.as_raw(), freed) };
@@ -229,7 +230,9 @@ impl Substream {
         hw.channels_min..=hw.channels_max
     }
 
-    /// Returns what the stream is set to. To be called only where nothing can set it anew.
+    /// Returns what the stream is set to.
+    ///
+    /// To be called only where nothing can set it anew.
     #[inline]
     pub(super) fn params(&self) -> Params {
         let runtime = self.runtime();
@@ -260,7 +263,9 @@ impl Substream {
     }
 
     /// Returns whether the core has to be told of whole buffers that have gone by: see
-    /// `snd_pcm_skip_buffers()`. To be called only where nothing can set the stream anew.
+    /// `snd_pcm_skip_buffers()`.
+    ///
+    /// To be called only where nothing can set the stream anew.
     #[inline]
     pub(crate) fn counts_buffers(&self) -> bool {
         let runtime = self.runtime();

@@ -12,23 +12,23 @@
 //! as the callback may bring about, has only to forget it. Whether a callback runs is known under a
 //! lock that whoever arms takes.
 //!
-//! Beside the hrtimer there is a call with the same effect, for a stream that must be called at
-//! once: before whoever asked for it, with interrupts off, has them on again. An hrtimer that is
-//! armed for the past is only as quick as the clock's hardware.
+//! Beside the hrtimer there is an *immediate work* with the same effect, for a stream that must be
+//! called at once: before whoever asked for it, with interrupts off, has them on again. An hrtimer
+//! that is armed for the past is only as quick as the clock's hardware.
 //!
 //! On an ordinary kernel both callbacks run in interrupts (`interrupt`), on `PREEMPT_RT` in a
 //! thread (`thread`).
 
 #[cfg_attr(CONFIG_PREEMPT_RT, path = "timer/thread.rs")]
 #[cfg_attr(not(CONFIG_PREEMPT_RT), path = "timer/interrupt.rs")]
-mod call;
+mod work;
 
-pub(crate) use self::call::{
+pub(crate) use self::work::{
     Context,
     RawWork, //
 };
 
-use self::call::Call;
+use self::work::ImmediateWork;
 use crate::{
     bindings,
     kext::{
@@ -50,15 +50,15 @@ use kernel::{
     }, //
 };
 
-/// What a [`Call`] calls.
+/// What an [`ImmediateWork`] calls.
 pub(crate) type WorkCallback = unsafe extern "C" fn(*mut RawWork);
 
-/// An hrtimer on `CLOCK_MONOTONIC`, and a call that can be had at once.
+/// An hrtimer on `CLOCK_MONOTONIC`, and a work that can be had at once.
 ///
 /// # Invariants
 ///
-/// Unless its callback only requests the call, the timer is started with the lock of `again` held
-/// only.
+/// Unless its callback only requests the immediate work, the timer is started only with the lock of
+/// `again` held.
 #[pin_data(PinnedDrop)]
 pub(crate) struct PeriodTimer {
     #[pin]
@@ -66,17 +66,17 @@ pub(crate) struct PeriodTimer {
     /// Whether the hrtimer's callback runs. It ends to do so with the lock of `again` held.
     runs: Atomic<bool>,
     /// For when it is to be restarted then. Taken inside of all other locks; not used if the
-    /// callback only requests the call.
+    /// callback only requests the immediate work.
     #[pin]
     again: SpinLockIrqSave<Option<Window>>,
     #[pin]
-    call: Call,
+    work: ImmediateWork,
 }
 
 impl PeriodTimer {
     /// Whether the callback of the hrtimer must do no more than [`PeriodTimer::expire_now`], which
-    /// has that of the call do what is to be done.
-    pub(crate) const TIMER_REQUESTS: bool = call::TIMER_REQUESTS;
+    /// has that of the immediate work do what is to be done.
+    pub(crate) const TIMER_REQUESTS: bool = work::TIMER_REQUESTS;
 
     /// Makes a timer that does not run.
     ///
@@ -90,17 +90,17 @@ impl PeriodTimer {
         context: &Context,
     ) -> impl PinInit<Self> + use<> {
         // SAFETY: By the caller's promise; drop waits.
-        let (timer, call) = unsafe {
+        let (timer, work) = unsafe {
             (
-                HrTimer::new(timer_callback, call::TIMER_MODE),
-                Call::new(work_callback, context),
+                HrTimer::new(timer_callback, work::TIMER_MODE),
+                ImmediateWork::new(work_callback, context),
             )
         };
         pin_init!(Self {
             timer <- timer,
             runs: Atomic::new(false),
             again <- new_spinlock_irqsave!(None, "alsa::pcm::PeriodTimer"),
-            call <- call,
+            work <- work,
         })
     }
 
@@ -115,29 +115,32 @@ impl PeriodTimer {
         unsafe { container_of!(HrTimer::of_raw(timer), Self, timer) }
     }
 
-    /// As [`PeriodTimer::of_timer`].
+    /// Returns the timer of which `work` is a part: for a callback, which gets that.
     ///
     /// # Safety
     ///
-    /// `work` must be that of the call of a `PeriodTimer`.
+    /// `work` must be that of the immediate work of a `PeriodTimer`.
     #[inline]
     pub(crate) unsafe fn of_work(work: *mut RawWork) -> *mut Self {
-        // SAFETY: By the caller's promise `work` points into a `Call`, which is in a `Self`.
-        unsafe { container_of!(Call::of_work(work), Self, call) }
+        // SAFETY: By the caller's promise `work` points into an `ImmediateWork`, which is in a
+        // `Self`.
+        unsafe { container_of!(ImmediateWork::of_raw(work), Self, work) }
     }
 
     /// Lets the callback run as soon as this processor has interrupts on, or where it has been
-    /// requested already; it may then run beside the timer's. On `PREEMPT_RT`: as soon as the
-    /// thread runs.
+    /// requested already; it may then run beside the timer's.
+    ///
+    /// On `PREEMPT_RT`: as soon as the thread runs.
     ///
     /// Any context but an NMI.
     #[inline]
     pub(crate) fn expire_now(&self) {
-        self.call.request();
+        self.work.request();
     }
 
-    /// Lets the timer expire in a window of time, or at once if that is past. A timer that is armed
-    /// is moved.
+    /// Lets the timer expire in a window of time, or at once if that is past.
+    ///
+    /// A timer that is armed is moved.
     ///
     /// Any context but an NMI.
     #[inline]
@@ -156,16 +159,18 @@ impl PeriodTimer {
         }
     }
 
-    /// Does, in the callback of the hrtimer, what is to be done. Returns whether that callback has
-    /// to restart the timer: it was armed meanwhile.
+    /// Calls `callback` in the callback of the hrtimer, and returns whether that callback has to
+    /// restart the timer.
+    ///
+    /// It has to if the timer was armed meanwhile.
     ///
     /// # Safety
     ///
     /// To be called by the callback of the hrtimer only, which returns right after it.
     #[inline]
-    pub(crate) unsafe fn run_callback(&self, call: impl FnOnce()) -> bool {
+    pub(crate) unsafe fn run_callback(&self, callback: impl FnOnce()) -> bool {
         self.runs.store(true, Relaxed);
-        call();
+        callback();
         let mut again = self.again.lock();
         self.runs.store(false, Relaxed);
         let Some(window) = again.take() else {
@@ -178,10 +183,11 @@ impl PeriodTimer {
         unsafe { self.timer.start_again(window) }
     }
 
-    /// Takes the timer off its queue; does not wait for a callback that is running. Whatever that
-    /// has armed is forgotten, unless it is just returning; nor is a timer cancelled that was
-    /// started when the callback had just begun. Then a callback may come, once, that finds the
-    /// stream stopped.
+    /// Takes the timer off its queue; does not wait for a callback that is running.
+    ///
+    /// Whatever that has armed is forgotten, unless it is just returning; nor is a timer cancelled
+    /// that was started when the callback had just begun. Then a callback may come, once, that
+    /// finds the stream stopped.
     ///
     /// Any context but an NMI, also with a lock held that the callback takes.
     #[inline]
@@ -192,9 +198,11 @@ impl PeriodTimer {
         self.timer.try_cancel();
     }
 
-    /// Takes the timer off its queue and waits until its callback, and that of the call, have
-    /// returned. It waits for what there is to wait for, and for nothing else: who prepares a
-    /// stream that has stopped long ago is not held up.
+    /// Takes the timer off its queue and waits until its callback, and that of the immediate work,
+    /// have returned.
+    ///
+    /// It waits for what there is to wait for, and for nothing else: who prepares a stream that has
+    /// stopped long ago is not held up.
     ///
     /// What is armed or called for meanwhile, by others or by the callbacks themselves, it may
     /// miss. A driver whose stream has stopped does neither.
@@ -205,7 +213,7 @@ impl PeriodTimer {
             self.timer.cancel();
         }
         // Before the timer: its callback may arm that.
-        self.call.wait();
+        self.work.wait();
         self.timer.cancel();
     }
 }
@@ -215,16 +223,16 @@ impl PinnedDrop for PeriodTimer {
     fn drop(self: Pin<&mut Self>) {
         // Nothing is missed here, even if the driver always arms the timer. The stream has left
         // what it was attached to, so nobody calls at once or arms but the callbacks. On an
-        // ordinary kernel that of the call is done for good when it has been waited for, and that
-        // of the timer then too.
+        // ordinary kernel that of the immediate work is done for good when it has been waited for,
+        // and that of the timer then too.
         //
-        // On `PREEMPT_RT` it is the timer that requests the call, which may arm the timer again. So
+        // On `PREEMPT_RT` it is the timer that requests the work, which may arm the timer again. So
         // it is told to request nothing more, and all is waited for twice. A callback of the timer
         // that has not yet seen that is waited for by the end of the first round, and its request
-        // by the second. The call that this round has waited for has taken the worker's lock after
+        // by the second. The work that this round has waited for has taken the worker's lock after
         // the first round had held it: whatever timer it has armed finds that it is to request
         // nothing, and ends with the round.
-        self.call.close();
+        self.work.close();
         self.cancel_sync();
         if Self::TIMER_REQUESTS {
             self.cancel_sync();

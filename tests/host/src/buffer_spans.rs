@@ -5,7 +5,7 @@
 use crate::buffer::CopySpan;
 use crate::buffer::CopyStep;
 use crate::buffer::Geometry;
-use crate::buffer::Samples;
+use crate::buffer::SampleLayout;
 use crate::buffer_model::each_byte;
 use crate::buffer_model::geometry;
 use crate::buffer_model::index;
@@ -43,8 +43,9 @@ fn bytes_of(copy: &CopyStep, buffer: &Geometry) -> Vec<(bool, usize, usize)> {
             let mut bytes = Vec::new();
             for frame in 0..frames as usize {
                 for channel in 0..buffer.channels() as usize {
-                    let at =
-                        |s: &Samples| s.offset + frame * s.frame_step + channel * s.channel_step;
+                    let at = |s: &SampleLayout| {
+                        s.offset + frame * s.frame_step + channel * s.channel_step
+                    };
                     bytes.extend((0..width).map(|i| (false, at(&from) + i, at(&to) + i)));
                 }
             }
@@ -228,7 +229,7 @@ proptest! {
                 CopyStep::Bytes(span) => span,
                 CopyStep::Samples { from: a, to: b, frames } => {
                     prop_assert!(turned && channels > 1 && !before && frames > 0);
-                    let last = |s: &Samples| {
+                    let last = |s: &SampleLayout| {
                         s.offset
                             + (frames as usize - 1) * s.frame_step
                             + (channels as usize - 1) * s.channel_step

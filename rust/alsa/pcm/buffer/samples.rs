@@ -103,17 +103,19 @@ macro_rules! pair {
             #[inline(always)]
             fn take_apart(self) -> ($half, $half) {
                 let (low, high) = (self as $half, (self >> <$half>::BITS) as $half);
-                match cfg!(target_endian = "little") {
-                    true => (low, high),
-                    false => (high, low),
+                if cfg!(target_endian = "little") {
+                    (low, high)
+                } else {
+                    (high, low)
                 }
             }
 
             #[inline(always)]
             fn put_together(first: $half, second: $half) -> $pair {
-                let (low, high) = match cfg!(target_endian = "little") {
-                    true => (first, second),
-                    false => (second, first),
+                let (low, high) = if cfg!(target_endian = "little") {
+                    (first, second)
+                } else {
+                    (second, first)
                 };
                 <$pair>::from(high) << <$half>::BITS | <$pair>::from(low)
             }
@@ -190,8 +192,9 @@ impl Grid {
 
 impl Buffer<'_> {
     /// Copies the samples of some frames, of so many channels each, which lie in the buffer
-    /// `source` as `from` says, to where `to` says in this one. The samples are of the size that
-    /// this buffer's format has.
+    /// `source` as `from` says, to where `to` says in this one.
+    ///
+    /// The samples are of the size that this buffer's format has.
     ///
     /// Any context. Takes a few instructions a sample.
     ///
@@ -265,9 +268,10 @@ unsafe fn copy_pairs<T: Pair>(to: Grid, from: Grid, (frames, channels): (usize, 
             // SAFETY: `count` frames are there from `frame` on, and their samples valid. A pair is
             // two of them, and aligned.
             unsafe {
-                match apart {
-                    true => row.take_apart(count),
-                    false => row.put_together(count),
+                if apart {
+                    row.take_apart(count)
+                } else {
+                    row.put_together(count)
                 }
             }
         }
@@ -319,13 +323,15 @@ impl<T: Pair> Row<T> {
     #[inline(always)]
     fn each(self, count: usize, one: impl Fn(*mut T, *mut T::Half, *mut T::Half)) {
         // Stereo: what is known when this is compiled need not be computed for each frame.
-        match self.step == const { size_of::<T>() } {
-            true => self.each_by(const { size_of::<T>() }, count, one),
-            false => self.each_by(self.step, count, one),
+        if self.step == const { size_of::<T>() } {
+            self.each_by(const { size_of::<T>() }, count, one)
+        } else {
+            self.each_by(self.step, count, one)
         }
     }
 
-    /// As [`Row::each`], four at a time as long as there are, with pairs that are so far apart.
+    /// Does what [`Row::each`] does, four at a time as long as there are, with pairs that are so
+    /// far apart.
     #[inline(always)]
     fn each_by(self, step: usize, count: usize, one: impl Fn(*mut T, *mut T::Half, *mut T::Half)) {
         let Self {
@@ -391,17 +397,18 @@ mod tests {
     /// Interleaved at the start of a buffer, or one channel after the other, with a sample free
     /// before and after each.
     fn layout(sample: usize, (frames, channels): (usize, usize), interleaved: bool) -> Samples {
-        match interleaved {
-            true => Samples {
+        if interleaved {
+            Samples {
                 offset: 0,
                 frame_step: channels * sample,
                 channel_step: sample,
-            },
-            false => Samples {
+            }
+        } else {
+            Samples {
                 offset: sample,
                 frame_step: sample,
                 channel_step: (frames + 1) * sample,
-            },
+            }
         }
     }
 

@@ -19,7 +19,8 @@ use kernel::{
     prelude::*, //
 };
 
-/// Leaves of the formats only those that are in `formats`. Returns whether that changed anything.
+/// Leaves of the formats only those that are in `formats`, and returns whether that changed
+/// anything.
 ///
 /// C: `snd_mask_refine()`.
 fn refine_formats(params: &mut bindings::snd_pcm_hw_params, formats: u64) -> Result<c_int> {
@@ -32,7 +33,7 @@ fn refine_formats(params: &mut bindings::snd_pcm_hw_params, formats: u64) -> Res
     changed(unsafe { bindings::snd_mask_refine(&mut params.masks[FORMATS], &mask) })
 }
 
-/// Leaves of the interval of a parameter only what is in a range. Returns whether that changed
+/// Leaves of the interval of a parameter only what is in a range, and returns whether that changed
 /// anything.
 ///
 /// C: `snd_interval_refine()`.

@@ -4,7 +4,7 @@
 
 use super::{
     Glue,
-    Open, //
+    OpenSubstream, //
 };
 use crate::{
     bindings,
@@ -37,7 +37,7 @@ impl<T: Ops> Glue<T> {
     ///
     /// To be called in a trigger of that command. Unless it is STOP, the core has locked the group
     /// that the substream belongs to. (`snd_pcm_stop_surely()` stops a stream without.)
-    pub(super) unsafe fn trigger_time(open: &Open<T>, command: Trigger) -> Ktime {
+    pub(super) unsafe fn trigger_time(open: &OpenSubstream<T>, command: Trigger) -> Ktime {
         let time = match command {
             // SAFETY: By the caller's promise.
             Trigger::Start => unsafe { Self::linked_times(open) }.flatten().max(),
@@ -64,7 +64,9 @@ impl<T: Ops> Glue<T> {
     ///
     /// The group that the substream belongs to must be locked until the iterator is dropped. (That
     /// of a substream which is linked with none is its own, whose lock is the stream lock.)
-    unsafe fn linked_times(open: &Open<T>) -> impl Iterator<Item = Option<u64>> + use<'_, T> {
+    unsafe fn linked_times(
+        open: &OpenSubstream<T>,
+    ) -> impl Iterator<Item = Option<u64>> + use<'_, T> {
         let own = open.substream();
         // SAFETY: By the caller's promise.
         unsafe { own.linked() }

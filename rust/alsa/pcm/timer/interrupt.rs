@@ -23,13 +23,14 @@ use kernel::{
 /// The mode of the hrtimer: its callback runs in hard interrupt context.
 pub(super) const TIMER_MODE: hrtimer::Mode = hrtimer::ABSOLUTE;
 
-/// Whether the hrtimer's callback has to request the call, in place of doing what is to be done.
+/// Whether the hrtimer's callback has to request the immediate work, in place of doing what is to
+/// be done.
 pub(super) const TIMER_REQUESTS: bool = false;
 
-/// What the callback of a call gets.
+/// What the callback of an immediate work gets.
 pub(crate) type RawWork = bindings::irq_work;
 
-/// What the calls of a PCM device share: nothing.
+/// What the immediate works of a PCM device share: nothing.
 pub(crate) struct Context;
 
 impl Context {
@@ -39,20 +40,20 @@ impl Context {
     }
 }
 
-/// A call that can be requested.
+/// A call that can be requested at any time, and is made as soon as may be.
 #[pin_data]
-pub(super) struct Call {
+pub(super) struct ImmediateWork {
     #[pin]
     work: IrqWork,
 }
 
-impl Call {
-    /// Makes a call of `callback`.
+impl ImmediateWork {
+    /// Makes a work that calls `callback`.
     ///
     /// # Safety
     ///
-    /// Until [`Call::wait`] has been called after the last request, the call must not be freed, and
-    /// `callback` be sound to call with the address of its work.
+    /// Until [`ImmediateWork::wait`] has been called after the last request, the work must not be
+    /// freed, and `callback` be sound to call with the address of its work.
     pub(super) unsafe fn new(
         callback: irq_work::Callback,
         _context: &Context,
@@ -62,27 +63,31 @@ impl Call {
         pin_init!(Self { work <- work })
     }
 
-    /// Returns the call that `work` belongs to.
+    /// Returns the immediate work that `work` is a part of.
     ///
     /// # Safety
     ///
-    /// `work` must be the work of a `Call`.
+    /// `work` must be the work of an `ImmediateWork`.
     #[inline]
-    pub(super) unsafe fn of_work(work: *mut RawWork) -> *mut Self {
+    pub(super) unsafe fn of_raw(work: *mut RawWork) -> *mut Self {
         // SAFETY: By the caller's promise `work` points into an `IrqWork`, which is in a `Self`.
         unsafe { container_of!(IrqWork::of_raw(work), Self, work) }
     }
 
-    /// Requests the call: as soon as this processor has interrupts on. Any context.
+    /// Requests the call: as soon as this processor has interrupts on.
+    ///
+    /// Any context.
     #[inline]
     pub(super) fn request(&self) {
         self.work.queue();
     }
 
-    /// From now on the hrtimer requests nothing. It never does.
+    /// Has the hrtimer request nothing from now on, which it never does here.
     pub(super) fn close(&self) {}
 
-    /// Waits until the call has returned that was last requested. Process context, interrupts on.
+    /// Waits until the call has returned that was last requested.
+    ///
+    /// Process context, interrupts on.
     pub(super) fn wait(&self) {
         self.work.sync();
     }

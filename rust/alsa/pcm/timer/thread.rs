@@ -36,17 +36,20 @@ use kernel::{
 /// The mode of the hrtimer: its callback runs in hard interrupt context.
 pub(super) const TIMER_MODE: hrtimer::Mode = hrtimer::ABSOLUTE_HARD;
 
-/// Whether the hrtimer's callback has to request the call, in place of doing what is to be done.
+/// Whether the hrtimer's callback has to request the immediate work, in place of doing what is to
+/// be done.
 pub(super) const TIMER_REQUESTS: bool = true;
 
-/// What the callback of a call gets.
+/// What the callback of an immediate work gets.
 pub(crate) type RawWork = bindings::kthread_work;
 
 /// The thread of a PCM device. Dropped, it ends.
 pub(crate) struct Context(Worker);
 
 impl Context {
-    /// Makes the thread for the PCM device `device` of the card `card`. May sleep.
+    /// Makes the thread for the PCM device `device` of the card `card`.
+    ///
+    /// May sleep.
     ///
     /// It is not freezable: streams are suspended after that, and wait for it.
     pub(crate) fn new(card: i32, device: u32) -> Result<Self> {
@@ -55,22 +58,22 @@ impl Context {
     }
 }
 
-/// A call that can be requested.
+/// A call that can be requested at any time, and is made as soon as may be.
 #[pin_data]
-pub(super) struct Call {
+pub(super) struct ImmediateWork {
     #[pin]
     work: Work,
     closed: Atomic<bool>,
 }
 
-impl Call {
-    /// Makes a call of `callback`.
+impl ImmediateWork {
+    /// Makes a work that calls `callback`.
     ///
     /// # Safety
     ///
-    /// `context` must outlive the call. Until [`Call::wait`] has been called after the last
-    /// request, the call must not be freed, and `callback` be sound to call with the address of its
-    /// work.
+    /// `context` must outlive the work. Until [`ImmediateWork::wait`] has been called after the
+    /// last request, the work must not be freed, and `callback` be sound to call with the address
+    /// of its work.
     pub(super) unsafe fn new(
         callback: kthread::Callback,
         context: &Context,
@@ -83,32 +86,37 @@ impl Call {
         })
     }
 
-    /// Returns the call that `work` belongs to.
+    /// Returns the immediate work that `work` is a part of.
     ///
     /// # Safety
     ///
-    /// `work` must be the work of a `Call`.
-    pub(super) unsafe fn of_work(work: *mut RawWork) -> *mut Self {
+    /// `work` must be the work of an `ImmediateWork`.
+    pub(super) unsafe fn of_raw(work: *mut RawWork) -> *mut Self {
         // SAFETY: By the caller's promise `work` points into a `Work`, which is in a `Self`.
         unsafe { container_of!(Work::of_raw(work), Self, work) }
     }
 
-    /// Requests the call: as soon as the thread runs. Any context but an NMI.
+    /// Requests the call: as soon as the thread runs.
+    ///
+    /// Any context but an NMI.
     pub(super) fn request(&self) {
         if !self.closed.load(Relaxed) {
             self.work.queue();
         }
     }
 
-    /// From now on a request does nothing, once the caller of this has waited ([`Call::wait`]), and
-    /// for whoever has been called after that: the wait takes the lock of the worker, and so does a
-    /// call when it begins.
+    /// Has a request do nothing any more.
+    ///
+    /// That holds once the caller of this has waited ([`ImmediateWork::wait`]), and for whoever has
+    /// been called after that: the wait takes the lock of the worker, and so does a work when it
+    /// begins.
     pub(super) fn close(&self) {
         self.closed.store(true, Relaxed);
     }
 
-    /// Waits until the call has returned that was last requested, if it has not yet. Process
-    /// context.
+    /// Waits until the call has returned that was last requested, if it has not yet.
+    ///
+    /// Process context.
     pub(super) fn wait(&self) {
         self.work.flush();
     }

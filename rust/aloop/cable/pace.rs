@@ -28,12 +28,13 @@ use alsa::pcm::Direction;
 
 impl Locked<'_> {
     /// Sets the sound timer that the cable runs by, or follows; `None` for the system's clock.
+    ///
     /// Neither side runs.
     pub(crate) fn set_timer(&mut self, timer: Option<TimerInfo>) {
         self.change_pace(self.now, |state| state.note_timer(timer));
     }
 
-    /// Time begins to go on: has the source tick from now on, if it can.
+    /// Has the source tick from now on, if it can, as time begins to go on.
     pub(super) fn look_for_source(&mut self, ticks: Option<&dyn TickSource>) {
         // What it ticked before is of no use, as ticks have been missed.
         self.rest();
@@ -43,7 +44,7 @@ impl Locked<'_> {
         }
     }
 
-    /// The source has ticked.
+    /// Handles a tick of the source.
     pub(super) fn follow_source(&mut self, ticks: u64, resolution: Delta) {
         self.update();
         let running = [&self.state.playback, &self.state.capture]
@@ -62,8 +63,8 @@ impl Locked<'_> {
         });
     }
 
-    /// If the source should have ticked in the meantime, the cable has gone on at the speed that
-    /// the source last had, from the time on at which it was too late.
+    /// Lets the cable go at the speed that the source last had, from the time on at which a tick
+    /// was too late, if one was.
     pub(super) fn miss_source(&mut self) {
         let until = self.state.follow.as_ref().and_then(Follow::patience);
         let Some(until) = until.filter(|&until| until < self.now) else {
@@ -77,14 +78,16 @@ impl Locked<'_> {
         });
     }
 
-    /// The source has said that it stops.
+    /// Records that the source has said that it stops.
     pub(super) fn lose_source(&mut self) {
         self.update();
         self.rest();
     }
 
-    /// Goes on at the speed that the source last had. What the source ticks from now on is another
-    /// beginning. The cable has been moved to the present.
+    /// Goes on at the speed that the source last had.
+    ///
+    /// What the source ticks from now on is another beginning. The cable has been moved to the
+    /// present.
     pub(super) fn rest(&mut self) {
         self.change_pace(self.now, |state| {
             if let Some(follow) = &mut state.follow {
@@ -106,8 +109,8 @@ impl Locked<'_> {
         if let Time::Clock(clock) = &mut self.state.time {
             clock.set_pace(pace);
             // The periods now end at another time.
-            self.rearm(Direction::Playback);
-            self.rearm(Direction::Capture);
+            self.arm_again(Direction::Playback);
+            self.arm_again(Direction::Capture);
         }
     }
 }
