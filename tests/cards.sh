@@ -161,10 +161,6 @@ done >/tmp/noise.raw
 # cards_test_table [WORD...]: the whole report of a table on stdin, as ktap_test_table's, or only the
 # tests of these names.
 cards_test_table() {
-	wanted=
-	for word; do
-		wanted="${wanted:+$wanted\|}$word"
-	done
-	ktap_around=fresh
-	grep "^\(${wanted:-.*}\) " | ktap_test_table
+	ktap_around=fresh ktap_only=$*
+	ktap_test_table
 }

@@ -14,14 +14,15 @@
 #                                 passes if the command succeeds, which runs in a shell of its own;
 #                                 what it says is remarked
 #   ktap_test_table               the whole report of a table on stdin: for each line "WORD NAME" it
-#                                 runs t_WORD, or "$ktap_around t_WORD" if that is set
+#                                 runs t_WORD, or "$ktap_around t_WORD" if that is set. If $ktap_only
+#                                 has words, only those tests; one that the table has not is a failure
 #   ktap_bail_out TEXT            no test can run: ends the script
 #   ktap_finished                 ends the report; fails if a test has
 #
 # A report has a plan at its beginning or its end, and who reads it compares: a script that has died
 # on the way has failed.
 
-ktap_number=0 ktap_failed=0 ktap_skipped=0 ktap_plan='' ktap_around=''
+ktap_number=0 ktap_failed=0 ktap_skipped=0 ktap_plan='' ktap_around='' ktap_only=''
 
 ktap_print_header() {
 	ktap_number=0 ktap_failed=0 ktap_skipped=0 ktap_plan=
@@ -70,6 +71,15 @@ ktap_test_result() {
 ktap_test_table() {
 	ktap_table=$(cat)
 	ktap_print_header
+	if [ "$ktap_only" ]; then
+		ktap_all=$ktap_table ktap_table=
+		for ktap_word in $ktap_only; do
+			ktap_rest=$(printf '%s\n' "$ktap_all" | grep "^$ktap_word ") ||
+				ktap_bail_out "no test is called $ktap_word"
+			ktap_table="${ktap_table:+$ktap_table
+}$ktap_rest"
+		done
+	fi
 	ktap_set_plan "$(printf '%s\n' "$ktap_table" | wc -l)"
 	while read -r ktap_word ktap_rest; do
 		# (Nobody reads the rest of the table in place of this loop.)

@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
-# controls.sh [MODULE [untimed]]: tests the card's controls with the programs that users have:
-# alsactl, which keeps their values from one boot to the next, and amixer. Numbers in names are
-# rules of the card's behaviour. The report is KTAP; the exit status is 1 if a test failed. With
-# "untimed", for kernels that are too slow for it, speed is not measured.
+# controls.sh [MODULE]: tests the card's controls with the programs that users have: alsactl, which
+# keeps their values from one boot to the next, and amixer. Numbers in names are rules of the card's
+# behaviour. The report is KTAP; the exit status is 1 if a test failed.
 # Guest: --deterministic --with tests/ktap.sh (speeds are compared by what the clock does while they are read)
 
 # Tests are called by their names in the table below.
@@ -13,8 +12,6 @@
 . "$(dirname "$0")/ktap.sh"
 
 MODULE=${1:-snd-aloop-rs}
-TIMED=1
-[ "${2:-}" != untimed ] || TIMED=0
 CARD=Loopback
 STATE=/tmp/controls.state
 # Seven for each cable, and one more that the C driver has not (9.16).
@@ -222,8 +219,7 @@ await_position() { # STATUS-FILE FRAME
 
 modprobe "$MODULE" || ktap_bail_out "modprobe $MODULE: status $?"
 
-chosen() { if [ "$TIMED" = 1 ]; then cat; else grep -v '^speed '; fi; }
-chosen <<'END' | ktap_test_table
+ktap_test_table <<'END'
 count 9.1 seven or eight controls for each cable, 32 of them can be written
 store 9.1 alsactl stores all of them
 store_usual 9.4 alsactl stores and restores all cards in its usual file

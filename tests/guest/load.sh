@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0
 # Guest: --deterministic --with tests/ktap.sh (programs that are late lose frames)
-# load.sh [MODULE [ALOOP-TEST [TIMES]]]: tests loading and unloading of the module in a guest where
-# no sound card is present, with its parameters. Numbers in names are rules of
+# load.sh [MODULE [ALOOP-TEST [TIMES [WORD...]]]]: tests loading and unloading of the module in a guest
+# where no sound card is present, with its parameters. Numbers in names are rules of
 # Documentation/behaviour.rst. The report is KTAP; the exit status is 1 if a test failed. MODULE is
 # snd-aloop-rs unless given. With aloop-test (by default the one beside this script), a third card
-# is played through.
+# is played through. With WORDs, only the tests of these names.
 
 # shellcheck source=../ktap.sh
 . "$(dirname "$0")/ktap.sh"
@@ -13,6 +13,7 @@
 MODULE=${1:-snd-aloop-rs}
 ALOOP_TEST=${2:-$(dirname "$0")/aloop-test}
 TIMES=${3:-20}
+shift $(($# < 3 ? $# : 3))
 NAME=$(echo "$MODULE" | tr - _)
 PARAMETERS=/sys/module/$NAME/parameters
 ERRORS=/tmp/load.errors
@@ -361,7 +362,7 @@ unloaded() {
 	unload && "$1" && unload
 }
 
-ktap_around=unloaded
+ktap_around=unloaded ktap_only=$*
 ktap_test_table <<END
 default 2.3 a load without parameters makes the card Loopback
 parameters 1.1 parameters in sysfs, with their defaults
