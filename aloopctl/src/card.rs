@@ -36,7 +36,7 @@ pub struct Card {
     pub timer_source: Option<String>,
 }
 
-/// A cable: one end plays, the other records.
+/// A cable: one side plays, the other records.
 #[derive(Clone, Debug, Serialize)]
 pub struct Cable {
     pub cable: CableId,
@@ -44,7 +44,7 @@ pub struct Cable {
     pub capture: Option<End>,
 }
 
-/// An open end of a cable.
+/// An open side of a cable.
 #[derive(Clone, Debug, Serialize)]
 pub struct End {
     pub pcm: String,
@@ -60,7 +60,7 @@ pub struct End {
     /// For how many seconds it has been in this state.
     pub since_seconds: Option<f64>,
     pub rate_shift: Option<u64>,
-    /// What the other end is bound to by this one; not told by older drivers.
+    /// What the other side is bound to by this one; not told by older drivers.
     pub pins: Option<Pins>,
     /// The same, as the driver says it.
     #[serde(skip)]
@@ -74,7 +74,7 @@ impl Cable {
         self.playback.is_none() && self.capture.is_none()
     }
 
-    /// Returns the ends that are open, with their direction.
+    /// Returns the sides that are open, with their direction.
     pub fn ends(&self) -> impl Iterator<Item = (&'static str, &End)> {
         let playback = self.playback.iter().map(|end| ("playback", end));
         playback.chain(self.capture.iter().map(|end| ("capture", end)))
@@ -215,7 +215,7 @@ impl Card {
         let status = substream::status(&root.text_if_any(&format!("{folder}/status"))?)?;
         let setup = root.text_if_any(&format!("{folder}/hw_params"));
         let setup = setup.and_then(|text| substream::setup(&text));
-        // The two texts were not read at one time: an end may have been opened meanwhile.
+        // The two texts were not read at one time: a side may have been opened meanwhile.
         let lines = lines.unwrap_or_default();
         let told = lines.program().map(|(name, pid)| (name.to_string(), pid));
         let pid = told.as_ref().map(|(_, pid)| *pid).or(status.owner);
@@ -264,7 +264,7 @@ mod tests {
     const STATUS: &[u8] = include_bytes!("parse/samples/status");
     const PARAMS: &[u8] = include_bytes!("parse/samples/hw_params");
 
-    /// A card whose cable 0,1 is used at both ends, beside one that is no loopback card.
+    /// A card whose cable 0,1 is used at both sides, beside one that is no loopback card.
     fn with(cable: &'static [u8]) -> Fake {
         Fake::new(&[
             CARDS,

@@ -3,7 +3,7 @@
 //! The controls of a card's cables, through alsa-lib.
 //!
 //! A control is found by the device and substream that *record* from the cable; the one that tells
-//! a player that it is recorded, by those that play.
+//! whether a playback is recorded, by those that play.
 
 use std::ffi::CStr;
 use std::io;

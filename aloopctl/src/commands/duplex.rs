@@ -36,7 +36,7 @@ pub struct Parameters {
     pub period: u32,
 }
 
-/// Both ends of a cable, open and set up alike.
+/// Both sides of a cable, open and set up alike.
 pub struct Duplex {
     playback: PCM,
     capture: PCM,
@@ -189,8 +189,8 @@ struct Flow<'a> {
 }
 
 impl Flow<'_> {
-    /// Writes as much as there is room for. Silence follows the sequence, so that the player
-    /// doesn't end before the recorder has all.
+    /// Writes as much as there is room for. Silence follows the sequence, so that the playback
+    /// doesn't end before the capture has all.
     fn play(&mut self, heard: &mut Heard) -> Result {
         let frame_bytes = self.sequence.frame_bytes;
         loop {
@@ -269,7 +269,7 @@ impl Flow<'_> {
         }
     }
 
-    /// Notes where both ends are.
+    /// Notes where both sides are.
     fn observe(&mut self, heard: &mut Heard) -> Result {
         let status = |pcm: &PCM| pcm.status();
         let (Ok(played), Ok(recorded)) =

@@ -4,7 +4,7 @@
 
 use serde::Serialize;
 
-/// Where both ends of a cable were, at times of one clock.
+/// Where both sides of a cable were, at times of one clock.
 #[derive(Clone, Copy, Debug)]
 pub struct Positions {
     /// Frames that have been played, and when that was so, in seconds.
@@ -109,7 +109,7 @@ mod tests {
         let at = |played, recorded| Positions { played, recorded };
         let delay = at((100.0, 5.0), (107.0, 5.0)).delay(7, 48_000.0);
         assert!(delay.abs() < 1e-6);
-        // The recorder is 48 frames behind.
+        // The capture is 48 frames behind.
         let delay = at((100.0, 5.0), (59.0, 5.0)).delay(7, 48_000.0);
         assert!((delay - 48.0).abs() < 1e-6);
         // It was asked a millisecond later, and the card has gone on as long.

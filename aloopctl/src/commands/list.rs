@@ -17,7 +17,7 @@ use crate::root::Root;
 use crate::table::columns;
 use crate::table::plain;
 
-/// What stands before the details of an end: they are below its direction.
+/// What stands before the details of a side: they are below its direction.
 const DETAILS: &str = "               ";
 
 #[derive(Serialize)]
@@ -138,7 +138,7 @@ fn parameters(end: &End) -> String {
     }
 }
 
-/// Returns what newer drivers tell of an end.
+/// Returns what newer drivers tell of a side.
 fn details(end: &End) -> Option<String> {
     let mut parts = Vec::new();
     if let Some(pins) = &end.pins_text {

@@ -11,7 +11,7 @@ use crate::parse::cable_id::CableId;
 use crate::parse::formats;
 use crate::table::columns;
 
-/// The state of a cable's player, as the controls tell it.
+/// The state of a cable's playback, as the controls tell it.
 #[derive(Serialize)]
 pub struct State<'a> {
     /// Seconds since 1970.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-/// What one end binds the other to. If it has none of it, it binds it to nothing.
+/// What one side binds the other to. If it has none of it, it binds it to nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Pins {
     pub format: Option<String>,
@@ -16,7 +16,7 @@ pub struct Pins {
     pub period_bytes: Option<u64>,
 }
 
-/// What the file says of one open end, by its words.
+/// What the file says of one open side, by its words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndLines(BTreeMap<String, String>);
 
@@ -36,7 +36,7 @@ impl EndLines {
         Some((name, pid.strip_suffix(')')?.parse().ok()?))
     }
 
-    /// Returns what the end binds the other to, which newer drivers tell.
+    /// Returns what the side binds the other to, which newer drivers tell.
     pub fn pins(&self) -> Option<Pins> {
         let mut pins = Pins::default();
         for part in self.get("pins")?.split(", ") {
