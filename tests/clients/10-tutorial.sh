@@ -177,7 +177,7 @@ two_hops() {
 	arecord -D hw:Second,1,0 -f S16_LE -c 2 -r 48000 recorded.wav &
 	recorder=$!
 	capturing 1 0 Second
-	# One card's recording end to the other card's playing end, all in the background.
+	# One card's capture side to the other card's playback side, all in the background.
 	# -a off: at once, not only when a player comes.
 	alsaloop -C hw:First,1,4 -P hw:Second,0,0 -t 100000 -a off &
 	capturing 1 4 First

@@ -9,8 +9,8 @@
 load enable=1,1 id=Loopback,Second
 
 # through FROM TO ALSALOOP-OPTION...: plays audio.wav (or $source) into the cable that FROM is the
-# recording end of, and records as recorded.wav what comes out of the cable that TO is the playing
-# end of; both as CARD,DEVICE,SUBSTREAM. alsaloop is told -a off, so that it runs from the
+# capture of, and records as recorded.wav what comes out of the cable that TO is the playback of;
+# both as CARD,DEVICE,SUBSTREAM. alsaloop is told -a off, so that it runs from the
 # beginning.
 through() {
 	local from=$1 to=$2 loop recorder

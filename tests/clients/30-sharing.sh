@@ -282,7 +282,7 @@ sysdefault() {
 	aplay -q -D sysdefault:Loopback audio.wav
 	stop_recorder $! 1 0
 	exact audio.wav recorded.wav
-	# Its recording end is device 0, which hears what is played into device 1.
+	# Its capture side is device 0, which hears what is played into device 1.
 	arecord -q -D sysdefault:Loopback -f S16_LE -c 2 -r 48000 recorded2.wav &
 	capturing 0 0
 	aplay -q -D plughw:Loopback,1,0 audio.wav

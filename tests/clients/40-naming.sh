@@ -120,7 +120,7 @@ compare_silence() {
 }
 example many_cards "four cards"
 
-# A container has the nodes that it was given: here, a card's recording ends of one device.
+# A container has the nodes that it was given: here, a card's capture sides of one device.
 container() {
 	load
 	mkdir nodes

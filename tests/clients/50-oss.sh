@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 # OSS programs: with snd-pcm-oss, the first card's device 0 is /dev/dsp and its device 1 is
 # /dev/adsp. The kernel's emulation converts where an OSS program wants something else than the
-# other end.
+# other side of the cable.
 # Guest: --deterministic (a busy host makes no overruns)
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"

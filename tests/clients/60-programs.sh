@@ -7,7 +7,7 @@
 
 load enable=1
 
-# Runs the rest as a recorder of the cable's end 1,SUBSTREAM, and plays audio.wav at the other end.
+# Runs the rest as a recorder of the cable's side 1,SUBSTREAM, and plays audio.wav at the other side.
 heard_by() { # SUBSTREAM RECORDER...
 	local substream=$1
 	shift
@@ -17,7 +17,7 @@ heard_by() { # SUBSTREAM RECORDER...
 	stop_recorder $! 1 "$substream"
 	exact audio.wav recorded.wav
 }
-# Runs the rest as a player into the cable's end 0,SUBSTREAM, and records at the other end.
+# Runs the rest as a player into the cable's side 0,SUBSTREAM, and records at the other side.
 played_by() { # SUBSTREAM PLAYER...
 	local substream=$1
 	shift

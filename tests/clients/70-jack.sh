@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
-# JACK servers on the ends of cables, and zita-ajbridge, which joins a cable to a server with a
+# JACK servers on the sides of cables, and zita-ajbridge, which joins a cable to a server with a
 # clock of its own.
 # Guest: --deterministic (a busy host makes no overruns)
 # shellcheck disable=SC2317,SC2329 # example calls the functions
@@ -112,7 +112,7 @@ from_aplay() {
 }
 example from_aplay "asound.conf: jackd -d alsa -C jack_out hears what aplay plays"
 
-# The order of things matters here: the other end is there first, and decides the format.
+# The order of things matters here: the other side is there first, and decides the format.
 plughw() {
 	arecord -q -D hw:Loopback,1,6 -f S16_LE -c 2 -r 48000 recorded.wav &
 	recorder=$!

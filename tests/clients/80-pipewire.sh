@@ -74,7 +74,7 @@ found() {
 }
 example found "WirePlumber finds the card, with a sink, a source and the profile Pro Audio"
 
-# Runs the rest as a player into the sink, and records at the other end of the cable.
+# Runs the rest as a player into the sink, and records at the other side of the cable.
 played_by() {
 	session
 	heard_from_sink "$@"
@@ -119,7 +119,7 @@ taken_away() {
 }
 example taken_away "the card is unbound under PipeWire, and bound again"
 
-# Runs the rest as a recorder of the source, and plays at the other end of the cable.
+# Runs the rest as a recorder of the source, and plays at the other side of the cable.
 heard_by() {
 	session
 	"$@" &
@@ -140,7 +140,7 @@ parecord_source() {
 }
 example parecord_source "parecord, by pipewire-pulse"
 
-# --- With Documentation/wireplumber.conf the card runs interleaved, and both ends fit as they are.
+# --- With Documentation/wireplumber.conf the card runs interleaved, and both sides fit as they are.
 
 interleaved() {
 	mkdir -p ~/.config/wireplumber/wireplumber.conf.d
@@ -175,7 +175,7 @@ example from_aplay "wireplumber.conf: aplay, recorded by pw-record"
 
 to_jack() {
 	interleaved
-	# jack_out, at the other end of PipeWire's cable
+	# jack_out, at the other side of PipeWire's cable
 	sed 's/hw:Loopback,1,3/hw:Loopback,1,0/' "$WITH/Documentation/asound.conf" >/etc/asound.conf
 	session
 	JACK_NO_AUDIO_RESERVATION=1 jackd -n two -R -d alsa -C jack_out -r 48000 -p 256 -n 3 >two.jackd 2>&1 &

@@ -207,7 +207,7 @@ mend() {
 	mv mended.wav "$1"
 }
 not() { ! ("$@") || fail "succeeded, but should not: $*"; }
-# Some programs (PipeWire, JACK) run a device without interleaving. The other end of the cable may do
+# Some programs (PipeWire, JACK) run a device without interleaving. The other side of the cable may do
 # the same: aplay and arecord have -I for it, with a file for each channel.
 # joined NAME BITS: NAME.0 and NAME.1 of arecord -I -t raw, 48 kHz, become recorded.wav
 joined() {

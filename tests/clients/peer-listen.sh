@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 # The other guest of 90-network.sh: snapclient plays into Loopback what comes from there, and it is
-# heard at the other end of the cable.
+# heard at the other side of the cable.
 # shellcheck disable=SC2317,SC2329 # example calls the functions
 . "$(dirname "$0")/lib.sh"
 
