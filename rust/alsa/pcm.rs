@@ -42,7 +42,7 @@
 //!   before.
 //! - A drain plays what has been written, and is stopped then. `Drain` needs
 //!   [`Info::DrainTrigger`]: otherwise the driver is told nothing before the stop. A drain of a
-//!   stream that is PREPARED sends `Start` first.
+//!   playback that is PREPARED, with something written, sends `Start` first.
 //! - The stream lock is held in `trigger` and `pointer`: the state does not change meanwhile.
 //!
 //! # Time

@@ -149,8 +149,11 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 		/* In an interrupt, no period is missing besides. */
 		runtime->hw_ptr_interrupt = 0;
 	} else {
-		/* In a buffer of one frame, it is the interrupt that has a period missing. */
-		runtime->hw_ptr_jiffies = jiffies - 4;
+		/*
+		 * In a buffer of one frame, it is an interrupt that has a period missing. Whoever
+		 * else asks first learns nothing of the frame, and it is left out.
+		 */
+		runtime->hw_ptr_jiffies = jiffies - runtime->hw_ptr_buffer_jiffies - 4;
 		runtime->hw_ptr_interrupt = hw_ptr;
 	}
 }

@@ -58,7 +58,7 @@ pub(crate) struct State {
     pub(super) capture: Side,
     /// What advances the positions at present.
     pub(super) time: Time,
-    /// The sound timer that drives the cable or sets its pace, if there is one and a side is open.
+    /// The sound timer that drives the cable or sets its pace, if there is one, as of the last open.
     timer: Option<TimerInfo>,
     /// What the sides do for each other.
     habits: Habits,
