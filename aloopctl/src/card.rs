@@ -15,8 +15,8 @@ use crate::error::Result;
 use crate::error::Status;
 use crate::parse::cable_id::CableId;
 use crate::parse::cables;
-use crate::parse::cables::EndLines;
 use crate::parse::cables::Pins;
+use crate::parse::cables::SideLines;
 use crate::parse::cards;
 use crate::parse::substream;
 use crate::root::Root;
@@ -40,13 +40,13 @@ pub struct Card {
 #[derive(Clone, Debug, Serialize)]
 pub struct Cable {
     pub cable: CableId,
-    pub playback: Option<End>,
-    pub capture: Option<End>,
+    pub playback: Option<Side>,
+    pub capture: Option<Side>,
 }
 
 /// An open side of a cable.
 #[derive(Clone, Debug, Serialize)]
-pub struct End {
+pub struct Side {
     pub pcm: String,
     pub program: Option<String>,
     pub pid: Option<u32>,
@@ -75,9 +75,9 @@ impl Cable {
     }
 
     /// Returns the sides that are open, with their direction.
-    pub fn ends(&self) -> impl Iterator<Item = (&'static str, &End)> {
-        let playback = self.playback.iter().map(|end| ("playback", end));
-        playback.chain(self.capture.iter().map(|end| ("capture", end)))
+    pub fn sides(&self) -> impl Iterator<Item = (&'static str, &Side)> {
+        let playback = self.playback.iter().map(|side| ("playback", side));
+        playback.chain(self.capture.iter().map(|side| ("capture", side)))
     }
 }
 
@@ -193,21 +193,21 @@ impl Card {
             let (device, capture) = (cable.device, cable.capture_device());
             Cable {
                 cable,
-                playback: self.end(root, device, 'p', cable.substream, lines.playback),
-                capture: self.end(root, capture, 'c', cable.substream, lines.capture),
+                playback: self.side(root, device, 'p', cable.substream, lines.playback),
+                capture: self.side(root, capture, 'c', cable.substream, lines.capture),
             }
         })
         .collect()
     }
 
-    fn end(
+    fn side(
         &self,
         root: &Root,
         device: u32,
         direction: char,
         substream: u32,
-        lines: Option<EndLines>,
-    ) -> Option<End> {
+        lines: Option<SideLines>,
+    ) -> Option<Side> {
         let folder = format!(
             "{}/pcm{device}{direction}/sub{substream}",
             folder(self.number)
@@ -224,7 +224,7 @@ impl Card {
             Some(name.trim_end().to_string())
         });
         let setup = setup.as_ref();
-        Some(End {
+        Some(Side {
             pcm: format!("hw:{},{device},{substream}", self.id),
             program,
             pid,

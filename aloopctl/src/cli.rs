@@ -99,7 +99,7 @@ pub struct Set {
     #[arg(long, value_name = "N",
           value_parser = clap::value_parser!(i32).range(80_000..=120_000))]
     pub rate_shift: Option<i32>,
-    /// Whether a player may choose other parameters beside a recorder that is set up (PCM Notify)
+    /// Whether a playback may choose other parameters beside a capture that is set up (PCM Notify)
     #[arg(long, value_name = "on|off", value_parser = on_off)]
     pub notify: Option<bool>,
     /// Take the card away for a moment, as attributes can't be changed otherwise

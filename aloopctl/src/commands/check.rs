@@ -131,12 +131,12 @@ fn open_cable(card: &Card, cable: CableId, parameters: Parameters) -> Result<Dup
 }
 
 fn in_use(cable: &Cable) -> Error {
-    let program = |(direction, end): (&str, &card::End)| {
-        let name = end.program.as_deref().unwrap_or("a program");
-        let pid = end.pid.map_or(String::new(), |pid| format!(" ({pid})"));
+    let program = |(direction, side): (&str, &card::Side)| {
+        let name = side.program.as_deref().unwrap_or("a program");
+        let pid = side.pid.map_or(String::new(), |pid| format!(" ({pid})"));
         format!("{name}{pid} has its {direction}")
     };
-    let programs: Vec<String> = cable.ends().map(program).collect();
+    let programs: Vec<String> = cable.sides().map(program).collect();
     let what = format!("cable {} is in use: {}", cable.cable, programs.join(", "));
     Error::new(Status::Busy, what).advise("take another one, or none: a free one is found then")
 }

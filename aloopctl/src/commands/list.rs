@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::card;
 use crate::card::Cable;
 use crate::card::Card;
-use crate::card::End;
+use crate::card::Side;
 use crate::cli::List;
 use crate::error::Error;
 use crate::error::Result;
@@ -75,7 +75,7 @@ fn describe(listed: &Listed) -> String {
     }
     text.push('\n');
     // The columns are those of the whole card.
-    let ends = |cable: &Cable| cable.ends().count();
+    let sides = |cable: &Cable| cable.sides().count();
     let rows: Vec<Vec<String>> = listed.cables.iter().flat_map(rows).collect();
     let lines = columns(&rows, 2);
     let mut lines = lines.lines();
@@ -83,9 +83,9 @@ fn describe(listed: &Listed) -> String {
         if cable.is_idle() {
             push(&mut text, lines.next());
         }
-        for (_, end) in cable.ends().take(ends(cable)) {
+        for (_, side) in cable.sides().take(sides(cable)) {
             push(&mut text, lines.next());
-            push(&mut text, details(end).as_deref());
+            push(&mut text, details(side).as_deref());
         }
     }
     match (listed.idle, listed.cables.iter().any(Cable::is_idle)) {
@@ -109,27 +109,27 @@ fn rows(cable: &Cable) -> Vec<Vec<String>> {
         return vec![vec![name, "idle".to_string()]];
     }
     let mut name = Some(name);
-    let ends = cable.ends();
-    let mut row = |(direction, end): (&str, &End)| {
-        let program = end.program.as_deref().unwrap_or("?");
+    let sides = cable.sides();
+    let mut row = |(direction, side): (&str, &Side)| {
+        let program = side.program.as_deref().unwrap_or("?");
         vec![
             name.take().unwrap_or_default(),
             direction.to_string(),
-            end.pcm.clone(),
-            match end.pid {
+            side.pcm.clone(),
+            match side.pid {
                 Some(pid) => format!("{} ({pid})", plain(program)),
                 None => plain(program),
             },
-            end.state.clone(),
-            parameters(end),
-            end.since_seconds.map_or(String::new(), duration),
+            side.state.clone(),
+            parameters(side),
+            side.since_seconds.map_or(String::new(), duration),
         ]
     };
-    ends.map(&mut row).collect()
+    sides.map(&mut row).collect()
 }
 
-fn parameters(end: &End) -> String {
-    match (&end.format, end.rate, end.channels) {
+fn parameters(side: &Side) -> String {
+    match (&side.format, side.rate, side.channels) {
         (Some(format), Some(rate), Some(channels)) => {
             let plural = if channels == 1 { "" } else { "s" };
             format!("{format} {rate} Hz {channels} channel{plural}")
@@ -139,14 +139,14 @@ fn parameters(end: &End) -> String {
 }
 
 /// Returns what newer drivers tell of a side.
-fn details(end: &End) -> Option<String> {
+fn details(side: &Side) -> Option<String> {
     let mut parts = Vec::new();
-    if let Some(pins) = &end.pins_text {
+    if let Some(pins) = &side.pins_text {
         parts.push(format!("pins {}", plain(pins)));
     }
-    let shift = end.rate_shift.filter(|&it| it != 100_000 && it != 0);
+    let shift = side.rate_shift.filter(|&it| it != 100_000 && it != 0);
     parts.extend(shift.map(|it| format!("rate shift {it}")));
-    let counts = [("xrun", end.xruns), ("eviction", end.evictions)];
+    let counts = [("xrun", side.xruns), ("eviction", side.evictions)];
     for (name, count) in counts {
         let count = count.filter(|&it| it > 0);
         let plural = if count == Some(1) { "" } else { "s" };
@@ -169,8 +169,8 @@ mod tests {
     use super::*;
     use crate::parse::cable_id::CableId;
 
-    fn end(pins: Option<&str>) -> End {
-        End {
+    fn side(pins: Option<&str>) -> Side {
+        Side {
             pcm: "hw:A,0,1".into(),
             program: Some("a\x1bplay".into()),
             pid: Some(118),
@@ -210,7 +210,7 @@ mod tests {
         let mut listed = Listed {
             card,
             idle: 2,
-            cables: vec![cable(1, Some(end(Some("nothing"))))],
+            cables: vec![cable(1, Some(side(Some("nothing"))))],
         };
         assert_eq!(
             describe(&listed),

@@ -18,9 +18,9 @@ pub struct Pins {
 
 /// What the file says of one open side, by its words.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct EndLines(BTreeMap<String, String>);
+pub struct SideLines(BTreeMap<String, String>);
 
-impl EndLines {
+impl SideLines {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
@@ -55,8 +55,8 @@ impl EndLines {
 /// What the file says of one cable.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CableLines {
-    pub playback: Option<EndLines>,
-    pub capture: Option<EndLines>,
+    pub playback: Option<SideLines>,
+    pub capture: Option<SideLines>,
 }
 
 /// Returns the cables by their substream.
@@ -80,13 +80,13 @@ pub fn parse(text: &str) -> BTreeMap<u32, CableLines> {
             // Those of the cable itself are indented less.
             _ if !line.starts_with("    ") => (),
             _ => {
-                let end = match is_capture {
+                let side = match is_capture {
                     false => &mut cable.playback,
                     true => &mut cable.capture,
                 };
                 if let Some((key, value)) = super::pair(line) {
-                    let end = end.get_or_insert_with(EndLines::default);
-                    end.0.insert(key.to_string(), value.to_string());
+                    let side = side.get_or_insert_with(SideLines::default);
+                    side.0.insert(key.to_string(), value.to_string());
                 }
             }
         }
@@ -158,7 +158,7 @@ mod tests {
             assert!(parse(text).is_empty(), "{text}");
         }
         let cables = parse("Cable 0 substream 4294967295:\n  Capture\n    :\n    program: x\n");
-        let end = cables[&u32::MAX].capture.as_ref().expect("it has lines");
-        assert_eq!(end.program(), None);
+        let side = cables[&u32::MAX].capture.as_ref().expect("it has lines");
+        assert_eq!(side.program(), None);
     }
 }
