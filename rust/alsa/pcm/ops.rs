@@ -149,15 +149,20 @@ pub trait Ops: Sized + 'static {
     /// # Errors
     ///
     /// An error from a command that starts or pauses the stream is returned to the application, and
-    /// the stream stays in its state. (DRAIN, which starts a stream that is prepared, passes over
-    /// the error: the stream then counts as draining, and is stopped in time.) One from `Drain` is
-    /// returned too, and the stream counts as draining. Those from `Stop` and `Suspend` are passed
-    /// over.
+    /// the stream stays in its state. One from `Drain` is returned too, and the stream counts as
+    /// draining. Those from `Stop` and `Suspend` are passed over.
     ///
     /// After a start or a pause that has failed, the opposite command follows: for a stream that is
     /// linked with none, to itself; of linked ones, to those that had been told before, and not to
     /// the one that has failed. But nothing follows a `Resume` that fails: linked streams that had
     /// resumed count as suspended then, and what they are next told may be `prepare` or `hw_free`.
+    ///
+    /// DRAIN, which starts a stream that is prepared, passes over an error from that `Start`: the
+    /// stream then counts as draining. Whoever waits for the end of the drain stops it when nothing
+    /// has happened for some time (see [`Action::KeepDraining`]). But without period wake-ups the
+    /// wait has no limit: it ends by a signal, which leaves the stream as it is, or when somebody
+    /// else stops it. And nobody need wait. A driver that offers `DrainTrigger` is sent `Drain`
+    /// next: it can arm the timer there, and have `period_timer` stop the stream.
     fn trigger(stream: &Self::Stream, substream: &Triggering<'_>, command: Trigger) -> Result;
 
     /// Returns the position of the device in the buffer, in frames, less than the buffer's length;
