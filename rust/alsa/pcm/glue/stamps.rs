@@ -83,7 +83,8 @@ impl<T: Ops> Glue<T> {
     /// # Safety
     ///
     /// Called only by the core, right after `pointer`, with an open substream that runs, the stream
-    /// lock held, and times, a configuration and a report that are its own.
+    /// lock held, the configuration and the report of its runtime, and places for two times that
+    /// are the core's own: they can be written, but need not hold anything yet.
     pub(super) unsafe extern "C" fn get_time_info(
         substream: *mut bindings::snd_pcm_substream,
         system: *mut bindings::timespec64,
@@ -102,14 +103,19 @@ impl<T: Ops> Glue<T> {
         let time = AudioClock::from_raw(requested)
             .and_then(|clock| Some((clock, T::audio_time(&open.data, &querying, clock)?)));
         // Not before the driver has been asked: the report is a part of the runtime.
-        // SAFETY: The core passed a report and times that are valid, and its own. Nothing else
-        // refers to them: the driver has returned, and what follows reads of the runtime no more
-        // than the one field that says which clock to take.
-        let (report, system, audio) = unsafe { (&mut *report, &mut *system, &mut *audio) };
+        // SAFETY: The core passed a report that is valid, and its own. Nothing else refers to it:
+        // the driver has returned, and what follows reads of the runtime no more than the one field
+        // that says which clock to take.
+        let report = unsafe { &mut *report };
         match time {
             Some((clock, time)) => {
-                *system = querying.timestamp(time.system);
-                *audio = Ktime::from_nanos(time.audio).to_timespec();
+                // SAFETY: As this function requires, both can be written, and the core does not use
+                // them meanwhile. No reference is made to them: they are variables of the core's
+                // (`snd_pcm_update_hw_ptr0()`) that nothing has been stored in.
+                unsafe {
+                    system.write(querying.timestamp(time.system));
+                    audio.write(Ktime::from_nanos(time.audio).to_timespec());
+                }
                 report.set_actual_type(clock.to_raw());
                 report.set_accuracy_report(1);
                 report.accuracy = time.accuracy;
