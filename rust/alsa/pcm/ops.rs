@@ -149,8 +149,9 @@ pub trait Ops: Sized + 'static {
     /// # Errors
     ///
     /// An error from a command that starts or pauses the stream is returned to the application, and
-    /// the stream stays in its state. One from `Drain` is returned too, and the stream counts as
-    /// draining. Those from `Stop` and `Suspend` are passed over.
+    /// the stream stays in its state; but an `EPIPE` from `Start` counts as an xrun. One from
+    /// `Drain` is returned too, and the stream counts as draining. Those from `Stop` and `Suspend`
+    /// are passed over.
     ///
     /// After a start or a pause that has failed, the opposite command follows: for a stream that is
     /// linked with none, to itself; of linked ones, to those that had been told before, and not to
