@@ -63,14 +63,24 @@ use kernel::{
 ///     Ok(())
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// The `open` callback of the substream is at work: it has a new runtime. Nobody else uses what a
+/// driver sets of the two.
 pub struct Opening<'a> {
     substream: &'a Substream,
     pub(crate) attachment: Option<Arc<dyn Entrance>>,
 }
 
 impl<'a> Opening<'a> {
+    /// # Safety
+    ///
+    /// For `'a`, the substream must be one that is being opened: nobody else may use what a driver
+    /// sets of it and of its runtime.
     #[inline]
-    pub(crate) fn new(substream: &'a Substream) -> Self {
+    pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
+        // INVARIANT: By the caller's promise.
         Self {
             substream,
             attachment: None,
@@ -89,7 +99,7 @@ impl<'a> Opening<'a> {
     /// Takes back some of what the hardware description offers, for this stream.
     pub fn withhold(&mut self, info: impl Into<InfoFlags>) {
         let info = info.into().bits();
-        // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
+        // SAFETY: The runtime is valid, and by the type invariant nobody else uses the field.
         unsafe { (*self.runtime()).hw.info &= !info };
     }
 
@@ -101,7 +111,7 @@ impl<'a> Opening<'a> {
     /// C: `substream->wait_time`.
     pub fn wait_for_ever(&mut self) {
         // In milliseconds; what is negative, `msecs_to_jiffies()` takes for an infinite time.
-        // SAFETY: The substream is being opened: nobody else uses it yet.
+        // SAFETY: The substream is valid, and by the type invariant nobody else uses the field.
         unsafe { (*self.as_raw()).wait_time = -1 };
     }
 
@@ -113,7 +123,7 @@ impl<'a> Opening<'a> {
     ///
     /// What the core returns if no number of periods is left.
     pub fn constrain_periods_to_integer(&self) -> Result {
-        // SAFETY: The substream is being opened: its runtime is valid and nobody else uses it yet.
+        // SAFETY: The runtime is valid, and by the type invariant nobody else uses its constraints.
         to_result(unsafe {
             bindings::snd_pcm_hw_constraint_integer(
                 self.runtime(),
@@ -136,6 +146,10 @@ impl<'a> Opening<'a> {
 ///     buffer.silence(0, buffer.bytes())
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// Nothing sets the parameters of the substream as long as the value is there.
 pub struct Preparing<'a> {
     substream: &'a Substream,
     buffer: Buffer<'a>,
@@ -147,6 +161,7 @@ impl<'a> Preparing<'a> {
     /// For `'a`, nothing may set the parameters of the substream.
     #[inline]
     pub(crate) unsafe fn new(substream: &'a Substream, buffer: Buffer<'a>) -> Self {
+        // INVARIANT: By the caller's promise.
         Self { substream, buffer }
     }
 
@@ -182,6 +197,11 @@ impl<'a> Preparing<'a> {
 ///     substream.notify(active);
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// As long as the value is there, the stream lock is held, and nothing sets the parameters of the
+/// substream. `timer` is its period timer.
 pub struct Triggering<'a> {
     substream: &'a Substream,
     timer: &'a PeriodTimer,
@@ -199,6 +219,7 @@ impl<'a> Triggering<'a> {
         timer: &'a PeriodTimer,
         time: Ktime,
     ) -> Self {
+        // INVARIANT: By the caller's promise.
         Self {
             substream,
             timer,
@@ -236,7 +257,7 @@ impl<'a> Triggering<'a> {
     /// The stream began at the time that the driver knows, and not a little later.
     pub(crate) fn latch_time(&self, runs: bool) {
         let runtime = self.runtime();
-        // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
+        // SAFETY: The runtime is valid, and the stream lock, which is held by the type invariant,
         // protects the fields.
         unsafe {
             (*runtime).trigger_tstamp_latched = runs;
@@ -271,6 +292,11 @@ impl<'a> Triggering<'a> {
 ///     u32::try_from(frames.checked_rem(buffer)?).ok()
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// As long as the value is there, the stream lock is held, and nothing sets the parameters of the
+/// substream.
 pub struct Querying<'a> {
     substream: &'a Substream,
     lost_buffers: Cell<u64>,
@@ -282,6 +308,7 @@ impl<'a> Querying<'a> {
     /// For `'a`, the lock of the substream must be held and nothing may set its parameters.
     #[inline]
     pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
+        // INVARIANT: By the caller's promise.
         Self {
             substream,
             lost_buffers: Cell::new(0),
@@ -316,8 +343,8 @@ impl<'a> Querying<'a> {
     #[inline]
     pub(crate) fn skip_buffers(&self, position: bindings::snd_pcm_uframes_t) {
         if self.substream.counts_buffers() {
-            // SAFETY: The substream has a runtime with a buffer, and the stream lock is held. The
-            // caller is `snd_pcm_update_hw_ptr0()`, as always.
+            // SAFETY: The substream has a runtime with a buffer. By the type invariant the stream
+            // lock is held; the caller is `snd_pcm_update_hw_ptr0()`, as always.
             unsafe {
                 bindings::snd_pcm_skip_buffers(self.as_raw(), self.lost_buffers.get(), position)
             };
@@ -331,7 +358,7 @@ impl<'a> Querying<'a> {
     #[inline]
     pub(crate) fn renew_report(&self) {
         let runtime = self.runtime();
-        // SAFETY: The runtime is valid, and the stream lock, which is held as long as `self`,
+        // SAFETY: The runtime is valid, and the stream lock, which is held by the type invariant,
         // protects the fields.
         let (config, report) = unsafe {
             (
@@ -363,15 +390,27 @@ impl<'a> Querying<'a> {
 ///     }
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// A callback of `timer`, the period timer of the substream, is at work, which has been called with
+/// no lock held that the core or a driver takes.
 pub struct Expired<'a> {
     substream: &'a Substream,
     timer: &'a PeriodTimer,
 }
 
 impl<'a> Expired<'a> {
-    /// Makes the object of a callback of `timer`, the period timer of the substream.
+    /// Makes the object of a callback of `timer`.
+    ///
+    /// # Safety
+    ///
+    /// `timer` must be the period timer of the substream. To be called in a callback of it which
+    /// has been called with no lock held that the core or a driver takes, and which does not return
+    /// during `'a`.
     #[inline]
-    pub(crate) fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
+    pub(crate) unsafe fn new(substream: &'a Substream, timer: &'a PeriodTimer) -> Self {
+        // INVARIANT: By the caller's promise.
         Self { substream, timer }
     }
 
@@ -381,7 +420,8 @@ impl<'a> Expired<'a> {
     ///
     /// C: `snd_pcm_period_elapsed()`.
     pub(crate) fn period_elapsed(&self) {
-        // SAFETY: The substream has a runtime, by its invariant.
+        // SAFETY: The substream has a runtime, by its invariant. By that of `Expired`, and since
+        // who calls this holds no lock, the stream lock is not held.
         unsafe { bindings::snd_pcm_period_elapsed(self.as_raw()) };
     }
 

@@ -251,7 +251,8 @@ impl<T: Ops> Glue<T> {
                 (*substream).wait_time = 0;
             }
 
-            let mut opening = Opening::new(this);
+            // SAFETY: This is its `open`. Nobody else uses runtime and substream yet.
+            let mut opening = unsafe { Opening::new(this) };
             let stream = T::open(&private.data, &mut opening)?;
             let attachment = opening.attachment.take();
             let open = KBox::pin_init(
@@ -522,13 +523,15 @@ impl<T: Ops> Glue<T> {
 
     /// # Safety
     ///
-    /// `timer` must be the `PeriodTimer` of an `OpenSubstream<T>`, which waits for the callback
-    /// before it is freed; no lock must be held that a driver takes.
+    /// To be called by a callback of `timer`, the `PeriodTimer` of an `OpenSubstream<T>`, which
+    /// waits for the callback before it is freed; no lock must be held that the core or a driver
+    /// takes.
     unsafe fn expired(timer: *mut PeriodTimer) {
         // SAFETY: The timer is a field of an `OpenSubstream<T>`, which waits for this before it is
         // freed.
         let open = unsafe { &*container_of!(timer, OpenSubstream<T>, timer) };
-        let expired = Expired::new(open.substream(), &open.timer);
+        // SAFETY: As this function requires, this is a callback of the timer, and no lock is held.
+        let expired = unsafe { Expired::new(open.substream(), &open.timer) };
         match T::period_timer(&open.data, &expired) {
             Action::None => {}
             Action::PeriodElapsed => expired.period_elapsed(),
