@@ -168,7 +168,8 @@ impl<'a> Preparing<'a> {
     /// Returns what the stream is set to.
     #[inline]
     pub fn params(&self) -> Params {
-        self.substream.params()
+        // SAFETY: By the type invariant nothing sets the parameters.
+        unsafe { self.substream.params() }
     }
 
     /// Returns the buffer.
@@ -230,7 +231,8 @@ impl<'a> Triggering<'a> {
     /// Returns what the stream is set to.
     #[inline]
     pub fn params(&self) -> Params {
-        self.substream.params()
+        // SAFETY: By the type invariant nothing sets the parameters.
+        unsafe { self.substream.params() }
     }
 
     /// Returns when it happens.
@@ -318,7 +320,8 @@ impl<'a> Querying<'a> {
     /// Returns what the stream is set to.
     #[inline]
     pub fn params(&self) -> Params {
-        self.substream.params()
+        // SAFETY: By the type invariant nothing sets the parameters.
+        unsafe { self.substream.params() }
     }
 
     /// Says in `pointer`, beside the position that it returns, that so many whole buffers have gone
@@ -342,7 +345,8 @@ impl<'a> Querying<'a> {
     /// `position`, which is about to be returned to it.
     #[inline]
     pub(crate) fn skip_buffers(&self, position: bindings::snd_pcm_uframes_t) {
-        if self.substream.counts_buffers() {
+        // SAFETY: By the type invariant nothing sets the parameters.
+        if unsafe { self.substream.counts_buffers() } {
             // SAFETY: The substream has a runtime with a buffer. By the type invariant the stream
             // lock is held; the caller is `snd_pcm_update_hw_ptr0()`, as always.
             unsafe {

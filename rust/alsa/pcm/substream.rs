@@ -232,12 +232,14 @@ impl Substream {
 
     /// Returns what the stream is set to.
     ///
-    /// To be called only where nothing can set it anew.
+    /// # Safety
+    ///
+    /// Nothing may set the parameters of the substream meanwhile.
     #[inline]
-    pub(super) fn params(&self) -> Params {
+    pub(super) unsafe fn params(&self) -> Params {
         let runtime = self.runtime();
-        // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
-        // There is no reference to the whole, of which C may write other parts meanwhile.
+        // SAFETY: The runtime is valid. Its parameters stay as they are, by the caller's promise,
+        // and there is no reference to the whole, of which C may write other parts meanwhile.
         let (format, access, rate, channels, period_size, buffer_size, no_wakeup) = unsafe {
             (
                 (*runtime).format,
@@ -265,12 +267,14 @@ impl Substream {
     /// Returns whether the core has to be told of whole buffers that have gone by: see
     /// `snd_pcm_skip_buffers()`.
     ///
-    /// To be called only where nothing can set the stream anew.
+    /// # Safety
+    ///
+    /// Nothing may set the parameters of the substream meanwhile.
     #[inline]
-    pub(crate) fn counts_buffers(&self) -> bool {
+    pub(super) unsafe fn counts_buffers(&self) -> bool {
         let runtime = self.runtime();
-        // SAFETY: The runtime is valid, and the caller's context keeps its parameters as they are.
-        // There is no reference to the whole, of which C may write other parts meanwhile.
+        // SAFETY: The runtime is valid. Its parameters stay as they are, by the caller's promise,
+        // and there is no reference to the whole, of which C may write other parts meanwhile.
         unsafe {
             bindings::snd_pcm_runtime::no_period_wakeup_raw(runtime) != 0
                 || (*runtime).buffer_size == 1
