@@ -128,6 +128,12 @@ pair!(u32, u16);
 pair!(u64, u32);
 
 /// Samples in memory: one of their places in each of two buffers.
+///
+/// # Invariants
+///
+/// Of as many frames and channels as it was made for, each sample is inside of the buffer that it
+/// was made for, and aligned if its size is a power of two: that of frame `f` and channel `c` is
+/// `f * frame_step + c * channel_step` bytes behind `base`, which does not overflow.
 #[derive(Clone, Copy)]
 struct Grid {
     base: NonNull<u8>,
@@ -158,6 +164,8 @@ impl Grid {
         let places = base.as_ptr().addr() | frame_step | channel_step;
         // A sample of three bytes has none.
         let aligned = !sample_bytes.is_power_of_two() || places & (sample_bytes - 1) == 0;
+        // INVARIANT: The last sample, behind which none lies, ends in the buffer; as the first one
+        // and both steps are aligned, all samples are.
         aligned.then_some(Self {
             base,
             frame_step,
@@ -178,14 +186,14 @@ impl Grid {
     ///
     /// # Safety
     ///
-    /// The numbers must be below those with which the grid was made.
+    /// The numbers must be below those with which the grid was made, and its buffer be allocated.
     #[inline(always)]
     unsafe fn at(&self, frame: usize, channel: usize) -> *mut u8 {
-        // Not more than what `new()` has computed: nothing wraps.
+        // Nothing wraps, by the type invariant.
         let at = frame
             .wrapping_mul(self.frame_step)
             .wrapping_add(channel.wrapping_mul(self.channel_step));
-        // SAFETY: By the caller's promise that is inside of the buffer.
+        // SAFETY: By the type invariant and the caller's promise that is inside of the buffer.
         unsafe { self.base.as_ptr().add(at) }
     }
 }
@@ -239,7 +247,7 @@ impl Buffer<'_> {
 /// # Safety
 ///
 /// Both grids must have so many frames and channels of samples of the type `T::Half`, and nothing
-/// in common.
+/// in common. Their buffers must be allocated.
 unsafe fn copy_pairs<T: Pair>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
     let half = const { size_of::<T::Half>() };
     let apart = from.has_pairs::<T>(channels) && to.frame_step == half;
@@ -359,6 +367,7 @@ impl<T: Pair> Row<T> {
 /// # Safety
 ///
 /// Both grids must have so many frames and channels of samples of this type, and nothing in common.
+/// Their buffers must be allocated.
 unsafe fn copy_blocks<T: Sample>(to: Grid, from: Grid, (frames, channels): (usize, usize)) {
     let block = block_frames(channels, size_of::<T>());
     let mut frame = 0;
