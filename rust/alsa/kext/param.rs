@@ -42,11 +42,16 @@ use kernel::{
 ///     pr_info!("a card in slot {slot}\n");
 /// }
 /// ```
+///
+/// # Invariants
+///
+/// C code writes no value at a time at which Rust code may use the array. (It may read them.) A
+/// string that it has stored stays as long as the module.
 #[repr(transparent)]
 pub struct Array<T, const N: usize>(UnsafeCell<[T; N]>);
 
 // SAFETY: Rust code uses the values as atomics (integers), or only reads them (truth values,
-// strings); C code writes them only before any Rust code of the module runs.
+// strings); C code does not write them meanwhile, by the type invariant.
 unsafe impl<T: Slot, const N: usize> Sync for Array<T, N> {}
 
 mod sealed {
@@ -95,6 +100,7 @@ impl<const N: usize> Array<c_int, N> {
     /// Makes an array for [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
     pub const fn new_int(values: [c_int; N]) -> Self {
+        // INVARIANT: C code knows of the array by `as_kparam()` only.
         Self(UnsafeCell::new(values))
     }
 }
@@ -103,6 +109,7 @@ impl<const N: usize> Array<bool, N> {
     /// Makes an array for [`module_param_array!`](crate::module_param_array).
     #[doc(hidden)]
     pub const fn new_bool(values: [bool; N]) -> Self {
+        // INVARIANT: As above.
         Self(UnsafeCell::new(values))
     }
 }
@@ -113,14 +120,22 @@ impl<const N: usize> Array<Charp, N> {
     /// Only the kernel stores any.
     #[doc(hidden)]
     pub const fn new_charp() -> Self {
+        // INVARIANT: As above.
         Self(UnsafeCell::new([Charp(core::ptr::null_mut()); N]))
     }
 }
 
 impl<T: Slot, const N: usize> Array<T, N> {
     /// Returns the array as C has it, for [`module_param_array!`](crate::module_param_array).
+    ///
+    /// # Safety
+    ///
+    /// A parameter that is made of the result must be set only when no Rust code uses the array,
+    /// and not be freed before the module is. (The module's own are set at load, before its code
+    /// runs, and later by sysfs, unless their `perm` has no bit for writing.)
     #[doc(hidden)]
-    pub const fn as_kparam(&'static self) -> KparamArray {
+    pub const unsafe fn as_kparam(&'static self) -> KparamArray {
+        // INVARIANT: By the caller's promise C code sets no parameter at a wrong time.
         KparamArray(bindings::kparam_array {
             max: N as c_uint,
             elemsize: size_of::<T>() as c_uint,
@@ -162,7 +177,7 @@ impl<const N: usize> Array<bool, N> {
     /// Returns the boolean in `slot`, or `None` if out of range.
     pub fn get(&self, slot: usize) -> Option<bool> {
         let ptr = self.slot(slot)?;
-        // SAFETY: The slot is valid, and nobody writes it any more.
+        // SAFETY: The slot is valid, and nobody writes it now, by the type invariant.
         Some(unsafe { ptr.read() })
     }
 }
@@ -171,12 +186,12 @@ impl<const N: usize> Array<Charp, N> {
     /// Returns the string in `slot`, or `None` if it was given none, or out of range.
     pub fn get(&self, slot: usize) -> Option<&'static CStr> {
         let slot = self.slot(slot)?;
-        // SAFETY: The slot is valid, and nobody writes it any more.
+        // SAFETY: The slot is valid, and nobody writes it now, by the type invariant.
         let Charp(ptr) = unsafe { slot.read() };
         if ptr.is_null() {
             return None;
         }
-        // SAFETY: `param_set_charp()` stored a string, which is freed when the module is.
+        // SAFETY: `param_set_charp()` stored a string, which stays, by the type invariant.
         Some(unsafe { CStr::from_char_ptr(ptr) })
     }
 }
@@ -271,7 +286,9 @@ macro_rules! module_param_array {
         $crate::__modinfo!("parm=", ::core::stringify!($name), ":", $description);
 
         const _: () = {
-            static ARRAY: $crate::kext::param::KparamArray = $name.as_kparam();
+            // SAFETY: The parameter that is made of it is one of the module's, and below has no
+            // permission but to be read: it is set when the module is loaded, before its code runs.
+            static ARRAY: $crate::kext::param::KparamArray = unsafe { $name.as_kparam() };
 
             #[link_section = "__param"]
             #[used(compiler)]
@@ -329,7 +346,8 @@ mod tests {
     }
 
     fn numbers() -> KparamArray {
-        NUMBERS.as_kparam()
+        // SAFETY: The tests run one after the other, and use the array when `parse()` has returned.
+        unsafe { NUMBERS.as_kparam() }
     }
 
     #[test]
@@ -356,7 +374,8 @@ mod tests {
 
     #[test]
     fn truth_values() -> Result {
-        let array = || TRUTHS.as_kparam();
+        // SAFETY: Only this test uses the array, and when `parse()` has returned.
+        let array = || unsafe { TRUTHS.as_kparam() };
         parse(array(), c"1,n,Y")?;
         for (slot, value) in [(0, true), (1, false), (2, true)] {
             assert!(TRUTHS.get(slot) == Some(value));
