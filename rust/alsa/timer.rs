@@ -127,6 +127,12 @@ pub trait Handler: Send + Sync + 'static {
 ///
 /// Dropped, it is closed; the drop waits for callbacks that run, and may sleep.
 ///
+/// As with the registrations of the `kernel` crate, the module that made it has to drop it: who
+/// forgets it (`core::mem::forget()`), or leaves it in a `static`, leaves callbacks behind that go
+/// with the module. So does a [`Handler`] that holds an [`Arc`](kernel::sync::Arc) of its own
+/// timer, be it by way of others: nobody drops either of them. An open timer keeps the module that
+/// offers it, and not the one that has opened it.
+///
 /// C: `struct snd_timer_instance`.
 ///
 /// # Examples
