@@ -33,7 +33,12 @@
 //!   parameters, the stream is stopped alone. What it would touch is about to be freed.
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` has them leave.
-//!   (It is not closed if, besides, the device is unbound at the very moment of a HW_PARAMS.)
+//! - Not closed is an unbind at the very moment of a HW_PARAMS that has looked at the state. The
+//!   core clears `stop_operating` before it calls `sync_stop` for the unbind; HW_PARAMS then calls
+//!   none, and may free the buffer while the stream has yet to leave by that call. There must be a
+//!   stream that the unbind itself does not stop: one that is left of such a RESUME, or one that a
+//!   DRAIN has started at that moment too, if after that an HW_FREE of a linked one has made the
+//!   core refuse to stop the group.
 //! - After HW_FREE there is no buffer to start with (`OpenSubstream::startable`).
 //!
 //! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at
