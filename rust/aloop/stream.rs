@@ -14,6 +14,7 @@ use crate::{
     hardware::HARDWARE,
     ticks::{
         CableTimer,
+        Ticks,
         Timer, //
     },
 };
@@ -71,9 +72,13 @@ pub(crate) struct Stream {
 
 impl Stream {
     /// Has the cable do what a trigger says.
-    fn dispatch(&self, cable: &mut Locked<'_>, command: Trigger) -> Result {
+    fn dispatch(
+        &self,
+        cable: &mut Locked<'_>,
+        command: Trigger,
+        ticks: Option<&dyn TickSource>,
+    ) -> Result {
         let direction = self.direction;
-        let ticks = self.timer.as_deref().map(|timer| timer as &dyn TickSource);
         match command {
             Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
                 return cable.start(direction, ticks);
@@ -183,9 +188,11 @@ impl pcm::Ops for Stream {
 
     fn trigger(stream: &Self, substream: &Triggering<'_>, command: Trigger) -> Result {
         let now = substream.time();
+        let ticks = stream.timer.as_deref().map(Ticks::new);
+        let source = ticks.as_ref().map(|ticks| ticks as &dyn TickSource);
         let mut guard = stream.line.cable.lock();
         let was_active = (guard.is_playback_active(), guard.is_capture_active());
-        let done = stream.dispatch(&mut Locked::new(&mut guard, now), command);
+        let done = stream.dispatch(&mut Locked::new(&mut guard, now), command, source);
         let mut changes = Changes::default();
         if stream.direction == Direction::Playback && command == Trigger::Start && done.is_ok() {
             changes = guard.note_playback();
@@ -194,6 +201,9 @@ impl pcm::Ops for Stream {
         // A playback that starts may evict a capture, even if its own timer then can't be started.
         changes.capture_active = guard.is_capture_active() != was_active.1;
         drop(guard);
+        if let Some(ticks) = &ticks {
+            ticks.report();
+        }
         stream.notify(substream, changes);
         done
     }

@@ -37,6 +37,7 @@ use alsa::{
         Handler, //
     },
 };
+use core::cell::Cell;
 use kernel::{
     new_mutex,
     prelude::*,
@@ -58,25 +59,51 @@ use kernel::{
 /// A sound timer that drives a cable or sets its pace.
 pub(crate) type Timer = timer::Timer<Ticker>;
 
-impl TickSource for Timer {
+/// The sound timer of a cable, for a trigger that may start or stop it.
+pub(crate) struct Ticks<'a> {
+    timer: &'a Timer,
+    /// Why it could not be started.
+    failure: Cell<Option<Error>>,
+}
+
+impl<'a> Ticks<'a> {
+    pub(crate) fn new(timer: &'a Timer) -> Self {
+        Self {
+            timer,
+            failure: Cell::new(None),
+        }
+    }
+
+    /// Tells the kernel's log if the timer could not be started.
+    ///
+    /// To be called when the cable's lock has been released: a message may take long.
+    pub(crate) fn report(&self) {
+        let Some(err) = self.failure.get() else {
+            return;
+        };
+        let timer::Id {
+            card,
+            device,
+            subdevice,
+        } = self.timer.handler().id;
+        pr_err_ratelimited!(
+            "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
+            err.to_errno()
+        );
+    }
+}
+
+impl TickSource for Ticks<'_> {
     fn start(&self) -> Result {
         // A tick that is on its way belongs to what ran before.
-        self.handler().starts.fetch_add(1, Relaxed);
-        Timer::start(self).inspect_err(|err| {
-            let timer::Id {
-                card,
-                device,
-                subdevice,
-            } = self.handler().id;
-            pr_err_ratelimited!(
-                "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
-                err.to_errno()
-            );
-        })
+        self.timer.handler().starts.fetch_add(1, Relaxed);
+        self.timer
+            .start()
+            .inspect_err(|&err| self.failure.set(Some(err)))
     }
 
     fn stop(&self) {
-        Timer::stop(self);
+        self.timer.stop();
     }
 }
 

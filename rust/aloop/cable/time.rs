@@ -21,7 +21,7 @@ use kernel::prelude::*;
 
 /// A sound timer that drives a cable, or sets the pace of one that runs by the system's clock.
 ///
-/// It is called with the cable's lock held: it must not sleep, or take a stream lock.
+/// It is called with the cable's lock held: it must not sleep, take a stream lock, or print.
 pub(crate) trait TickSource {
     /// Starts ticking.
     ///
