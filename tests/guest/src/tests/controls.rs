@@ -187,7 +187,7 @@ fn item_names(ctx: &Context) -> Outcome {
         check_eq!(
             "number of items, and the item",
             info.value[0],
-            item << 32 | 2
+            (item << 32) | 2
         );
         let name: Vec<u8> = info.value[1..9]
             .iter()

@@ -39,11 +39,11 @@ pub(super) fn drained_for_ever(ctx: &Context) -> Outcome {
     while begun.elapsed() < Duration::from_secs(240) {
         rounds += 1;
         let (told, gap) = drain_with_company(ctx)?;
-        // Half of a second is more than a busy host holds a processor up for; a hundred thousand
-        // steps and more take seconds.
+        // A hundred thousand steps and more take seconds. (If the host has had other work for so
+        // long, the stream has hardly moved.)
         check!(
-            gap < 500_000_000,
-            "a processor did nothing else for {:.1} s",
+            gap < 500_000_000 || told < 5000,
+            "a processor did nothing else for {:.1} s, and was told of {told} frames",
             gap as f64 / 1e9
         );
         (most, longest) = (most.max(told), longest.max(gap));
