@@ -116,6 +116,35 @@ pub fn is_realtime() -> Result<bool, io::Error> {
     Ok(fs::read_to_string("/proc/version")?.contains("PREEMPT_RT"))
 }
 
+/// Pauses of the kernel's timers.
+///
+/// When its interrupt for timers finds, three times in a row, that others have expired while it was
+/// at work, the kernel leaves all timers of the processor alone for a while. In Linux 7.2 and 7.3 that is
+/// as long as such an interrupt has ever taken there (`upstream/hrtimer-hang.rst`).
+pub struct Pauses {
+    /// How many there have been on all processors, since the boot.
+    pub count: u64,
+    /// How long the next one is, on any processor, in nanoseconds.
+    pub length: u64,
+}
+
+impl Pauses {
+    /// Reads what the kernel says of them in `/proc/timer_list`, which takes it a while.
+    pub fn read() -> Result<Self, io::Error> {
+        let list = fs::read_to_string("/proc/timer_list")?;
+        let values = |name: &'static str| {
+            list.lines()
+                .filter_map(move |line| line.trim().strip_prefix(name)?.trim().strip_prefix(':'))
+                .filter_map(|value| value.split_whitespace().next()?.parse::<u64>().ok())
+        };
+        let length = values(".max_hang_time").max();
+        Ok(Self {
+            count: values(".nr_hangs").sum(),
+            length: length.ok_or(io::ErrorKind::NotFound)?,
+        })
+    }
+}
+
 /// Lets the calling thread run on one processor only.
 ///
 /// # Errors
