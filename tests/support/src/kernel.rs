@@ -116,6 +116,11 @@ pub fn is_realtime() -> Result<bool, io::Error> {
     Ok(fs::read_to_string("/proc/version")?.contains("PREEMPT_RT"))
 }
 
+/// Whether the kernel is one that checks itself, and so takes several times as long for everything.
+pub fn is_checked() -> bool {
+    fs::exists("/sys/kernel/debug/kmemleak").unwrap_or(false)
+}
+
 /// Pauses of the kernel's timers.
 ///
 /// When its interrupt for timers finds, three times in a row, that others have expired while it was
