@@ -27,10 +27,6 @@ guest_options() {
 		((number <= cpus)) || cpus=$number
 		words=$(group_field "$group" 4) || return
 		for word in $words; do
-			if [[ $word == *@amd64 ]]; then
-				[[ $kernel == *-amd64 || $kernel == checker* ]] || continue
-				word=${word%@amd64}
-			fi
 			[[ " ${options[*]} " == *" $word "* ]] || options+=("$word")
 		done
 	done
