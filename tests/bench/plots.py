@@ -142,7 +142,7 @@ def latency(f, folder):
     axes.set_yscale("log")
     period_axis(axes, periods)
     plain(axes.yaxis)
-    axes.set_ylabel("from writei to the other end (ms)")
+    axes.set_ylabel("from writei to the other side (ms)")
     axes.set_title("Latency with as few periods as run clean")
     axes.legend()
     save(figure, folder, "latency")

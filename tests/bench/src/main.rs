@@ -37,7 +37,7 @@ Measurements of a card:
   speed          speed against CLOCK_MONOTONIC, for rates and rate shifts
   wakeups        lateness of a capture's wake-ups
   xruns          streams of small periods and few of them
-  latency        from writei to the other end
+  latency        from writei to the other side
   prepare        what PREPARE takes, after HW_PARAMS, an xrun and DROP
   work           instructions in the kernel, interrupts
   late           of these, the row for a card whose timers may be late

@@ -34,7 +34,7 @@ enum After {
 /// A PREPARE that waits for something is idle meanwhile: that takes time and few instructions. What
 /// it waits for may be another processor, so these rows are worth a guest with two.
 pub fn prepare(plan: &Plan, card: &Card) {
-    for (dir, end) in [(Dir::Playback, "player"), (Dir::Capture, "recorder")] {
+    for (dir, side) in [(Dir::Playback, "playback"), (Dir::Capture, "capture")] {
         for (after, name) in [
             (After::HwParams, "HW_PARAMS"),
             (After::Xrun, "xrun"),
@@ -42,7 +42,7 @@ pub fn prepare(plan: &Plan, card: &Card) {
         ] {
             let row = Row::new("prepare")
                 .with("driver", &card.id)
-                .with("end", end)
+                .with("side", side)
                 .with("after", name);
             measured(row, 120.0, |row| one(plan, card, dir, after, row))
         }
