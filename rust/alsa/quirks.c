@@ -9,6 +9,7 @@
  */
 
 #include <linux/atomic.h>
+#include <linux/delay.h>
 #include <linux/jiffies.h>
 #include <linux/lockdep.h>
 #include <linux/minmax.h>
@@ -348,4 +349,28 @@ bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream)
 	struct snd_pcm_runtime *runtime = substream->runtime;
 
 	return atomic_read(&runtime->buffer_accessing) < 0 || mutex_is_locked(&runtime->buffer_mutex);
+}
+
+/*
+ * The close of a timer keeps its processor from the callback that it waits for
+ * ----------------------------------------------------------------------------
+ * snd_timer_close() looks every 10 us, with udelay(), whether the callback is over. On PREEMPT_RT
+ * that is run by a thread, of the real-time priority 1 or of none. Who closes on its processor and
+ * has a higher one never lets it go on: the processor hangs, and whoever may open a timer and has
+ * such a priority can do that. (Elsewhere a callback is not interrupted by a program.)
+ *
+ * Here: the timer is stopped, after which no callback begins; then the wait sleeps.
+ *
+ * Tests: hostile, 11.6 "a program of real-time priority closes cables by ticks", on a real-time
+ * kernel.
+ *
+ * In the core: the wait in snd_timer_close_locked() sleeps, as nothing but register_mutex is held
+ * there; a draft is in Documentation/upstream/timer-close.rst.
+ */
+void rust_helper_alsa_timer_close(struct snd_timer_instance *instance)
+{
+	snd_timer_stop(instance);
+	while (READ_ONCE(instance->flags) & SNDRV_TIMER_IFLG_CALLBACK)
+		fsleep(1000);
+	snd_timer_close(instance);
 }

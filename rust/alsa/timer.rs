@@ -303,8 +303,9 @@ impl<H: Handler> Timer<H> {
 #[pinned_drop]
 impl<H: Handler> PinnedDrop for Timer<H> {
     fn drop(self: Pin<&mut Self>) {
-        // SAFETY: By the type invariant the instance is open, and it is not used any more.
-        unsafe { bindings::snd_timer_close(self.instance.as_ptr()) };
+        // SAFETY: By the type invariant the instance is open, and it is not used any more. May sleep,
+        // as a drop of this type may.
+        unsafe { bindings::alsa_timer_close(self.instance.as_ptr()) };
         // The close has taken the lock of the timer to take the instance off its list, and events
         // are told with that lock held: nobody queues the work any more, and whether anybody has is
         // known. On `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.

@@ -14,6 +14,7 @@ use support::config::Config;
 use support::config::Dir;
 use support::config::RUNNING;
 use support::kernel::is_realtime;
+use support::kernel::pin;
 use support::kernel::Pauses;
 use support::ktap::note;
 use support::ktap::Context;
@@ -188,11 +189,13 @@ pub(super) fn well_behaved(ctx: &Context) -> Outcome {
             continue;
         }
         // What other tests do makes pauses long, for as long as the machine runs.
-        let before = std::mem::replace(&mut pauses, Pauses::read()?);
-        let pause = match pauses.count > before.count {
-            true => pauses.length,
-            false => 0,
+        let since = Pauses::read()?;
+        let pause = if since.count > pauses.count {
+            since.length
+        } else {
+            0
         };
+        pauses = since;
         check!(
             (got as u64) < 32 + pause * u64::from(cfg.rate) / 1_000_000_000,
             "at {frames} frames, a wake-up after {got}, where a period has 16, and a pause of the \
@@ -204,6 +207,31 @@ pub(super) fn well_behaved(ctx: &Context) -> Outcome {
         // What has come while that was found out.
         check!(rec.poll(1000).is_some(), "no wake-up for a second");
         frames += rec.read(&mut heard, cfg.buffer())? as u64;
+    }
+    Ok(())
+}
+
+/// What ticks call is, on a real-time kernel, run by a thread of less priority than such a program
+/// has: one that closes must not wait for it in its way.
+pub(super) fn urgent_close(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    be_urgent()?;
+    // The thread is one of the processor on which the timer is started.
+    pin(0)?;
+    for _ in 0..100 {
+        let mut rec = Pcm::open(Address {
+            card: ctx.index,
+            device: 1,
+            subdevice: 0,
+            dir: Dir::Capture,
+        })?;
+        rec.configure(&cfg)?;
+        rec.sw_params_waking_at_a_period()?;
+        rec.start()?;
+        check!(rec.poll(1000).is_some(), "no wake-up for a second");
+        // It has been woken by a tick, and not slept since.
+        drop(rec);
     }
     Ok(())
 }

@@ -18,6 +18,7 @@ use alone::leave_alone;
 use crowd::by_ticks;
 use crowd::crowd;
 use crowd::half;
+use crowd::urgent_close;
 use crowd::watched;
 use crowd::well_behaved;
 use drained::drained_for_ever;
@@ -52,6 +53,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "3.6 7.8 by the ticks of a timer, streams are told and drains end, however much others owe",
             by_ticks,
+        ),
+        test(
+            "11.6 a program of real-time priority closes cables by ticks",
+            urgent_close,
         ),
         Test::new(
             "crowd",
