@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 
 use support::config::Config;
 use support::config::Dir;
-use support::kernel::is_realtime;
 use support::kernel::now_ns;
 use support::kernel::Errno;
 use support::pcm::poll;
@@ -257,12 +256,7 @@ impl Session {
 /// Streams of small periods and few of them: xruns, stalls of half a second, and, if there were
 /// none, frames that were not in order.
 pub fn xruns(plan: &Plan, card: &Card) {
-    // On a real-time kernel, none of the C driver's is clean, and each of its xruns takes long: an
-    // hour and more for such streams of a minute.
-    let seconds = match is_realtime() {
-        Ok(true) => 1.0,
-        _ => plan.seconds(60.0, 5.0, 1.0),
-    };
+    let seconds = plan.seconds(60.0, 5.0, 1.0);
     for period in plan.periods() {
         for periods in [2, 3, 4] {
             let row = Row::new("xruns")
