@@ -124,8 +124,8 @@ pub fn is_checked() -> bool {
 /// Pauses of the kernel's timers.
 ///
 /// When its interrupt for timers finds, three times in a row, that others have expired while it was
-/// at work, the kernel leaves all timers of the processor alone for a while. In Linux 7.2 and 7.3 that is
-/// as long as such an interrupt has ever taken there (`upstream/hrtimer-hang.rst`).
+/// at work, the kernel leaves all timers of the processor alone for a while. In Linux 7.2 and 7.3
+/// that is as long as such an interrupt has ever taken there (`upstream/hrtimer-hang.rst`).
 pub struct Pauses {
     /// How many there have been on all processors, since the boot.
     pub count: u64,

@@ -151,7 +151,7 @@ fn all_accesses(ctx: &Context, format: Format, rate: u32, channels: usize) -> Ou
 fn at_once(ctx: &Context, format: Format, rate: u32, channels: usize) -> Outcome {
     if u64::from(rate) * (format.bytes * channels) as u64 > FAST {
         if is_checked() && is_realtime()? {
-            let why = "a kernel like this takes longer to copy a buffer than that lasts";
+            let why = "such a kernel takes as long to copy the largest buffer as that lasts";
             return Err(Fail::Skip(why.into()));
         }
         return all_accesses(ctx, format, rate, channels);

@@ -49,8 +49,8 @@ pub(super) fn now(ctx: &Context) -> Result<Context, Fail> {
 
 /// Nothing of the card is left, nor of any other: there is one only.
 ///
-/// A kernel that frees late (`DEBUG_KOBJECT_RELEASE`) has the files of a card for some seconds after
-/// it has gone.
+/// A kernel that frees late (`DEBUG_KOBJECT_RELEASE`) has the files of a card for some seconds
+/// after it has gone.
 pub(super) fn is_gone(ctx: &Context) -> Outcome {
     let mut left = remains(ctx)?;
     for _ in 0..100 {
