@@ -359,13 +359,15 @@ bool rust_helper_snd_pcm_buffer_locked(struct snd_pcm_substream *substream)
  * has a higher one never lets it go on: the processor hangs, and whoever may open a timer and has
  * such a priority can do that. (Elsewhere a callback is not interrupted by a program.)
  *
- * Here: the timer is stopped, after which no callback begins; then the wait sleeps.
+ * Here: the timer is stopped, after which no callback begins; then the wait sleeps. The core waits
+ * for the callbacks of slaves too, which any program could attach: so an instance must be opened
+ * with no class of slaves (SNDRV_TIMER_SCLASS_NONE), and has none.
  *
  * Tests: hostile, 11.6 "a program of real-time priority closes cables by ticks", on a real-time
- * kernel.
+ * kernel, and source, 11.2 "no slave timer ticks with a cable's".
  *
- * In the core: the wait in snd_timer_close_locked() sleeps, as nothing but register_mutex is held
- * there; a draft is in Documentation/upstream/timer-close.rst.
+ * In the core: the wait in snd_timer_close_locked() sleeps, as nothing but mutexes is held there; a
+ * draft is in Documentation/upstream/timer-close.rst.
  */
 void rust_helper_alsa_timer_close(struct snd_timer_instance *instance)
 {

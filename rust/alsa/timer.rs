@@ -78,7 +78,9 @@ impl Id {
         };
         bindings::snd_timer_id {
             dev_class: dev_class as c_int,
-            dev_sclass: bindings::SNDRV_TIMER_SCLASS_APPLICATION as c_int,
+            // No slave timers: these would be called with the instance, and closing it would wait
+            // for what strangers do there (see the last section of `quirks.c`).
+            dev_sclass: bindings::SNDRV_TIMER_SCLASS_NONE as c_int,
             card: self.card,
             device: self.device,
             subdevice: self.subdevice,
@@ -205,12 +207,10 @@ impl<H: Handler> Timer<H> {
                     (*instance.as_ptr()).ccallback = Some(Self::event_callback);
                     (*instance.as_ptr()).callback_data = this.as_ptr().cast();
                 }
-                // The core matches slave timers with their master by this.
-                let slave_id = current!().pid().unsigned_abs();
                 let mut raw = id.to_raw();
                 // SAFETY: The instance is initialised, and the identity is copied.
                 let opened = to_result(unsafe {
-                    bindings::snd_timer_open(instance.as_ptr(), &mut raw, slave_id)
+                    bindings::snd_timer_open(instance.as_ptr(), &mut raw, 0)
                 });
                 if let Err(err) = opened {
                     // SAFETY: The instance is not open, and not used any more.

@@ -75,6 +75,17 @@ impl UserTimer {
         self.call("TIMER_PARAMS", PARAMS, &mut params).map(drop)
     }
 
+    /// Has it tick with the timers that this thread opens: class SLAVE, class of slave APPLICATION.
+    pub fn select_slave(&self) -> Result<(), Errno> {
+        // SAFETY: Has no arguments.
+        let tid = unsafe { libc::gettid() };
+        let mut select = Select {
+            id: [0, 1, -1, tid, 0],
+            reserved: [0; 32],
+        };
+        self.call("TIMER_SELECT", SELECT, &mut select).map(drop)
+    }
+
     fn plain(&self, name: &'static str, request: u64) -> Result<(), Errno> {
         self.call::<u8>(name, request, &mut 0).map(drop)
     }
@@ -90,6 +101,15 @@ impl UserTimer {
     /// Starts it again where it was stopped.
     pub fn go_on(&self) -> Result<(), Errno> {
         self.plain("TIMER_CONTINUE", CONTINUE)
+    }
+
+    /// To be polled for ticks.
+    pub fn pollfd(&self) -> libc::pollfd {
+        libc::pollfd {
+            fd: self.fd(),
+            events: libc::POLLIN,
+            revents: 0,
+        }
     }
 
     /// Waits for a tick.

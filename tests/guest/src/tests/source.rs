@@ -18,7 +18,9 @@ use support::ktap::Context;
 use support::ktap::Fail;
 use support::ktap::Outcome;
 use support::ktap::Test;
+use support::pcm::poll;
 use support::pcm::Pcm;
+use support::timer::UserTimer;
 
 use crate::tests::proc::cable;
 use crate::tests::proc::write;
@@ -37,6 +39,7 @@ pub fn tests() -> Vec<Test> {
             bad_forms,
         ),
         test("11.2 a cable keeps its timer while a side is open", kept),
+        test("11.2 no slave timer ticks with a cable's", no_slaves).c_defect("11.2"),
         test("10.3 the timer in the file of the cables", in_proc),
         test(
             "11.3 a prepared side fixes the period of the other",
@@ -208,6 +211,31 @@ fn kept(ctx: &Context) -> Outcome {
     let _play = CABLE.playback(ctx)?;
     check_eq!("opened without again", timer_line(ctx, CABLE)?, None);
     Ok(())
+}
+
+fn no_slaves(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let slave = running_slave()?;
+    let mut rec = CABLE.capture(ctx)?;
+    rec.configure(&cfg)?;
+    rec.sw_params_waking_at_a_period()?;
+    rec.start()?;
+    for _ in 0..10 {
+        check!(rec.poll(1000).is_some(), "no wake-up for a second");
+        rec.forward(cfg.period.into())?;
+    }
+    let has_ticked = poll(&mut [slave.pollfd()], 0);
+    check!(!has_ticked, "the slave timer has ticked");
+    Ok(())
+}
+
+/// A slave of the timers that this thread opens, started.
+pub fn running_slave() -> Result<UserTimer, Fail> {
+    let slave = UserTimer::open()?;
+    slave.select_slave()?;
+    slave.start()?;
+    Ok(slave)
 }
 
 fn in_proc(ctx: &Context) -> Outcome {

@@ -23,12 +23,14 @@ use support::ktap::Outcome;
 use support::pcm::poll;
 use support::pcm::Pcm;
 use support::signal;
+use support::timer::UserTimer;
 
 use super::beside::be_urgent;
 use super::beside::leave;
 use super::beside::Watched;
 use super::drained::LATE;
 use super::HASTY;
+use crate::tests::source::running_slave;
 use crate::tests::source::system_config;
 use crate::tests::source::Source;
 
@@ -219,7 +221,13 @@ pub(super) fn urgent_close(ctx: &Context) -> Outcome {
     be_urgent()?;
     // The thread is one of the processor on which the timer is started.
     pin(0)?;
-    for _ in 0..100 {
+    for round in 0..200 {
+        // The core would have the slave tick with the cable, and close that when neither is called.
+        let slave = if round % 2 == 1 {
+            Some(running_slave()?)
+        } else {
+            None
+        };
         let mut rec = Pcm::open(Address {
             card: ctx.index,
             device: 1,
@@ -229,7 +237,9 @@ pub(super) fn urgent_close(ctx: &Context) -> Outcome {
         rec.configure(&cfg)?;
         rec.sw_params_waking_at_a_period()?;
         rec.start()?;
-        check!(rec.poll(1000).is_some(), "no wake-up for a second");
+        let mut fds = vec![rec.pollfd()];
+        fds.extend(slave.iter().map(UserTimer::pollfd));
+        check!(poll(&mut fds, 1000), "no wake-up for a second");
         // It has been woken by a tick, and not slept since.
         drop(rec);
     }
