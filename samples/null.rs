@@ -104,9 +104,11 @@ impl Run {
 }
 
 /// An open substream.
+#[pin_data]
 struct Stream {
     speed: Speed,
-    run: Pin<KBox<SpinLockIrqSave<Run>>>,
+    #[pin]
+    run: SpinLockIrqSave<Run>,
 }
 
 #[vtable]
@@ -124,11 +126,12 @@ impl pcm::Ops for Stream {
         periods: 2..=1024,
     };
 
-    fn open(speed: &Speed, substream: &mut pcm::Opening<'_>) -> Result<Self> {
-        substream.constrain_periods_to_integer()?;
-        Ok(Self {
+    fn open(speed: &Speed, substream: &mut pcm::Opening<'_>) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            // Code in its place among the fields: its error is that of the open.
+            _: { substream.constrain_periods_to_integer()? },
             speed: speed.clone(),
-            run: KBox::pin_init(new_spinlock_irqsave!(Run::default()), GFP_KERNEL)?,
+            run <- new_spinlock_irqsave!(Run::default()),
         })
     }
 
@@ -204,7 +207,7 @@ impl kernel::Module for Null {
             capture: 1,
             channels_max: None,
         };
-        card.add_pcm::<Stream>(&device, speed.clone())?;
+        card.add_pcm::<Stream, _>(&device, speed.clone())?;
         let name = control::Name {
             iface: control::Iface::Card,
             name: c"Speed Percent",

@@ -194,7 +194,7 @@ pub(crate) fn make(
             capture,
             channels_max: Some(config.channels_max),
         };
-        card.add_pcm::<stream::Stream>(&device, data)?;
+        card.add_pcm::<stream::Stream, _>(&device, data)?;
     }
     for ((number, cables), name) in (0..).zip(cables).zip([c"cable#0", c"cable#1"]) {
         card.add_proc(name, proc::Cables { number, cables })?;

@@ -71,6 +71,36 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
+    /// Opens a substream: see [`pcm::Ops::open`].
+    fn new(device: &Device, substream: &mut Opening<'_>) -> Result<Self> {
+        let direction = substream.direction();
+        let lines = match direction {
+            Direction::Playback => &device.playback,
+            Direction::Capture => &device.capture,
+        };
+        let line = lines.get(substream.number()).ok_or(ENODEV)?.clone();
+        substream.constrain_periods_to_integer()?;
+        substream.attach(line.cable.clone());
+        let program = Arc::new(Program::current(), GFP_KERNEL)?;
+        let timer = line.timer.open(&line.cable, direction)?;
+        let mut cable = line.cable.lock();
+        if cable.timer().is_some_and(|timer| !timer.follows) {
+            // Whoever waits for a source that does not tick is told so after a while.
+            substream.withhold(Info::NoPeriodWakeup);
+        }
+        if cable.habits().wait_for_peer {
+            substream.wait_for_ever();
+        }
+        cable.open(direction, program.clone());
+        drop(cable);
+        Ok(Self {
+            line,
+            direction,
+            timer,
+            _program: program,
+        })
+    }
+
     /// Has the cable do what a trigger says.
     fn dispatch(
         &self,
@@ -130,33 +160,8 @@ impl pcm::Ops for Stream {
 
     const HARDWARE: Hardware = HARDWARE;
 
-    fn open(device: &Device, substream: &mut Opening<'_>) -> Result<Self> {
-        let direction = substream.direction();
-        let lines = match direction {
-            Direction::Playback => &device.playback,
-            Direction::Capture => &device.capture,
-        };
-        let line = lines.get(substream.number()).ok_or(ENODEV)?.clone();
-        substream.constrain_periods_to_integer()?;
-        substream.attach(line.cable.clone());
-        let program = Arc::new(Program::current(), GFP_KERNEL)?;
-        let timer = line.timer.open(&line.cable, direction)?;
-        let mut cable = line.cable.lock();
-        if cable.timer().is_some_and(|timer| !timer.follows) {
-            // Whoever waits for a source that does not tick is told so after a while.
-            substream.withhold(Info::NoPeriodWakeup);
-        }
-        if cable.habits().wait_for_peer {
-            substream.wait_for_ever();
-        }
-        cable.open(direction, program.clone());
-        drop(cable);
-        Ok(Self {
-            line,
-            direction,
-            timer,
-            _program: program,
-        })
+    fn open(device: &Device, substream: &mut Opening<'_>) -> impl PinInit<Self, Error> {
+        Self::new(device, substream)
     }
 
     fn hw_params(stream: &Self, params: &Params) -> Result {

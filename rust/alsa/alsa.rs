@@ -59,7 +59,11 @@
 //! }
 //!
 //! /// An open substream.
-//! struct Sink(Pin<KBox<SpinLockIrqSave<State>>>);
+//! #[pin_data]
+//! struct Sink {
+//!     #[pin]
+//!     state: SpinLockIrqSave<State>,
+//! }
 //!
 //! /// The end of a period that begins at a time.
 //! fn end(begin: Ktime) -> Ktime {
@@ -81,15 +85,17 @@
 //!         periods: 2..=1024,
 //!     };
 //!
-//!     fn open(_data: &(), substream: &mut pcm::Opening<'_>) -> Result<Self> {
-//!         substream.constrain_periods_to_integer()?;
-//!         let state = new_spinlock_irqsave!(State::default());
-//!         Ok(Self(KBox::pin_init(state, GFP_KERNEL)?))
+//!     fn open(_data: &(), substream: &mut pcm::Opening<'_>) -> impl PinInit<Self, Error> {
+//!         try_pin_init!(Self {
+//!             // Code in its place among the fields: its error is that of the open.
+//!             _: { substream.constrain_periods_to_integer()? },
+//!             state <- new_spinlock_irqsave!(State::default()),
+//!         })
 //!     }
 //!
 //!     fn prepare(stream: &Self, substream: &pcm::Preparing<'_>) -> Result {
 //!         let params = substream.params();
-//!         *stream.0.lock() = State {
+//!         *stream.state.lock() = State {
 //!             period: params.period_size,
 //!             buffer: params.buffer_size,
 //!             ..State::default()
@@ -102,7 +108,7 @@
 //!         substream: &pcm::Triggering<'_>,
 //!         command: pcm::Trigger,
 //!     ) -> Result {
-//!         let mut state = stream.0.lock();
+//!         let mut state = stream.state.lock();
 //!         state.runs = command.starts();
 //!         if state.runs {
 //!             substream.arm_timer(end(substream.time()));
@@ -111,11 +117,11 @@
 //!     }
 //!
 //!     fn pointer(stream: &Self, _substream: &pcm::Querying<'_>) -> Option<u32> {
-//!         Some(stream.0.lock().position)
+//!         Some(stream.state.lock().position)
 //!     }
 //!
 //!     fn period_timer(stream: &Self, _substream: &pcm::Expired<'_>) -> pcm::Action {
-//!         let mut state = stream.0.lock();
+//!         let mut state = stream.state.lock();
 //!         if !state.runs {
 //!             return pcm::Action::None;
 //!         }
@@ -127,7 +133,7 @@
 //!     fn rearm(stream: &Self, substream: &pcm::Expired<'_>) {
 //!         // The core may have stopped the stream at the end of that period. `trigger` takes the
 //!         // same lock, so that no timer is armed behind a stop.
-//!         let state = stream.0.lock();
+//!         let state = stream.state.lock();
 //!         if state.runs {
 //!             substream.arm_timer(end(Ktime::now()));
 //!         }
@@ -145,7 +151,7 @@
 //!         capture: 0,
 //!         channels_max: None,
 //!     };
-//!     card.add_pcm::<Sink>(&device, ())?;
+//!     card.add_pcm::<Sink, _>(&device, ())?;
 //!     card.register()
 //! }
 //! ```

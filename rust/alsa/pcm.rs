@@ -147,7 +147,7 @@ use kernel::{
 ///         capture: 0,
 ///         channels_max: None,
 ///     };
-///     card.add_pcm::<T>(&device, ())
+///     card.add_pcm::<T, _>(&device, ())
 /// }
 /// ```
 pub struct DeviceConfig<'a> {
@@ -170,7 +170,9 @@ pub struct DeviceConfig<'a> {
 /// # Invariants
 ///
 /// `channels_max` is one of `T::HARDWARE.channels`.
+#[pin_data]
 struct Private<T: Ops> {
+    #[pin]
     data: T::Data,
     /// The greatest number of channels of its streams.
     channels_max: u32,
@@ -179,7 +181,8 @@ struct Private<T: Ops> {
 }
 
 impl UnregisteredCard {
-    /// Adds a PCM device, whose callbacks are those of `T`.
+    /// Adds a PCM device, whose callbacks are those of `T`. `data` is a value, or an initialiser of
+    /// one.
     ///
     /// May sleep.
     ///
@@ -188,20 +191,31 @@ impl UnregisteredCard {
     /// # Errors
     ///
     /// `EINVAL` if a number is too large, or `channels_max` none of [`Ops::HARDWARE`];
-    /// `ENOMEM`. (That there is a device of that number shows when the card is registered.)
-    pub fn add_pcm<T: Ops>(&mut self, device: &DeviceConfig<'_>, data: T::Data) -> Result {
+    /// `ENOMEM`; the error of the initialiser `data`. (That there is a device of that number shows
+    /// when the card is registered.)
+    pub fn add_pcm<T: Ops, E>(
+        &mut self,
+        device: &DeviceConfig<'_>,
+        data: impl PinInit<T::Data, E>,
+    ) -> Result
+    where
+        Error: From<E>,
+    {
         let channels = T::HARDWARE.channels;
         let channels_max = device.channels_max.unwrap_or(*channels.end());
         if !channels.contains(&channels_max) {
             return Err(EINVAL);
         }
-        // INVARIANT: That has just been checked.
-        let private = Private::<T> {
-            data,
-            channels_max,
-            timers: timer::Context::new(self.number(), device.number)?,
-        };
-        let private = KBox::new(private, GFP_KERNEL)?;
+        let timers = timer::Context::new(self.number(), device.number)?;
+        let private = KBox::pin_init::<Error>(
+            try_pin_init!(Private::<T> {
+                data <- data,
+                // INVARIANT: That has just been checked.
+                channels_max,
+                timers,
+            }),
+            GFP_KERNEL,
+        )?;
         let mut pcm = core::ptr::null_mut();
         // SAFETY: The card is valid, `id` a string that is copied, and `pcm` may be written.
         to_result(unsafe {
@@ -249,7 +263,7 @@ impl UnregisteredCard {
 /// Called only by the core, as the last thing done to a device that `add_pcm` has made.
 unsafe extern "C" fn private_free<T: Ops>(pcm: *mut bindings::snd_pcm) {
     // SAFETY: `add_pcm` stored the pointer, and the substreams, which borrow it, are closed.
-    drop(unsafe { <KBox<Private<T>> as ForeignOwnable>::from_foreign((*pcm).private_data) });
+    drop(unsafe { <Pin<KBox<Private<T>>> as ForeignOwnable>::from_foreign((*pcm).private_data) });
 }
 
 #[kunit_tests(alsa_pcm)]

@@ -66,11 +66,13 @@ use kernel::{
 ///
 /// # Invariants
 ///
-/// The `open` callback of the substream is at work: it has a new runtime. Nobody else uses what a
-/// driver sets of the two.
+/// The `open` callback of the substream, or the initialiser that it has returned, is at work: it
+/// has a new runtime. Nobody else uses what a driver sets of the two.
 pub struct Opening<'a> {
     substream: &'a Substream,
-    pub(crate) attachment: Option<Arc<dyn Entrance>>,
+    /// What the substream has been attached to. Not in here: the initialiser that `open` returns
+    /// may borrow this until it has run.
+    attachment: &'a Cell<Option<Arc<dyn Entrance>>>,
 }
 
 impl<'a> Opening<'a> {
@@ -79,11 +81,14 @@ impl<'a> Opening<'a> {
     /// For `'a`, the substream must be one that is being opened: nobody else may use what a driver
     /// sets of it and of its runtime.
     #[inline]
-    pub(crate) unsafe fn new(substream: &'a Substream) -> Self {
+    pub(crate) unsafe fn new(
+        substream: &'a Substream,
+        attachment: &'a Cell<Option<Arc<dyn Entrance>>>,
+    ) -> Self {
         // INVARIANT: By the caller's promise.
         Self {
             substream,
-            attachment: None,
+            attachment,
         }
     }
 
@@ -93,7 +98,7 @@ impl<'a> Opening<'a> {
     /// stream of each direction: of two that run, the one that started last is found until it
     /// stops, and then none.
     pub fn attach<T: Send + Unpin + 'static>(&mut self, shared: Arc<Shared<T>>) {
-        self.attachment = Some(shared);
+        self.attachment.set(Some(shared));
     }
 
     /// Takes back some of what the hardware description offers, for this stream.

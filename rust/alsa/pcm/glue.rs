@@ -86,6 +86,7 @@ use crate::{
     new_spinlock_irqsave, //
 };
 use core::{
+    cell::Cell,
     marker::PhantomData,
     ptr::NonNull, //
 };
@@ -128,6 +129,7 @@ struct OpenSubstream<T: Ops> {
     startable: SpinLockIrqSave<Option<RawBuffer>>,
     /// When the stream was last triggered since it was prepared, in nanoseconds; 0 if it was not.
     triggered: Atomic<u64>,
+    #[pin]
     data: T::Stream,
 }
 
@@ -232,7 +234,7 @@ impl<T: Ops> Glue<T> {
     /// # Safety
     ///
     /// Called only by the core, with a substream that has a fresh runtime and belongs to a device
-    /// whose `private_data` is a `KBox<Private<T>>`.
+    /// whose `private_data` is a `Pin<KBox<Private<T>>>`.
     unsafe extern "C" fn open(substream: *mut bindings::snd_pcm_substream) -> c_int {
         const {
             assert!(
@@ -242,8 +244,9 @@ impl<T: Ops> Glue<T> {
         }
         from_result(|| {
             // SAFETY: The core copied the pointer from the device's, which outlives its substreams.
-            let private =
-                unsafe { <KBox<Private<T>> as ForeignOwnable>::borrow((*substream).private_data) };
+            let private = unsafe {
+                <Pin<KBox<Private<T>>> as ForeignOwnable>::borrow((*substream).private_data)
+            };
             // SAFETY: The substream is valid and has a runtime.
             let this = unsafe { Substream::from_raw(substream) };
             let runtime = this.runtime();
@@ -256,12 +259,16 @@ impl<T: Ops> Glue<T> {
                 (*substream).wait_time = 0;
             }
 
+            let attached_to = &Cell::new(None);
             // SAFETY: This is its `open`. Nobody else uses runtime and substream yet.
-            let mut opening = unsafe { Opening::new(this) };
-            let stream = T::open(&private.data, &mut opening)?;
-            let attachment = opening.attachment.take();
+            let mut opening = unsafe { Opening::new(this, attached_to) };
+            let stream = T::open(&private.data, &mut opening);
             let open = KBox::pin_init(
                 try_pin_init!(OpenSubstream::<T> {
+                    // First, since it may attach the stream. It is used up then, and what it makes
+                    // lives for 'static: nobody attaches any more.
+                    data <- stream,
+                    attachment: attached_to.take(),
                     // SAFETY: The timer is inside of an `OpenSubstream<T>`, for which the callbacks
                     // are made. The device outlives its substreams.
                     timer <- unsafe {
@@ -269,11 +276,9 @@ impl<T: Ops> Glue<T> {
                     },
                     // INVARIANT: The core passed it; `private_free` drops this with the runtime.
                     substream: NonNull::from(this).cast(),
-                    attachment,
                     has_buffer <- new_mutex!(false, "alsa::pcm::has_buffer"),
                     startable <- new_spinlock_irqsave!(None, "alsa::pcm::startable"),
                     triggered: Atomic::new(0),
-                    data: stream,
                 }),
                 GFP_KERNEL,
             )?;

@@ -62,9 +62,11 @@ use kernel::{
 ///         periods: 2..=1024,
 ///     };
 ///
-///     fn open(_data: &(), substream: &mut pcm::Opening<'_>) -> Result<Self> {
-///         substream.constrain_periods_to_integer()?;
-///         Ok(Self {
+///     fn open(
+///         _data: &(),
+///         substream: &mut pcm::Opening<'_>,
+///     ) -> impl PinInit<Self, Error> {
+///         substream.constrain_periods_to_integer().map(|()| Self {
 ///             period: Atomic::new(0),
 ///         })
 ///     }
@@ -96,20 +98,24 @@ pub trait Ops: Sized + 'static {
     type Data: Send + Sync + 'static;
 
     /// What belongs to an open substream. It is dropped when nothing can reach the substream any
-    /// more; what a close means to the driver belongs into its `Drop`.
+    /// more; what a close means to the driver belongs into its `Drop` (`PinnedDrop`, for a type
+    /// with `#[pin_data]`).
     type Stream: Send + Sync + 'static;
 
     /// What the device can do.
     const HARDWARE: Hardware;
 
-    /// Opens a substream, and returns what belongs to it.
+    /// Opens a substream, and returns an initialiser of what belongs to it.
     ///
-    /// May sleep.
+    /// `Ok(stream)` is one; `try_pin_init!` makes one of a type with pinned fields. It runs as soon
+    /// as this has returned, or, if memory is short, is dropped instead. If it fails half-way, the
+    /// fields made so far are dropped, and no `Stream`. So what has to be undone belongs to a value
+    /// that the initialiser or a field owns. Both may sleep.
     ///
     /// # Errors
     ///
-    /// An error is returned to the application, and the substream is not open.
-    fn open(data: &Self::Data, substream: &mut Opening<'_>) -> Result<Self::Stream>;
+    /// An error of the initialiser is returned to the application, and the substream is not open.
+    fn open(data: &Self::Data, substream: &mut Opening<'_>) -> impl PinInit<Self::Stream, Error>;
 
     /// Takes the parameters that the application has chosen.
     ///
