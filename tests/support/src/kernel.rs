@@ -8,6 +8,7 @@
 //! others. What a client of alsa-lib sees is tested in `tests::client`.
 
 pub mod control;
+pub mod log;
 pub mod pcm;
 pub mod timer;
 

@@ -6,9 +6,6 @@
 mod day_clock;
 mod slow_open;
 
-use std::fs;
-use std::io::Read;
-use std::os::unix::fs::OpenOptionsExt;
 use std::thread;
 use std::time::Duration;
 
@@ -21,6 +18,7 @@ use support::config::Dir;
 use support::config::LONG;
 use support::config::RUNNING;
 use support::config::USUAL;
+use support::kernel::log::Log;
 use support::kernel::now_ns;
 use support::ktap::note;
 use support::ktap::Context;
@@ -169,11 +167,7 @@ fn moved_together(ctx: &Context) -> Outcome {
 
 /// The driver's own word for where it is, and the core's complaint if it were outside.
 fn in_the_buffer(ctx: &Context) -> Outcome {
-    let mut log = fs::OpenOptions::new()
-        .read(true)
-        .custom_flags(libc::O_NONBLOCK)
-        .open("/dev/kmsg")?;
-    std::io::Seek::seek(&mut log, std::io::SeekFrom::End(0))?;
+    let mut log = Log::from_now()?;
     let cfg = Config {
         period: 333,
         periods: 3,
@@ -201,12 +195,10 @@ fn in_the_buffer(ctx: &Context) -> Outcome {
             check_eq!("state", status?.state, RUNNING);
         }
     }
-    let mut line = [0; 8192];
-    while let Ok(length) = log.read(&mut line) {
-        let text = String::from_utf8_lossy(&line[..length]);
+    while let Some(line) = log.next_line() {
         check!(
-            !text.contains("invalid position"),
-            "the core complains: {text}"
+            !line.contains("invalid position"),
+            "the core complains: {line}"
         );
     }
     Ok(())

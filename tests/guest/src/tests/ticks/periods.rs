@@ -18,6 +18,7 @@ use support::elements::Controls;
 use support::elements::ACTIVE;
 use support::elements::NAMES;
 use support::elements::SHIFT;
+use support::kernel::log::Log;
 use support::ktap::expect_error;
 use support::ktap::Context;
 use support::ktap::Outcome;
@@ -36,12 +37,15 @@ pub(super) fn wrong_period(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, "-1.0.0")?;
     let right = system_config()?;
     for period in [right.period + 16, right.period - 16, right.period * 2] {
+        let mut log = Log::from_now()?;
         let cfg = Config { period, ..right };
         let (mut play, rec) = CABLE.open(ctx, &cfg, &cfg)?;
         play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
         rec.start()?;
         wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
         check_eq!("the playback that does not run", play.state()?, PREPARED);
+        let message = format!("Use period size of {} frames", right.period);
+        check!(log.says(&message), "no '{message}' in the log");
         play.start()?;
         wait_for_state(&play, XRUN, Duration::from_secs(2))?;
         check_eq!("position of the playback", play.status()?.hw_ptr, 0);
@@ -143,7 +147,10 @@ pub(super) fn too_fast(ctx: &Context) -> Outcome {
     let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
     play.write(&LONG.silence(960), 0, 960)?;
     for (what, pcm) in [("playback", &play), ("capture", &rec)] {
+        let mut log = Log::from_now()?;
         expect_error(&format!("START of the {what}"), pcm.start(), libc::EINVAL)?;
+        let message = "snd_timer_start(-1,3,0) failed with -22";
+        check!(log.says(message), "no '{message}' in the log");
         check_eq!(format!("{what} after START"), pcm.state()?, PREPARED);
     }
     Ok(())
