@@ -16,6 +16,9 @@ use support::pcm::poll;
 use super::running;
 use super::with_shift;
 
+/// How long a position stands still at most, in nanoseconds: rule 8.2.
+const STILL: i64 = 10_000;
+
 pub fn steps(ctx: &Context, dir: Dir) -> Outcome {
     let cfg = Config {
         periods: 100,
@@ -87,9 +90,10 @@ pub(super) fn delay_under_shifts(ctx: &Context) -> Outcome {
                 pcm.hwsync()?;
                 let delay = pcm.delay()?;
                 let ended = now_ns();
-                // Between the two looks there was at least, and at most, so much time.
-                let least = frames_in(begun - asked.1, 120_000) - 1.0;
-                let most = frames_in(ended - asked.0, 80_000) + 1.0;
+                // Between the two looks there was at least, and at most, so much time. What either
+                // has found may have been true up to STILL before it.
+                let least = frames_in(begun - asked.1 - STILL, 120_000) - 1.0;
+                let most = frames_in(ended - asked.0 + STILL, 80_000) + 1.0;
                 let step = (last - delay) as f64;
                 check!(
                     least <= step && step <= most,
