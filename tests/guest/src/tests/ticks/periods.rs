@@ -44,6 +44,7 @@ fn log_after_others() -> std::io::Result<Log> {
 pub(super) fn wrong_period(ctx: &Context) -> Outcome {
     let _source = Source::set(ctx, "-1.0.0")?;
     let right = system_config()?;
+    let tick = u64::from(right.period) * 1_000_000_000 / u64::from(right.rate);
     let mut log = log_after_others()?;
     for period in [right.period + 16, right.period - 16, right.period * 2] {
         let cfg = Config { period, ..right };
@@ -52,7 +53,12 @@ pub(super) fn wrong_period(ctx: &Context) -> Outcome {
         rec.start()?;
         wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
         check_eq!("the playback that does not run", play.state()?, PREPARED);
-        let message = format!("Use period size of {} frames", right.period);
+        // Of this round: with this period.
+        let message = format!(
+            "Period size ({period} frames) of loopback device is not corresponding to timer \
+             resolution ({tick} nsec = {} frames) of card timer -1,0,0. Use period size of {0} frames",
+            right.period
+        );
         check!(log.says(&message), "no '{message}' in the log");
         play.start()?;
         wait_for_state(&play, XRUN, Duration::from_secs(2))?;
