@@ -13,12 +13,8 @@
 #include <linux/ratelimit.h>
 #include <linux/spinlock.h>
 #include <linux/string.h>
-#include <sound/control.h>
-#include <sound/core.h>
-#include <sound/info.h>
 #include <sound/pcm.h>
 #include <sound/pcm_params.h>
-#include <sound/timer.h>
 
 #ifdef ALSA_VERSION
 MODULE_VERSION(ALSA_VERSION);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Text files in a card's folder `/proc/asound/cardN/`.
+//! Text files in a card's directory `/proc/asound/cardN/`.
 //!
 //! C header: [`include/sound/info.h`](srctree/include/sound/info.h)
 
@@ -85,9 +85,8 @@ impl UnregisteredCard {
     ///
     /// May sleep.
     ///
-    /// The file is the card's, as a device of its own: the card frees its devices when the last
-    /// reader has gone. The core would leave the entry of a card that is gone to the module `snd`,
-    /// until that is unloaded itself.
+    /// The file is the card's, as a device of its own: the card frees its devices, and so what
+    /// `text` holds, when the last reader has gone.
     ///
     /// C: `snd_card_rw_proc_new()`.
     ///
@@ -136,7 +135,7 @@ impl UnregisteredCard {
     }
 }
 
-/// An entry of a card's folder. Dropped, it is freed.
+/// An entry of a card's directory. Dropped, it is freed.
 ///
 /// # Invariants
 ///
@@ -146,8 +145,8 @@ struct Entry(NonNull<bindings::snd_info_entry>);
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        // SAFETY: By the type invariant. Its parent is valid: the card's folder, which is freed
-        // after the card's devices, if at all.
+        // SAFETY: By the type invariant. Its parent is valid: the card's directory, which is freed
+        // after the card's devices.
         unsafe { bindings::snd_info_free_entry(self.0.as_ptr()) };
     }
 }

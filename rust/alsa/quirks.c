@@ -31,7 +31,7 @@
  * Here: when snd_card_register() has failed, and before the card is freed, such halves are
  * unregistered.
  *
- * Tests: faults, "the module is loaded", with the allocation that fails in the middle.
+ * Tests: faults, that of loading the module, with the allocation that fails in the middle.
  *
  * In the core: in snd_pcm_dev_register(), where snd_register_device() has failed,
  *
@@ -78,12 +78,18 @@ static void alsa_card_private_free(struct snd_card *card)
 {
 	card->proc_root = NULL;
 	snd_info_free_entry(card->private_data);
+	put_device(card->dev);
 }
 
-void rust_helper_alsa_card_keep_root(struct snd_card *card)
+/*
+ * Besides, a card has a reference to its parent only as long as it is registered, and names it in
+ * messages before and after that: here it has one from the beginning to the end.
+ */
+void rust_helper_alsa_card_keep(struct snd_card *card)
 {
 	card->private_data = card->proc_root;
 	card->private_free = alsa_card_private_free;
+	get_device(card->dev);
 }
 
 /*
@@ -92,17 +98,23 @@ void rust_helper_alsa_card_keep_root(struct snd_card *card)
  * The core knows positions modulo the buffer. In a stream without period wake-ups,
  * snd_pcm_update_hw_ptr0() concludes from jiffies how many buffers have gone by since it last knew
  * the position. That is wrong where frames and time part (a pause, another speed), and a loop
- * without end, with interrupts off, if a buffer is shorter than a jiffy. In a buffer of one frame
- * all positions are the same, with period wake-ups too.
+ * without end, with interrupts off, if a buffer is shorter than a jiffy.
+ *
+ * With period wake-ups, it takes the end of a period for that of another buffer, if not a whole
+ * period has gone by since the last one, and more than half of the time of a buffer since anybody
+ * asked. A driver that tells of an end which is not a period after the last one (of a recording,
+ * say) has its stream stopped as an xrun for that. And if a whole buffer has gone by, that is
+ * noticed only so: not if a buffer is shorter than some jiffies. In a buffer of one frame all
+ * positions are the same.
  *
  * Here: the driver knows how many buffers there are between the last position and @position, which
  * the caller, in the pointer callback of snd_pcm_update_hw_ptr0(), is about to return. The core is
- * told that a buffer lasts for ever, from which it concludes nothing, and the buffer that it takes
- * to be the present one is moved on as it would do itself. In a buffer of one frame, the next frame
- * is the next buffer.
+ * told that a buffer lasts for ever, or that somebody has just asked, from which it concludes
+ * nothing, and the buffer that it takes to be the present one is moved on as it would do itself.
+ * With period wake-ups, that is one buffer at most, and a period more.
  *
  * Tests: wakeups, 3.9; power, 12.3 "buffers lost after RESUME"; drain, 7.8 "a buffer of a frame or
- * two".
+ * two"; ends, 18.2 "... of a short buffer"; flow, 8.7 "... a buffer of one period".
  *
  * In the core: a callback beside `pointer` that returns the frames since PREPARE, not modulo
  * anything; where a driver has it, snd_pcm_update_hw_ptr0() takes the difference to what it
@@ -115,13 +127,26 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 	unsigned long size = runtime->buffer_size, hw_ptr = runtime->status->hw_ptr, count, buffer;
 	bool is_behind;
 
-	if (runtime->no_period_wakeup)
-		runtime->hw_ptr_buffer_jiffies = LONG_MAX;
-	else if (size == 1)
-		buffers = min(buffers, 1); /* More at once, the core takes for a mistake. */
-	else
+	if (position >= size)
 		return;
-	if (!buffers || position >= size)
+	if (runtime->no_period_wakeup) {
+		runtime->hw_ptr_buffer_jiffies = LONG_MAX;
+	} else {
+		unsigned long half = runtime->hw_ptr_buffer_jiffies / 2;
+		bool is_long_ago = jiffies - runtime->hw_ptr_jiffies > half;
+		unsigned long new_hw_ptr = runtime->hw_ptr_base + position, ahead;
+
+		if (!buffers && !is_long_ago)
+			return;
+		if (is_long_ago && runtime->hw_ptr_interrupt + runtime->period_size > new_hw_ptr)
+			runtime->hw_ptr_jiffies = jiffies - half;
+		ahead = new_hw_ptr - hw_ptr;
+		if (new_hw_ptr < hw_ptr)
+			ahead += size;
+		/* More at once, the core takes for a mistake. */
+		buffers = ahead < runtime->period_size ? min(buffers, 1) : 0;
+	}
+	if (!buffers)
 		return;
 	/* The part of a buffer beyond may lead into the next one. */
 	if (position < hw_ptr - runtime->hw_ptr_base)
@@ -151,8 +176,8 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 		runtime->hw_ptr_interrupt = 0;
 	} else {
 		/*
-		 * In a buffer of one frame, it is an interrupt that has a period missing. Whoever
-		 * else asks first learns nothing of the frame, and it is left out.
+		 * With period wake-ups, it is an interrupt that has a period missing. Whoever else
+		 * asks first learns nothing of the buffer, and it is left out.
 		 */
 		runtime->hw_ptr_jiffies = jiffies - runtime->hw_ptr_buffer_jiffies - 4;
 		runtime->hw_ptr_interrupt = hw_ptr;
@@ -167,8 +192,8 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
  * snd_pcm_running() is true of it, and nothing will ever end it.
  *
  * Here: who stops a capture so first asks whether a playback is linked with it, or may just be
- * linked: with the stream lock held, which the core takes inside of that of the group, so that this
- * one must not wait for the latter.
+ * linked. It holds the stream lock, which the core takes inside of the lock of the group: so this
+ * one only tries to take the latter.
  *
  * Tests: notify, 6.5 "... linked with a playback stops with it".
  *

@@ -308,9 +308,9 @@ impl<H: Handler> PinnedDrop for Timer<H> {
         unsafe { bindings::alsa_timer_close(self.instance.as_ptr()) };
         // The close has taken the lock of the timer to take the instance off its list, and events
         // are told with that lock held: nobody queues the work any more, and whether anybody has is
-        // known. On `PREEMPT_RT` the wait takes a grace period of RCU, even for one that never was.
+        // known. The wait takes a grace period of RCU, even for one that never was.
         if self.has_stopped.load(Relaxed) {
-            self.stopped.sync();
+            self.stopped.sync_all();
         }
         // SAFETY: The instance has been closed.
         unsafe { bindings::snd_timer_instance_free(self.instance.as_ptr()) };

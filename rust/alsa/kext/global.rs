@@ -13,7 +13,6 @@
 use crate::bindings;
 use core::{
     cell::UnsafeCell,
-    hint::spin_loop,
     ops::{
         Deref,
         DerefMut, //
@@ -27,6 +26,10 @@ use kernel::{
         Atomic,
         Relaxed,
         Release, //
+    },
+    time::{
+        delay::fsleep,
+        Delta, //
     },
     types::{
         NotThreadSafe,
@@ -43,8 +46,8 @@ const READY: i32 = 2;
 
 /// A mutex that protects a value in a `static`.
 ///
-/// Who locks it first initialises it. For others that would be a busy wait: so let that be the
-/// module's init function. All of them are of one class to lockdep: don't lock one inside of
+/// Who locks it first initialises it. Others wait for that by looking again and again: so let it be
+/// the module's init function. All of them are of one class to lockdep: don't lock one inside of
 /// another.
 ///
 /// A `static` is never dropped. What its value owns by then is lost when the module goes: take it
@@ -119,7 +122,8 @@ impl<T> GlobalMutex<T> {
             self.state.store(READY, Release);
         }
         while self.state.load(Acquire) != READY {
-            spin_loop();
+            // Asleep: that thread may need this very processor.
+            fsleep(Delta::from_micros(100));
         }
     }
 }

@@ -41,8 +41,8 @@ impl IrqWork {
     ///
     /// # Safety
     ///
-    /// Until [`IrqWork::sync`] has been called after the last request, the work must not be freed,
-    /// and `callback` be sound to call with its address.
+    /// Until [`IrqWork::sync_all`] has been called after the last request, the work must not be
+    /// freed, and `callback` be sound to call with its address.
     pub(crate) unsafe fn new(callback: Callback) -> impl PinInit<Self> {
         pin_init!(Self {
             // INVARIANT: Initialised here; pinned.
@@ -81,6 +81,9 @@ impl IrqWork {
 
     /// Waits until the call has returned that was last requested.
     ///
+    /// Not for one that runs beside it, on another processor, since before it was requested: see
+    /// [`IrqWork::sync_all`].
+    ///
     /// Process context, interrupts on.
     ///
     /// On `PREEMPT_RT` this takes a grace period of RCU, whether there is anything to wait for or
@@ -91,11 +94,28 @@ impl IrqWork {
         // SAFETY: The work is initialised, by the type invariant.
         unsafe { bindings::irq_work_sync(self.work.get()) };
     }
+
+    /// Waits until no call runs that was requested before.
+    ///
+    /// A work that is requested while a call of it runs on another processor is called there and
+    /// here at the same time, but only a single bit says that it is busy, and the call that ends
+    /// first clears it. `irq_work_sync()` goes by that. But calls run with interrupts off (in
+    /// threads on `PREEMPT_RT`, as readers of RCU), and so does what the core does to the work
+    /// after them: a grace period outlasts all of it.
+    ///
+    /// Process context, interrupts on. Takes a grace period of RCU.
+    pub(crate) fn sync_all(&self) {
+        // Those that have not begun, before.
+        self.sync();
+        // SAFETY: May sleep.
+        unsafe { bindings::synchronize_rcu() };
+    }
 }
 
 #[kunit_tests(alsa_irq_work)]
 mod tests {
     use super::*;
+    use crate::kext::time::Ktime;
     use kernel::sync::{
         atomic::{
             Atomic,
@@ -141,6 +161,81 @@ mod tests {
             counter.work.sync();
             assert_eq!(counter.calls.load(Relaxed), calls);
         }
+        counter.work.sync_all();
+        Ok(())
+    }
+
+    /// A call that takes long if it is the first.
+    #[pin_data]
+    struct Slow {
+        #[pin]
+        work: IrqWork,
+        begun: Atomic<u32>,
+        ended: Atomic<u32>,
+    }
+
+    /// # Safety
+    ///
+    /// Called only as the callback of the work of a `Slow`.
+    unsafe extern "C" fn slow(work: *mut bindings::irq_work) {
+        // SAFETY: As this function requires; the test waits for this.
+        let slow = unsafe { &*container_of!(IrqWork::of_raw(work), Slow, work) };
+        if slow.begun.fetch_add(1, Relaxed) == 0 {
+            let until = Ktime::now().as_nanos() + 20_000_000;
+            while Ktime::now().as_nanos() < until {
+                core::hint::spin_loop();
+            }
+        }
+        slow.ended.fetch_add(1, Relaxed);
+    }
+
+    /// # Safety
+    ///
+    /// `work` must point to an `IrqWork`.
+    unsafe extern "C" fn queue(work: *mut c_void) {
+        // SAFETY: As this function requires.
+        unsafe { &*work.cast::<IrqWork>() }.queue();
+    }
+
+    /// Two calls at the same time, of which the first to begin is the last to end: both are waited
+    /// for. (On a machine with one processor they never are at the same time.)
+    #[test]
+    fn waits_for_all() -> Result {
+        // SAFETY: The kernel's count of processors, which is written as a whole.
+        let online = unsafe { (&raw const bindings::__num_online_cpus.counter).read_volatile() };
+        let mut met = online < 2;
+        for round in 0..20 {
+            // SAFETY: The work is that of a `Slow`, and is waited for.
+            let work = unsafe { IrqWork::new(slow) };
+            let slow = Arc::pin_init(
+                pin_init!(Slow {
+                    work <- work,
+                    begun: Atomic::new(0),
+                    ended: Atomic::new(0),
+                }),
+                GFP_KERNEL,
+            )?;
+            for (wanted, cpu) in [(1, round % 2), (2, 1 - round % 2)] {
+                if met {
+                    break;
+                }
+                let raw = (&raw const slow.work).cast_mut().cast();
+                // SAFETY: The first two processors are there, and the function may be called there
+                // with the work, for which this waits.
+                unsafe { bindings::smp_call_function_single(cpu, Some(queue), raw, true.into()) };
+                while slow.begun.load(Relaxed) < wanted {
+                    core::hint::spin_loop();
+                }
+            }
+            // It depends on the processor that this runs on.
+            let is_meeting = !met && slow.ended.load(Relaxed) < 2;
+            slow.work.sync_all();
+            if is_meeting {
+                met = true;
+                assert_eq!(slow.ended.load(Relaxed), 2);
+            }
+        }
+        assert!(met);
         Ok(())
     }
 }

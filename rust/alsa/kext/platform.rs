@@ -126,14 +126,33 @@ impl Drop for Device {
 ///
 /// There may be one the next moment.
 ///
-/// C: `driver_find()`.
+/// C: `bus_for_each_drv()`. (`driver_find()` looks at a driver to which it has no reference any
+/// more.)
 pub fn has_driver(name: &CStr) -> bool {
-    // SAFETY: `name` is a string, and the platform bus is there as long as the kernel. Of a driver
-    // that is found no reference is left: the answer is only compared with null.
-    let driver = unsafe {
-        bindings::driver_find(name.as_char_ptr(), &raw const bindings::platform_bus_type)
+    /// # Safety
+    ///
+    /// `driver` must be valid, and `name` point to a `&CStr`.
+    unsafe extern "C" fn is_called(
+        driver: *mut bindings::device_driver,
+        name: *mut c_void,
+    ) -> c_int {
+        // SAFETY: As this function requires; a driver has a name.
+        let (name, its_name) =
+            unsafe { (*name.cast::<&CStr>(), CStr::from_char_ptr((*driver).name)) };
+        (name.to_bytes() == its_name.to_bytes()).into()
+    }
+
+    // SAFETY: The platform bus is there as long as the kernel. The callback is called here only,
+    // with `name`, and with drivers of the bus, which keeps them meanwhile.
+    let found = unsafe {
+        bindings::bus_for_each_drv(
+            &raw const bindings::platform_bus_type,
+            core::ptr::null_mut(),
+            (&raw const name).cast_mut().cast(),
+            Some(is_called),
+        )
     };
-    !driver.is_null()
+    found == 1
 }
 
 /// Returns the module whose driver is being bound to the device.
@@ -162,6 +181,8 @@ mod tests {
 
     #[test]
     fn drivers() {
+        #[cfg(CONFIG_SERIAL_8250)]
+        assert!(has_driver(c"serial8250"));
         for name in [c"", c"no such driver", c"snd_aloop "] {
             assert!(!has_driver(name));
         }

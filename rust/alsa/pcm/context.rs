@@ -337,10 +337,10 @@ impl<'a> Querying<'a> {
     ///
     /// The core knows positions modulo the buffer. In a stream without period wake-ups, whose
     /// application may sleep for longer, the buffers said here are counted. In any other the end of
-    /// each period tells the core, and a buffer that is lost nevertheless, because the system stood
-    /// still, is not counted: return `None` there, unless the application has asked never to be
-    /// stopped. But in a buffer of a single frame, where all positions are one, one buffer said
-    /// here is counted in any stream: say it for the next frame.
+    /// each period tells the core. There one buffer is counted, if the stream has moved by less
+    /// than a period beyond: in a buffer of a single period, or frame, say it for the next one.
+    /// More, because the system stood still, is not counted: return `None` then, unless the
+    /// application has asked never to be stopped.
     #[inline]
     pub fn note_lost_buffers(&self, buffers: u64) {
         self.lost_buffers.set(buffers);
@@ -350,14 +350,10 @@ impl<'a> Querying<'a> {
     /// `position`, which is about to be returned to it.
     #[inline]
     pub(crate) fn skip_buffers(&self, position: bindings::snd_pcm_uframes_t) {
-        // SAFETY: By the type invariant nothing sets the parameters.
-        if unsafe { self.substream.counts_buffers() } {
-            // SAFETY: The substream has a runtime with a buffer. By the type invariant the stream
-            // lock is held; the caller is `snd_pcm_update_hw_ptr0()`, as always.
-            unsafe {
-                bindings::snd_pcm_skip_buffers(self.as_raw(), self.lost_buffers.get(), position)
-            };
-        }
+        // SAFETY: The substream has a runtime with a buffer. By the type invariant the stream lock
+        // is held and nothing sets the parameters; the caller is `snd_pcm_update_hw_ptr0()`, as
+        // always.
+        unsafe { bindings::snd_pcm_skip_buffers(self.as_raw(), self.lost_buffers.get(), position) };
     }
 
     /// Makes the report that goes with a position be of that position.

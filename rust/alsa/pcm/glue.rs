@@ -22,10 +22,10 @@
 //! - A DRAIN that starts a prepared stream, the end of a pause, and the START of a linked stream
 //!   may come while HW_PARAMS, HW_FREE or PREPARE, having found the stream not running, is about to
 //!   replace the buffer or to prepare (`quirks.c` has each of them). And close frees the buffer of
-//!   a stream that linked ones may have prepared and started again since it was dropped. So
-//!   `sync_stop` and `hw_free`, one of which the core calls before it does so (`sync_stop`, if
-//!   `stop_operating` is set, which is therefore always set), [*withdraw*] the stream: with the
-//!   stream lock held they stop it and take it out of the states from which it could go on.
+//!   a stream that linked ones may have prepared and started again since it was dropped. Before it
+//!   does so, the core calls `sync_stop` or `hw_free`: these [*withdraw*] the stream, that is, with
+//!   the stream lock held they stop it and take it out of the states from which it could go on.
+//!   (`sync_stop` is only called if `stop_operating` is set: so it always is.)
 //! - What comes earlier is seen by the core, or stopped; what comes later finds nothing to start.
 //!   It would not do to refuse a START meanwhile: a DRAIN goes on as if the stream ran, and nothing
 //!   would ever end it.
@@ -34,8 +34,8 @@
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` has them leave.
 //! - Not closed is an unbind at the very moment of a HW_PARAMS that has looked at the state. The
-//!   core clears `stop_operating` before it calls `sync_stop` for the unbind; HW_PARAMS then calls
-//!   none, and may free the buffer while the stream has yet to leave by that call. There must be a
+//!   core clears `stop_operating` before it calls `sync_stop` for the unbind, which sets it at once;
+//!   if HW_PARAMS looks at it in between, it calls none, and may free the buffer while the stream has yet to leave by that call. There must be a
 //!   stream that the unbind itself does not stop: one that is left of such a RESUME, or one that a
 //!   DRAIN has started at that moment too, if after that an HW_FREE of a linked one has made the
 //!   core refuse to stop the group.
@@ -239,7 +239,8 @@ impl<T: Ops> Glue<T> {
         const {
             assert!(
                 T::HARDWARE.is_usable(),
-                "HARDWARE has a range that is empty or begins with 0"
+                "HARDWARE has no format, a range that is empty or begins with 0, or periods that \
+                 do not fit into its buffer"
             );
         }
         from_result(|| {
@@ -436,6 +437,8 @@ impl<T: Ops> Glue<T> {
         // SAFETY: `open` has succeeded.
         let open = unsafe { Self::opened(substream) };
         let this = open.get_ref().substream();
+        // The core has cleared it before the call. At once, since another may come meanwhile.
+        this.request_sync_stop();
         // In HW_PARAMS, HW_FREE and PREPARE, which leave the stream in another state anyway.
         // (Linked streams are prepared together; the core has only the mutex of all but one of
         // them.)
@@ -449,8 +452,6 @@ impl<T: Ops> Glue<T> {
             open.leave();
             open.timer.cancel_sync();
         }
-        // The core has cleared it before the call.
-        this.request_sync_stop();
         0
     }
 

@@ -301,7 +301,8 @@ pub struct Hardware {
 }
 
 impl Hardware {
-    /// Returns whether the core can work with it: it divides by what a stream is set to.
+    /// Returns whether the core can work with it: there is something that a stream can be set to,
+    /// and nothing of that is 0, as the core divides by it.
     pub(crate) const fn is_usable(&self) -> bool {
         self.formats.bits() != 0
             && 0 < *self.rates.start()
@@ -310,6 +311,9 @@ impl Hardware {
             && *self.channels.start() <= *self.channels.end()
             && 0 < *self.period_bytes.start()
             && *self.period_bytes.start() <= *self.period_bytes.end()
+            // The core counts bytes in 32 bits.
+            && *self.period_bytes.end() <= u32::MAX as usize
+            && self.buffer_bytes_max <= u32::MAX as usize
             && 0 < *self.periods.start()
             && *self.periods.start() <= *self.periods.end()
             && self

@@ -264,23 +264,6 @@ impl Substream {
         }
     }
 
-    /// Returns whether the core has to be told of whole buffers that have gone by: see
-    /// `snd_pcm_skip_buffers()`.
-    ///
-    /// # Safety
-    ///
-    /// Nothing may set the parameters of the substream meanwhile.
-    #[inline]
-    pub(super) unsafe fn counts_buffers(&self) -> bool {
-        let runtime = self.runtime();
-        // SAFETY: The runtime is valid. Its parameters stay as they are, by the caller's promise,
-        // and there is no reference to the whole, of which C may write other parts meanwhile.
-        unsafe {
-            bindings::snd_pcm_runtime::no_period_wakeup_raw(runtime) != 0
-                || (*runtime).buffer_size == 1
-        }
-    }
-
     /// Returns a time in the clock that the application wants timestamps in.
     ///
     /// C: `snd_pcm_gettime()`, for another time than the present.

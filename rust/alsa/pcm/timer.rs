@@ -65,8 +65,8 @@ pub(crate) struct PeriodTimer {
     timer: HrTimer,
     /// Whether the hrtimer's callback runs. It ends to do so with the lock of `again` held.
     runs: Atomic<bool>,
-    /// For when it is to be restarted then. Taken inside of all other locks; not used if the
-    /// callback only requests the immediate work.
+    /// For when it is to be restarted then. Taken inside of all other locks, but for the queue of
+    /// the kernel's timers; not used if the callback only requests the immediate work.
     #[pin]
     again: SpinLockIrqSave<Option<Window>>,
     #[pin]
@@ -199,7 +199,8 @@ impl PeriodTimer {
     }
 
     /// Takes the timer off its queue and waits until its callback, and that of the immediate work,
-    /// have returned.
+    /// have returned. (Of two of the latter, which meet on two processors, it waits for the last
+    /// one: only the drop waits for all.)
     ///
     /// It waits for what there is to wait for, and for nothing else: who prepares a stream that has
     /// stopped long ago is not held up.
@@ -223,11 +224,12 @@ impl PinnedDrop for PeriodTimer {
     fn drop(self: Pin<&mut Self>) {
         // Nothing is missed here, even if the driver always arms the timer. The stream has left
         // what it was attached to, so nobody calls at once or arms but the callbacks. On an
-        // ordinary kernel that of the immediate work is done for good when it has been waited for,
-        // and that of the timer then too.
+        // ordinary kernel those of the immediate work are done for good when it is closed, and
+        // that of the timer when it has been waited for after that.
         //
         // On `PREEMPT_RT` it is the timer that requests the work, which may arm the timer again. So
-        // it is told to request nothing more, and all is waited for twice. A callback of the timer
+        // the work is closed: it is told to have requests do nothing more, and all is waited for
+        // twice. A callback of the timer
         // that has not yet seen that is waited for by the end of the first round, and its request
         // by the second. The work that this round has waited for has taken the worker's lock after
         // the first round had held it: whatever timer it has armed finds that it is to request

@@ -17,7 +17,11 @@ use crate::{
 };
 use kernel::{
     container_of,
-    prelude::*, //
+    prelude::*,
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
+    }, //
 };
 
 /// The mode of the hrtimer: its callback runs in hard interrupt context.
@@ -45,6 +49,8 @@ impl Context {
 pub(super) struct ImmediateWork {
     #[pin]
     work: IrqWork,
+    /// Whether it has ever been requested.
+    was_requested: Atomic<bool>,
 }
 
 impl ImmediateWork {
@@ -52,7 +58,7 @@ impl ImmediateWork {
     ///
     /// # Safety
     ///
-    /// Until [`ImmediateWork::wait`] has been called after the last request, the work must not be
+    /// Until [`ImmediateWork::close`] has been called after the last request, the work must not be
     /// freed, and `callback` be sound to call with the address of its work.
     pub(super) unsafe fn new(
         callback: irq_work::Callback,
@@ -60,7 +66,10 @@ impl ImmediateWork {
     ) -> impl PinInit<Self> + use<> {
         // SAFETY: By the caller's promise.
         let work = unsafe { IrqWork::new(callback) };
-        pin_init!(Self { work <- work })
+        pin_init!(Self {
+            work <- work,
+            was_requested: Atomic::new(false),
+        })
     }
 
     /// Returns the immediate work that `work` is a part of.
@@ -79,13 +88,21 @@ impl ImmediateWork {
     /// Any context.
     #[inline]
     pub(super) fn request(&self) {
+        self.was_requested.store(true, Relaxed);
         self.work.queue();
     }
 
-    /// Has the hrtimer request nothing from now on, which it never does here.
-    pub(super) fn close(&self) {}
+    /// Waits until all calls have returned, after the last request. (The hrtimer makes none here.)
+    ///
+    /// Process context, interrupts on. Takes a grace period of RCU if there ever was a request.
+    pub(super) fn close(&self) {
+        if self.was_requested.load(Relaxed) {
+            self.work.sync_all();
+        }
+    }
 
-    /// Waits until the call has returned that was last requested.
+    /// Waits until the call has returned that was last requested. One that was requested before it
+    /// may still run on another processor ([`ImmediateWork::close`] waits for that).
     ///
     /// Process context, interrupts on.
     pub(super) fn wait(&self) {
