@@ -11,10 +11,10 @@
 //! ```
 //!
 //! - `clock`: time to frames and back. `buffer`: which bytes to copy or to silence. `duty`: how
-//!   often timers may expire. They know nothing of the kernel, and are tested on the host as well.
-//! - `follow`: how a cable keeps in phase with another card. It knows nothing of the kernel either.
-//! - `text`: what users have written.
-//! - `units`: frames and times, and what becomes of them when they overflow.
+//!   often timers may expire. `follow`: how a cable keeps in phase with another card. `units`:
+//!   frames and times, and what becomes of them when they overflow. `text`: what users have
+//!   written. They know nothing of the kernel, and are tested on the host as well; so are `source`
+//!   and `settings`, below.
 //! - `account`: the account of `duty`, which all cards have in common.
 //! - `cable`: what the two sides of a cable share; every change of state goes through it.
 //! - `stream`: the PCM callbacks of one side. `hardware`: what it can do.
@@ -101,7 +101,7 @@ impl kernel::Module for Aloop {
             let Ok(id) = i32::try_from(slot) else {
                 continue;
             };
-            // A card that cannot be had is no reason to go without the others.
+            // A card that cannot be had does not keep the others from being made.
             match platform::Device::new(name, id) {
                 Ok(device) if device.is_bound() => devices.push(device, GFP_KERNEL)?,
                 _ => {}

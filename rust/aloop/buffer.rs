@@ -411,13 +411,14 @@ impl Pointers {
     /// Returns how many frames from the device's position `pos` on the application has written, in
     /// a buffer of `buffer` frames.
     ///
-    /// `pos` counts without wrapping and may be ahead of `hw_ptr` by the frames the device has
-    /// advanced since `hw_ptr` was updated; it has the same remainder by `buffer` as `hw_ptr` plus
-    /// those frames, which have to be fewer than `buffer`.
+    /// `pos` and `told` count without wrapping. `told` is the position that the core was last told
+    /// of. It has the same remainder by `buffer` as `hw_ptr`, or as the `hw_ptr` that the core,
+    /// which has yet to store it, is about to make of it: that is ahead by fewer frames than
+    /// `buffer`. `pos` is not before `told`.
     ///
     /// The result is 0 for an application that has been overtaken by the device, and at most
     /// `buffer` whatever the values.
-    pub(crate) fn written_ahead(&self, buffer: Frames, pos: Frames) -> Frames {
+    pub(crate) fn written_ahead(&self, buffer: Frames, told: Frames, pos: Frames) -> Frames {
         let (Some(boundary), Some(size)) = (
             NonZeroU64::new(self.boundary.0),
             NonZeroU64::new(buffer.0), //
@@ -430,7 +431,7 @@ impl Pointers {
             // The application is behind `hw_ptr`, which shows as nearly a whole boundary ahead.
             return Frames::ZERO;
         }
-        queued - self.advanced(size, pos)
+        queued - self.advanced(size, told, pos)
     }
 
     /// Returns how many frames before the device's position `pos` the application has still to
@@ -438,14 +439,14 @@ impl Pointers {
     ///
     /// The arguments are those of [`Pointers::written_ahead`]. The result is more than `buffer` for
     /// an application that has been overtaken by the device.
-    pub(crate) fn left_to_read(&self, buffer: Frames, pos: Frames) -> Frames {
+    pub(crate) fn left_to_read(&self, buffer: Frames, told: Frames, pos: Frames) -> Frames {
         let (Some(boundary), Some(size)) = (
             NonZeroU64::new(self.boundary.0),
             NonZeroU64::new(buffer.0), //
         ) else {
             return Frames::ZERO;
         };
-        self.hw_ptr.after(self.appl_ptr, boundary) + self.advanced(size, pos)
+        self.hw_ptr.after(self.appl_ptr, boundary) + self.advanced(size, told, pos)
     }
 
     /// Returns how many frames the application of a stream has to read or may write, as the core
@@ -467,10 +468,12 @@ impl Pointers {
     }
 
     /// Returns how far the device is ahead of `hw_ptr` at its position `pos`, in a buffer of `size`
-    /// frames.
-    fn advanced(&self, size: NonZeroU64, pos: Frames) -> Frames {
+    /// frames of which the core has been told up to `told`.
+    fn advanced(&self, size: NonZeroU64, told: Frames, pos: Frames) -> Frames {
         // The boundary is a multiple of the size: a remainder by that is known of both.
-        Pointer(pos.0).after(self.hw_ptr, size)
+        let to_be_stored = Pointer(told.0).after(self.hw_ptr, size);
+        // The sum may be a buffer or more. Its remainder would be less than has gone by.
+        to_be_stored + (pos - told)
     }
 }
 

@@ -14,13 +14,14 @@
 //! | question | file |
 //! |---|---|
 //! | what is there, and who may do what with it? | `state`: [`State`], and [`Locked`] at a moment |
-//! | what is a stream, and what survives PREPARE? | `side` |
+//! | what is a stream, and what survives PREPARE? | `side`; its parameters: `setup` |
 //! | where is the copy? | `flow` |
 //! | what starts and stops streams? | `trigger` |
 //! | what does the core know of a position? | `told`, `position` |
 //! | where does a period end, and when is its timer due? | `periods`, `wakeup`, `expiry` |
 //! | what is known of the application? | `application` |
 //! | who waits for whom, and who ends with whom? | `peer`, `ending` |
+//! | what do the controls tell of a playback? | `slave` |
 //! | what makes time go on, and what if a sound timer ticks? | `time`, `tick`, `pace` |
 //!
 //! # Locks

@@ -28,7 +28,7 @@
 //!
 //! # Why it can't overflow
 //!
-//! `dt * rate` leaves 64 bits after 6.6 hours at 768 kHz. As `den` ns are exactly `rate` frames,
+//! `dt * rate` leaves 64 bits after 6.67 hours at 768 kHz. As `den` ns are exactly `rate` frames,
 //! `dt = q * den + r` gives `q * rate` frames plus those of `r`, and `r < den` is at most 1.2
 //! seconds: `r * rate + rem` stays below 2^63 for every 32-bit rate.
 
@@ -189,8 +189,8 @@ impl Clock {
     /// Returns the time at which `ahead` more frames will be complete.
     ///
     /// This is the smallest `now` for which [`Clock::advance`] returns `ahead` or more, and with
-    /// `ahead` 0 the time of the last [`Clock::advance`]. A time that doesn't fit saturates: year
-    /// 2554 of the monotonic clock.
+    /// `ahead` 0 the time of the last [`Clock::advance`]. A time that doesn't fit saturates: 584
+    /// years after the monotonic clock began.
     pub(crate) fn time_of(&self, ahead: Frames) -> Instant {
         // Of the last frame wanted only its end counts: take it out, and what is left to wait for
         // is more than nothing even if `ahead` is a multiple of `rate`.

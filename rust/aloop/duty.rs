@@ -9,9 +9,9 @@
 //!   of one stream take a quarter of the time.
 //! - What those of all streams take goes to one account ([`Account`]), which pays half of the time
 //!   of one processor, however many there are. Once it owes more than [`BURST`], streams take
-//!   turns, so that as much has been paid off by the time of each. But none waits for longer than
-//!   if all were like itself, and had to rest three times as long as all take: those that take
-//!   little do not wait for those that take much.
+//!   turns, so that as much has been paid off by the time of each. But no stream waits for longer
+//!   than it would if all others cost as much as it does itself, and each rested three times as
+//!   long as all of them take: those that take little do not wait for those that take much.
 //! - Turns are multiples of [`GRID`], so that between them is time for others. Were they spread
 //!   evenly, the kernel would find the next timer expired whenever it has dealt with one, and after
 //!   some of that would not look at any for as long as it has taken.
@@ -92,7 +92,7 @@ pub(crate) trait Account {
     /// before.
     fn charge(&self, now: Instant, cost: Delta) -> Instant;
 
-    /// Takes that back for a callback that will not be.
+    /// Takes back what was charged for a callback that will not be.
     fn refund(&self, cost: Delta);
 
     /// Returns whether a callback that took `length`, far longer than usual, and has just ended,
@@ -155,9 +155,9 @@ impl Duty {
     ///
     /// Afterwards [`Duty::is_put_off`] says so.
     pub(crate) fn expired(&mut self, now: Instant, account: &impl Account) {
-        // If it is too late for a turn, the processor could not look after its timers. Now all
-        // those have come at once whose turns have been meanwhile: that would go on. They are
-        // charged once more, which keeps them apart.
+        // A callback that is later than `LATE` after its turn means that the processor could not
+        // look after its timers. All turns that it has missed then come at once, and would go on
+        // to do so: charged once more, they are apart again.
         if !self.charged.is_zero() && now < self.until + LATE {
             return;
         }

@@ -85,7 +85,7 @@ const RATES: [u32; 17] = [
 /// How long a tick lasts, as a fraction.
 ///
 /// The timer core rounds a tick to whole nanoseconds. Of 1024 frames at 48 kHz that leaves out a
-/// third of one, or 2 frames an hour.
+/// third of one, or nearly 3 frames an hour.
 ///
 /// # Invariants
 ///
@@ -108,7 +108,7 @@ impl Length {
         let resolution = resolution.clamp(SHORTEST, LONGEST);
         let whole = |rate: u32| {
             let rate = NonZeroU64::new(rate.into())?;
-            // At most 10^10 * 2^32.
+            // Up to 10^10 * 2^32, which leaves 64 bits: such a rate is none.
             let frames = resolution
                 .0
                 .checked_mul(rate.get())?

@@ -67,7 +67,7 @@ module_param_array! {
 module_param_array! {
     /// Whether a recording ends when its playback is closed; see [`cable`](crate::cable).
     pub(crate) static end_with_peer: [bool; SLOTS] = [false; SLOTS],
-        "A recording ends when its player is closed."
+        "A recording ends when its playback is closed."
 }
 
 module_param_array! {

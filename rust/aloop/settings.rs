@@ -34,8 +34,9 @@ const CHANNELS: RangeInclusive<i64> = 1..=DIRECTORY_CHANNELS_MAX as i64;
 /// How many microseconds a period timer can be told to be late.
 const SLACK: RangeInclusive<i64> = 0..=1000;
 
-/// What `/proc/asound` has under names that could be a card's.
-const RESERVED: [&[u8]; 11] = [
+/// What `/proc/asound` has, or may have, under names that could be a card's. (The core knows most of
+/// them; of the others, a card's link would be the second entry.)
+const RESERVED: [&[u8]; 13] = [
     b"version",
     b"meminfo",
     b"memdebug",
@@ -47,6 +48,8 @@ const RESERVED: [&[u8]; 11] = [
     b"synth",
     b"pcm",
     b"seq",
+    b"modules",
+    b"hwdep",
 ];
 
 impl<const N: usize> Text<N> {

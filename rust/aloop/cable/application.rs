@@ -41,8 +41,8 @@ pub(super) fn stops_at_its_end(own: &RunningStream<'_>, setup: &Setup) -> bool {
 /// Returns whether the stream is a playback that drains, and has played all that was written
 /// without the core's having seen that.
 ///
-/// A buffer or more has gone by since it last asked, or it has been told a part of that. The core
-/// takes it for an xrun, and is told in steps.
+/// A buffer or more has gone by since the core last asked, or it has been told a part of that. All
+/// of it at once, the core would take for an xrun: so it is told in steps.
 pub(super) fn has_drained(
     own: Option<&RunningStream<'_>>,
     setup: &Setup,
@@ -64,7 +64,7 @@ pub(super) fn written(
     if told.is_drained() || told.lost_buffers(position, setup) > 0 {
         return Frames::ZERO;
     }
-    pointers(own).written_ahead(setup.frames(), position)
+    pointers(own).written_ahead(setup.frames(), told.position(), position)
 }
 
 /// Returns how many frames from `position` on may be heard of a playback.
@@ -96,8 +96,13 @@ pub(super) fn is_late(direction: Direction, own: &RunningStream<'_>, setup: &Set
 }
 
 /// Returns how many frames before `position` the application of a capture has yet to read.
-pub(super) fn left_to_read(own: &RunningStream<'_>, setup: &Setup, position: Frames) -> Frames {
-    pointers(own).left_to_read(setup.frames(), position)
+pub(super) fn left_to_read(
+    own: &RunningStream<'_>,
+    setup: &Setup,
+    told: &Told,
+    position: Frames,
+) -> Frames {
+    pointers(own).left_to_read(setup.frames(), told.position(), position)
 }
 
 /// Returns the position at which the application has what it waits for, if that is after the end of
@@ -119,9 +124,9 @@ pub(super) fn deferral(
     }
     let available = match direction {
         Direction::Playback => setup.frames() - written(own, setup, told, position),
-        Direction::Capture => left_to_read(own, setup, position),
+        Direction::Capture => left_to_read(own, setup, told, position),
     };
     let by_then = available + (end - position);
     let missing = wanted - by_then;
-    (!missing.is_zero() && missing < setup.params.period_size.into()).then(|| end + missing)
+    (!missing.is_zero() && missing < setup.period()).then(|| end + missing)
 }

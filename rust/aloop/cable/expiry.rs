@@ -4,7 +4,10 @@
 
 use crate::{
     account::Member,
-    duty::Duty,
+    duty::{
+        Account,
+        Duty, //
+    },
     units::{
         Delta,
         Instant, //
@@ -24,9 +27,9 @@ pub(super) const MIN_INTERVAL: Delta = Delta::from_micros(50);
 ///
 /// It survives PREPARE: whoever prepares a stream anew after each period shall not take more of the
 /// time.
-pub(super) struct Expiry {
+pub(super) struct Expiry<A: Account = Member> {
     /// The substream's share of the time.
-    member: Member,
+    member: A,
     /// How long the callbacks take, and when the next may begin.
     duty: Duty,
     /// What the timer was last armed for.
@@ -55,8 +58,15 @@ struct Callback {
 impl Expiry {
     /// Returns the timer of a substream that has just been opened.
     pub(super) fn new() -> Self {
+        Self::of(Member::new())
+    }
+}
+
+impl<A: Account> Expiry<A> {
+    /// Returns the timer of a substream with this share of the time.
+    fn of(member: A) -> Self {
         Self {
-            member: Member::new(),
+            member,
             duty: Duty::NEW,
             armed_at: Instant::START,
             armed_on: 0,
@@ -108,7 +118,7 @@ impl Expiry {
             };
         }
         callback.count = callback.count.saturating_add(1);
-        callback.is_put_off
+        is_running && callback.is_put_off
     }
 
     /// Notes that a callback ends, at the time `now`, and the timer rests, and returns its turn if
@@ -145,8 +155,9 @@ fn switches() -> usize {
 #[kunit_tests(aloop_expiry)]
 mod tests {
     use super::*;
+    use crate::account::Ledger;
 
-    /// A long time ago: what is owed then has long been paid off.
+    /// Some time.
     const THEN: Instant = Instant(1_000_000_000);
 
     /// So many milliseconds later.
@@ -157,10 +168,13 @@ mod tests {
     /// A callback that is put off comes again at its turn, whatever else there is to do.
     #[test]
     fn put_off_until_its_turn() {
-        let mut costly = Expiry::new();
+        let ledger = Ledger::new();
+        ledger.join();
+        ledger.join();
+        let mut costly = Expiry::of(&ledger);
         assert!(!costly.callback_begins(after(0), true));
         assert!(costly.callback_ends(after(50)).is_none());
-        let mut other = Expiry::new();
+        let mut other = Expiry::of(&ledger);
         let now = after(51);
         assert!(other.callback_begins(now, true));
         let turn = other.callback_ends(now);
@@ -168,13 +182,19 @@ mod tests {
         // One that does not run is not put off: it has to be stopped, maybe.
         assert!(!other.callback_begins(now, false));
         assert!(other.callback_ends(now).is_none());
+        // Nor if it is stopped while a callback that was put off is about to end.
+        assert!(other.callback_begins(now, true));
+        assert!(!other.callback_begins(now, false));
+        assert!(other.callback_ends(now).is_none());
+        assert!(other.callback_ends(now).is_some());
     }
 
     /// Two callbacks that meet rest once, when the last of them has ended, for as long as both
     /// have taken.
     #[test]
     fn two_that_meet_rest_once() {
-        let mut expiry = Expiry::new();
+        let ledger = Ledger::new();
+        let mut expiry = Expiry::of(&ledger);
         let begun = after(1000);
         assert!(!expiry.callback_begins(begun, true));
         assert!(!expiry.callback_begins(begun + Delta::from_micros(10), true));
@@ -193,7 +213,8 @@ mod tests {
     /// callback: whichever is later.
     #[test]
     fn earliest_is_after_each_rest() {
-        let mut expiry = Expiry::new();
+        let ledger = Ledger::new();
+        let mut expiry = Expiry::of(&ledger);
         let short = after(1500);
         assert!(!expiry.callback_begins(short, true));
         assert!(expiry
@@ -210,7 +231,8 @@ mod tests {
     /// Two timers that are due at one time interrupt one processor.
     #[test]
     fn due_at_one_time() {
-        let mut expiry = Expiry::new();
+        let ledger = Ledger::new();
+        let mut expiry = Expiry::of(&ledger);
         expiry.armed(after(1), 0);
         assert!(!expiry.move_to(after(1), 0));
         assert!(!expiry.move_to(after(2), 1));

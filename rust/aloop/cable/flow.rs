@@ -44,6 +44,7 @@ impl Locked<'_> {
 
     /// Moves the cable to a time, which is not after the present.
     pub(super) fn update_to(&mut self, time: Instant) {
+        self.let_go();
         if let Time::Clock(clock) = &mut self.state.time {
             let frames = clock.advance(time);
             self.advance(frames);
@@ -122,14 +123,17 @@ impl Locked<'_> {
             return Frames::ZERO;
         }
         let (from, to) = (&playback.setup.geometry, &capture.setup.geometry);
-        if let Some(span) = copy_span(from, position, to, target, sound) {
+        // What comes later, be it silence, goes over all but the last buffer.
+        let skip = min(sound, frames - capture.setup.frames());
+        let (position, begin, count) = (position + skip, target + skip, sound - skip);
+        if let Some(span) = copy_span(from, position, to, begin, count) {
             let source = play.buffer();
             assume_done(
                 capt.buffer()
                     .copy_from(span.to, &source, span.from, span.len),
             );
         } else {
-            for copy in copy_steps(from, position, to, target, sound) {
+            for copy in copy_steps(from, position, to, begin, count) {
                 assume_done(match copy {
                     CopyStep::Bytes(span) => {
                         let source = if span.again {

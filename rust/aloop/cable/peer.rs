@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two habits that a card can be loaded with, for recordings that begin and end with what is
+//! Two habits that a card can have, by a parameter or an attribute, for recordings that begin and end with what is
 //! played.
 //!
 //! - *Wait for the peer* (`wait_for_peer`): a side that starts first waits until the other starts.
@@ -48,11 +48,46 @@ impl Locked<'_> {
         self.arm(direction);
     }
 
-    /// Lets a stream go on that has waited for the other side, which starts now.
+    /// Has one that waits for this stream, which starts now, let go when the trigger is through:
+    /// from the same frame on, as nothing moves before.
+    ///
+    /// Not at once, since the stream may be stopped at once: DROP, PREPARE and close let one that
+    /// is paused go on before they stop it, and of linked streams that start, one may fail. Nobody
+    /// has played or recorded anything then.
     pub(super) fn end_wait(&mut self, direction: Direction) {
+        let other = direction.opposite();
+        if self.state.side(other).activity() != Activity::Waiting {
+            return;
+        }
+        self.state.let_go = Some(other);
+        if let Some(own) = self.stream(direction) {
+            own.expire_timer_now();
+        }
+    }
+
+    /// Has one that waits for this stream, which stops now, wait on, if it has not been let go yet.
+    pub(super) fn keep_waiting(&mut self, direction: Direction) {
+        if self.state.let_go == Some(direction.opposite()) {
+            self.state.let_go = None;
+        }
+    }
+
+    /// Lets a stream go that has waited for the other side, if that has started.
+    ///
+    /// The cable has not been moved since.
+    #[inline]
+    pub(super) fn let_go(&mut self) {
+        if self.state.let_go.is_none() {
+            return;
+        }
+        let Some(direction) = self.state.let_go.take() else {
+            return;
+        };
         let side = self.state.side_mut(direction);
         if side.activity() == Activity::Waiting {
             side.set_activity(Activity::Running);
+            self.note_shift();
+            self.arm(direction);
         }
     }
 
@@ -111,14 +146,13 @@ impl Locked<'_> {
             // The core has not been told of the last frames yet.
             return Action::PeriodElapsed;
         }
-        let pointers = own.pointers();
-        if pointers.hw_ptr == pointers.appl_ptr {
+        let (setup, position) = (&capture.setup, capture.position());
+        let left = left_to_read(own, setup, &capture.told, position);
+        if left.is_zero() {
             return Action::Stop(StopState::Setup);
         }
         // A reader that waits for more than there is will not come. It gets as much silence as it
         // lacks; once, for one that always does would go on for ever.
-        let (setup, position) = (&capture.setup, capture.position());
-        let left = left_to_read(own, setup, position);
         let wanted = Frames(own.wakeup_frames());
         if left >= wanted {
             return Action::None;

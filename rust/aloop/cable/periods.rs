@@ -19,7 +19,7 @@ impl Periods {
     /// Returns the first period of a stream that has been prepared.
     pub(super) fn first(setup: &Setup) -> Self {
         Self {
-            end: setup.params.period_size.into(),
+            end: setup.period(),
             deferred: None,
         }
     }

@@ -31,6 +31,14 @@ pub(crate) struct Report {
     pub(crate) lost_buffers: u64,
 }
 
+impl Report {
+    /// That of a stream that has not moved.
+    const START: Self = Self {
+        frames: 0,
+        lost_buffers: 0,
+    };
+}
+
 impl Locked<'_> {
     /// Returns the position of a stream at present; `None` if so much has gone by since the last
     /// question that it is an xrun (unless the application has asked never to be stopped).
@@ -42,19 +50,16 @@ impl Locked<'_> {
         let phase = self.state.time.phase();
         let own = self.stream(direction);
         let Some(prepared) = self.state.side_mut(direction).prepared_mut() else {
-            return Some(Report {
-                frames: 0,
-                lost_buffers: 0,
-            });
+            return Some(Report::START);
         };
         let (setup, position) = (&prepared.setup, prepared.position());
         let lost_buffers = prepared.told.lost_buffers(position, setup);
-        // Neither, most of the time.
+        // Neither, most of the time: the rest need not be looked at then.
         if lost_buffers > 0 || prepared.told.is_drained() {
             if has_drained(own.as_ref(), setup, &prepared.told, position) {
-                return self.step_of_drain(direction, at);
+                return Some(self.step_of_drain(direction, at));
             }
-            if stops_at_its_end(own.as_ref()?, setup) {
+            if own.is_some_and(|own| stops_at_its_end(&own, setup)) {
                 // The core is told no position, and stops the stream. Until then a buffer is still
                 // lost: nothing of that is to be heard.
                 prepared.note_overrun();
@@ -70,28 +75,29 @@ impl Locked<'_> {
 
     /// Tells the core one more step of a drain that is over, and sees to it that it asks for the
     /// next: it takes a whole buffer at once for an xrun.
-    fn step_of_drain(&mut self, direction: Direction, at: Instant) -> Option<Report> {
+    fn step_of_drain(&mut self, direction: Direction, at: Instant) -> Report {
         let phase = self.state.time.phase();
         let own = self.stream(direction);
-        let prepared = self.state.side_mut(direction).prepared_mut()?;
+        let Some(prepared) = self.state.side_mut(direction).prepared_mut() else {
+            return Report::START;
+        };
         prepared.told.set_drained();
         let is_round = prepared.tell_step(at, phase);
         let setup = &prepared.setup;
-        if prepared.is_behind() {
+        if let Some(own) = own.filter(|_| prepared.is_behind()) {
             // At once: somebody waits for the end of the drain. But of a buffer shorter than the
             // least interval, as much time may go by with a step as the step leads on, and an
             // application that moves its pointer along could have that go on for ever.
-            let own = own?;
             if setup.buffer_time() >= MIN_INTERVAL {
                 own.expire_timer_now();
             } else {
                 own.arm_timer((self.now + MIN_INTERVAL).into());
             }
         }
-        Some(Report {
+        Report {
             frames: setup.buffer_position(prepared.told.position()),
             lost_buffers: is_round.into(),
-        })
+        }
     }
 }
 

@@ -43,8 +43,12 @@ impl Setup {
     ///
     /// # Errors
     ///
-    /// `EINVAL` if a frame would take no bytes, or a buffer too many.
+    /// `EINVAL` if there are no frames in a period or a buffer, if a frame would take no bytes, or
+    /// a buffer too many.
     pub(crate) fn new(params: Params) -> Result<Self> {
+        if params.period_size == 0 {
+            return Err(EINVAL);
+        }
         let geometry = Geometry::new(
             params.buffer_size,
             params.channels,
@@ -60,7 +64,7 @@ impl Setup {
         Ok(setup)
     }
 
-    /// Returns the size of the buffer.
+    /// Returns the size of the buffer, in bytes.
     pub(super) fn bytes(&self) -> Bytes {
         Bytes(self.geometry.bytes() as u64)
     }
@@ -70,7 +74,7 @@ impl Setup {
         spans(&self.geometry, Frames::ZERO, frames)
     }
 
-    /// Returns the size of the buffer.
+    /// Returns the size of the buffer, in frames.
     pub(super) fn frames(&self) -> Frames {
         self.geometry.frames()
     }
@@ -96,9 +100,9 @@ impl Setup {
         Delta((frames * NSEC_PER_SEC).0) / self.params.rate.into()
     }
 
-    /// Returns the size of a period: 1 frame or more.
+    /// Returns the size of a period, in frames: 1 or more.
     pub(super) fn period(&self) -> Frames {
-        self.params.period_size.max(1).into()
+        self.params.period_size.into()
     }
 
     /// Returns the size of a frame.
@@ -106,9 +110,9 @@ impl Setup {
         self.sample_bytes() * u64::from(self.geometry.channels())
     }
 
-    /// Returns the size of a period.
+    /// Returns the size of a period, in bytes.
     pub(super) fn period_bytes(&self) -> Bytes {
-        self.frame_bytes() * Frames::from(self.params.period_size)
+        self.frame_bytes() * self.period()
     }
 
     /// Returns the size of a sample in memory.

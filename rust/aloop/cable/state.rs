@@ -60,10 +60,13 @@ pub(crate) struct State {
     pub(super) time: Time,
     /// The sound timer that drives the cable or sets its pace, if there is one, as of the last open.
     timer: Option<TimerInfo>,
-    /// What the sides do for each other.
+    /// What the parameters of the card, or its attributes, ask of the cable.
     habits: Habits,
-    /// How the recording ends, if the card was loaded so.
+    /// How the recording ends, if the card has `end_with_peer`.
     pub(super) ending: Ending,
+    /// A side that has waited for the other, which has started: it is let go by whoever moves the
+    /// cable next.
+    pub(super) let_go: Option<Direction>,
     /// How far the buffer of the capture may hold sound.
     pub(super) silence: SilenceMark,
     /// The source whose speed the cable follows, if it does.
@@ -89,6 +92,7 @@ impl State {
             follow: None,
             habits,
             ending: Ending::NONE,
+            let_go: None,
             silence: SilenceMark::silent(),
             absolute: Absolute::new(),
             shift: SHIFT_NOMINAL,

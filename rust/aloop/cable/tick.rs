@@ -43,6 +43,7 @@ impl Locked<'_> {
             // It ticked while the last stream was being stopped.
             return Ok(());
         }
+        self.let_go();
         let mut period = Frames::ZERO;
         let mut mismatch = None;
         for side in [&self.state.playback, &self.state.capture] {
@@ -50,7 +51,7 @@ impl Locked<'_> {
                 continue;
             };
             let params = &running.setup.params;
-            period = params.period_size.into();
+            period = running.setup.period();
             let fitting = frames_in(resolution, params.rate);
             if fitting != period {
                 mismatch = Some(Mismatch { period, fitting });
@@ -77,6 +78,7 @@ impl Locked<'_> {
         if !matches!(self.state.time, Time::Ticks) {
             return;
         }
+        self.let_go();
         let Some(playback) = self
             .state
             .playback
@@ -110,7 +112,7 @@ impl Locked<'_> {
 
 /// Returns how many frames fit a time best, at `rate` frames a second.
 fn frames_in(time: Delta, rate: u32) -> Frames {
-    // In parts of 10^9 of a frame. That saturates if a tick takes hours (6.7 at 768 kHz): what
+    // In parts of 10^9 of a frame. That saturates if a tick takes hours (6.67 at 768 kHz): what
     // comes out then is more frames than a period can have.
     let parts = (time * rate.into()).0.saturating_add(NSEC_PER_SEC / 2);
     Frames(parts / NSEC_PER_SEC)

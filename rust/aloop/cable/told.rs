@@ -75,7 +75,7 @@ impl Told {
         self.is_drained = true;
     }
 
-    /// Returns whether it has.
+    /// Returns whether [`Told::set_drained`] has been called.
     pub(super) fn is_drained(&self) -> bool {
         self.is_drained
     }
@@ -94,8 +94,9 @@ impl Told {
     ) -> bool {
         let frames = setup.frames();
         let step = max(Frames(1), frames - Frames(1));
-        // To be drained takes no more than a buffer. Of what was lost before, the core is told
-        // nothing: it might be an hour of a buffer of two frames, and the application go along.
+        // What was left to drain was no more than a buffer. Of buffers that were lost before, the
+        // core is told of the last ones only: it might be an hour of a buffer of two frames, with
+        // an application that moves its pointer along, so that the steps would not end.
         let lost = self.lost_buffers(position, setup);
         let skipped = frames * lost.saturating_sub(MOST_LOST);
         let from = self.position + skipped;

@@ -79,7 +79,7 @@ impl Locked<'_> {
         Ok(())
     }
 
-    /// Lets a stream run, and with it one that has waited for it, as time goes on already.
+    /// Lets a stream run, as time goes on already, and then one that has waited for it.
     fn begin_run(&mut self, direction: Direction) {
         for side in [&mut self.state.playback, &mut self.state.capture] {
             side.take_held();
@@ -92,10 +92,10 @@ impl Locked<'_> {
         self.state
             .side_mut(direction)
             .set_activity(Activity::Running);
-        self.end_wait(direction.opposite());
+        self.end_wait(direction);
         self.note_shift();
         self.arm(direction);
-        // It has waited, or from now on there is something to copy.
+        // From now on there is something to copy.
         self.arm(direction.opposite());
     }
 
@@ -156,6 +156,7 @@ impl Locked<'_> {
     /// frame at which the first was suspended. Nobody has seen it further on: applications do not
     /// run, and its period timer holds still for a while.
     pub(crate) fn suspend(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        self.keep_waiting(direction);
         self.update();
         let phase = self.state.time.phase();
         let until = self.now + HOLD;
@@ -176,6 +177,7 @@ impl Locked<'_> {
 
     /// Stops a stream so that it can go on where it is.
     pub(crate) fn pause(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        self.keep_waiting(direction);
         // What has elapsed until now has been heard.
         self.update();
         let phase = self.state.time.phase();
@@ -185,6 +187,7 @@ impl Locked<'_> {
     /// Stops a stream.
     pub(crate) fn stop(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         self.note_xrun(direction);
+        self.keep_waiting(direction);
         self.update();
         self.come_to_rest(direction, Activity::Stopped, ticks);
     }
@@ -262,7 +265,7 @@ impl Locked<'_> {
     }
 
     /// Remembers with which shift the streams run.
-    fn note_shift(&mut self) {
+    pub(super) fn note_shift(&mut self) {
         if matches!(self.state.time, Time::Clock(_)) && self.state.follow.is_none() {
             let shift = self.state.shift;
             self.state.playback.note_shift(shift);

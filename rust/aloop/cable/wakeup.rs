@@ -199,7 +199,7 @@ impl Locked<'_> {
         }
         if direction == Direction::Capture {
             if self.has_much_to_fill(setup, position) {
-                // (A frame has a byte at least.)
+                // (A frame has a byte at least: of none, no number of frames is a piece.)
                 next = min(next, self.piece(setup).frames(setup.frame_bytes()));
             }
             if let Some(left) = self.state.ending.left(position) {
@@ -237,7 +237,14 @@ impl Locked<'_> {
         let Some((own, prepared)) = own.zip(self.state.side_mut(direction).prepared_mut()) else {
             return;
         };
-        if !by_clock || !prepared.is_running() || !prepared.setup.params.period_wakeups {
+        if !by_clock || !prepared.is_running() {
+            return;
+        }
+        if !prepared.setup.params.period_wakeups {
+            if own.state() == State::Draining {
+                // Its last frame is another one.
+                self.arm(direction);
+            }
             return;
         }
         let (setup, position) = (&prepared.setup, prepared.position());
@@ -294,6 +301,9 @@ impl Locked<'_> {
             return Action::PeriodElapsed;
         }
         if is_over {
+            // The end is that of a period, which the core is told of. What comes after it, if
+            // anything, are others.
+            prepared.periods.go_on(position, setup);
             return self.look_for_reader(own);
         }
         let is_due = if !setup.params.period_wakeups {

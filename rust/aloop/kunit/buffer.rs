@@ -133,7 +133,10 @@ mod tests {
                 appl_ptr: Pointer(appl_ptr),
                 boundary: Frames(boundary),
             };
-            pointers.written_ahead(Frames(buffer), Frames(pos)).0
+            // The core has been told of the position, and has not stored it.
+            pointers
+                .written_ahead(Frames(buffer), Frames(pos), Frames(pos))
+                .0
         };
         assert_eq!(written_ahead(0, 100, BOUNDARY, 1024, 0), 100);
         assert_eq!(written_ahead(0, 100, BOUNDARY, 1024, 60), 40);

@@ -540,6 +540,10 @@ mod tests {
         for params in [
             Params { channels: 0, ..CD },
             Params {
+                period_size: 0,
+                ..CD
+            },
+            Params {
                 buffer_size: 0,
                 ..CD
             },

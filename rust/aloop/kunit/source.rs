@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The parsers of `timer_source` and of the other parameters.
+//! The parser of `timer_source`.
 
 use kernel::prelude::*;
 
@@ -78,29 +78,6 @@ mod tests {
             b"0.0x100000000",
         ] {
             assert!(parse(text) == Err(Error::Range));
-        }
-    }
-}
-
-#[kunit_tests(aloop_params)]
-mod params {
-    use crate::params;
-
-    /// Whatever the module was loaded with: a value for each slot, and none beyond.
-    #[test]
-    fn slots() {
-        for slot in 0..params::SLOTS {
-            assert!(params::index.get(slot).is_some());
-            assert!(params::enable.get(slot).is_some());
-            assert!(params::pcm_notify.get(slot).is_some());
-            assert!(params::pcm_substreams.get(slot).is_some());
-        }
-        for slot in [params::SLOTS, params::SLOTS + 1, usize::MAX] {
-            assert!(params::index.get(slot).is_none());
-            assert!(params::enable.get(slot).is_none());
-            assert!(params::id.get(slot).is_none());
-            assert!(params::timer_source.get(slot).is_none());
-            params::index.set(slot, 5);
         }
     }
 }

@@ -3,8 +3,10 @@
 //! How much the application has written, from ALSA's wrapping pointers.
 
 use crate::plain::available;
+use crate::plain::left_since;
 use crate::plain::left_to_read;
 use crate::plain::written_ahead;
+use crate::plain::written_since;
 use crate::times::wild;
 use proptest::prelude::*;
 
@@ -45,6 +47,31 @@ proptest! {
             );
             prop_assert_eq!(u128::from(ahead), appl.saturating_sub(device));
         }
+    }
+
+    /// The core has been told of a position that it has yet to store, and the device has gone on
+    /// since: together, that may be a buffer or more.
+    #[test]
+    fn what_has_been_told_counts_before_it_is_stored(
+        (buffer, boundary) in buffer_and_boundary(), hw in wild(), frames in any::<[u32; 3]>(),
+        start in 0_u64..100,
+    ) {
+        let hw = u128::from(hw);
+        let [queued, told, gone] = frames.map(|n| u128::from(n % buffer));
+        let modulo = |n: u128, by: u64| (n % u128::from(by)) as u64;
+        let at = modulo(hw + told, buffer.into()) + start * u64::from(buffer);
+        let positions = (at, at + gone as u64);
+        let device = hw + told + gone;
+        let appl = hw + queued + 1;
+        let pointers = (modulo(hw, boundary), modulo(appl, boundary));
+        let ahead = written_since(pointers.0, pointers.1, boundary, buffer.into(), positions);
+        prop_assert_eq!(u128::from(ahead), appl.saturating_sub(device));
+        // A capture whose application has read up to there.
+        let appl = hw + u128::from(boundary) - queued;
+        let left = left_since(
+            pointers.0, modulo(appl, boundary), boundary, buffer.into(), positions,
+        );
+        prop_assert_eq!(u128::from(left), queued + told + gone);
     }
 
     /// Any application pointer: frames are found by counting, or there are none.

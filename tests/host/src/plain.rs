@@ -114,16 +114,42 @@ fn pointers(hw_ptr: u64, appl_ptr: u64, boundary: u64) -> Pointers {
     }
 }
 
-/// [`Pointers::written_ahead`].
+/// [`Pointers::written_ahead`], of a position that the core has been told of.
 pub(crate) fn written_ahead(hw: u64, appl: u64, boundary: u64, buffer: u64, pos: u64) -> u64 {
-    let pointers = pointers(hw, appl, boundary);
-    pointers.written_ahead(Frames(buffer), Frames(pos)).0
+    written_since(hw, appl, boundary, buffer, (pos, pos))
 }
 
-/// [`Pointers::left_to_read`].
-pub(crate) fn left_to_read(hw: u64, appl: u64, boundary: u64, buffer: u64, pos: u64) -> u64 {
+/// [`Pointers::written_ahead`], of the position that the core has been told of, and a later one.
+pub(crate) fn written_since(
+    hw: u64,
+    appl: u64,
+    boundary: u64,
+    buffer: u64,
+    (told, pos): (u64, u64),
+) -> u64 {
     let pointers = pointers(hw, appl, boundary);
-    pointers.left_to_read(Frames(buffer), Frames(pos)).0
+    pointers
+        .written_ahead(Frames(buffer), Frames(told), Frames(pos))
+        .0
+}
+
+/// [`Pointers::left_to_read`], of a position that the core has been told of.
+pub(crate) fn left_to_read(hw: u64, appl: u64, boundary: u64, buffer: u64, pos: u64) -> u64 {
+    left_since(hw, appl, boundary, buffer, (pos, pos))
+}
+
+/// [`Pointers::left_to_read`], of the position that the core has been told of, and a later one.
+pub(crate) fn left_since(
+    hw: u64,
+    appl: u64,
+    boundary: u64,
+    buffer: u64,
+    (told, pos): (u64, u64),
+) -> u64 {
+    let pointers = pointers(hw, appl, boundary);
+    pointers
+        .left_to_read(Frames(buffer), Frames(told), Frames(pos))
+        .0
 }
 
 /// [`Pointers::available`].

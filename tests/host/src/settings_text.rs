@@ -154,6 +154,8 @@ fn ids() {
         "synth",
         "pcm",
         "seq",
+        "modules",
+        "hwdep",
         "a\n",
         "a\0",
     ];

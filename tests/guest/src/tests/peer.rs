@@ -39,13 +39,29 @@ pub fn tests() -> Vec<Test> {
             move |ctx: &Context| loaded_with(ctx, "wait_for_peer").and_then(|()| waits(ctx, dir));
         tests.push(Test::new("waits", name, run));
     }
+    for dir in Dir::BOTH {
+        let name = format!(
+            "18.1 wait_for_peer: who waits for a {dir:?} that is paused waits on when that goes"
+        );
+        let run = move |ctx: &Context| {
+            loaded_with(ctx, "wait_for_peer").and_then(|()| waits_on(ctx, dir))
+        };
+        tests.push(Test::new("waits", name, run));
+    }
     for (call, by_poll) in [("READI", false), ("poll", true)] {
-        for frames in [1024, 1000, 1300, 4000] {
+        for (frames, cfg, of) in [
+            (1024, RECORDED, ""),
+            (1000, RECORDED, ""),
+            (1300, RECORDED, ""),
+            (4000, RECORDED, ""),
+            (250, SHORT, " of a short buffer"),
+            (700, SHORT, " of a short buffer"),
+        ] {
             let name = format!(
-                "18.2 end_with_peer: a reader of {frames} frames ends, that waits in {call}"
+                "18.2 end_with_peer: a reader of {frames} frames{of} ends, that waits in {call}"
             );
             let run = move |ctx: &Context| {
-                loaded_with(ctx, "end_with_peer").and_then(|()| ends(ctx, frames, by_poll))
+                loaded_with(ctx, "end_with_peer").and_then(|()| ends(ctx, &cfg, frames, by_poll))
             };
             tests.push(Test::new("ends", name, run).limit(60));
         }
@@ -150,10 +166,95 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
     Ok(())
 }
 
+/// Both sides have run. One is paused, the other starts anew and waits, and the first one is dropped,
+/// prepared, or closed: who waits has not moved then, and begins with the other.
+fn waits_on(ctx: &Context, paused: Dir) -> Outcome {
+    let cfg = LONG;
+    for way in ["DROP", "PREPARE", "close"] {
+        let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
+        let source = cfg.signal(cfg.buffer(), 0x9a5e);
+        rec.configure(&cfg)?;
+        play.configure(&cfg)?;
+        play.write(&source, 0, source.len())?;
+        rec.start()?;
+        play.start()?;
+        poll(&mut [], 20);
+        let (first, mut second) = match paused {
+            Dir::Playback => (play, rec),
+            Dir::Capture => (rec, play),
+        };
+        first.pause(true)?;
+        second.stop()?;
+        second.prepare()?;
+        if second.dir == Dir::Playback {
+            second.write(&source, 0, source.len())?;
+        }
+        second.start()?;
+        poll(&mut [], 20);
+        check_eq!(
+            format!("{way}: position before"),
+            second.status()?.hw_ptr,
+            0
+        );
+        let mut first = match way {
+            "DROP" => first.stop().map(|()| first)?,
+            "PREPARE" => first.prepare().map(|()| first)?,
+            _ => {
+                drop(first);
+                let mut first = Pcm::open(CABLE.side(ctx, paused))?;
+                first.configure(&cfg)?;
+                first
+            }
+        };
+        for _ in 0..3 {
+            poll(&mut [], 20);
+            let s = second.status()?;
+            check_eq!(
+                format!("{way}: state"),
+                state_name(s.state),
+                state_name(RUNNING)
+            );
+            check_eq!(format!("{way}: position of who waits"), s.hw_ptr, 0);
+        }
+        first.prepare()?;
+        if first.dir == Dir::Playback {
+            first.write(&source, 0, source.len())?;
+        }
+        first.start()?;
+        poll(&mut [], 150);
+        let (play, mut rec) = match paused {
+            Dir::Playback => (first, second),
+            Dir::Capture => (second, first),
+        };
+        let s = play.status()?;
+        check_eq!(
+            format!("{way}: state in the end"),
+            state_name(s.state),
+            state_name(RUNNING)
+        );
+        let mut heard = cfg.nothing();
+        check_eq!(
+            format!("{way}: frames read"),
+            rec.read(&mut heard, 7200)?,
+            7200
+        );
+        let first = cfg.signal(7200, 0x9a5e);
+        compare(&first, &heard, Expect::Whole).map_err(|why| format!("{way}: {why}"))?;
+    }
+    Ok(())
+}
+
 /// What is recorded: periods of 1024 frames, which the calls of a reader are no multiple of.
 const RECORDED: Config = Config {
     period: 1024,
     periods: 8,
+    ..USUAL
+};
+
+/// The same with a buffer that is about as long as the driver waits for a reader at the end.
+const SHORT: Config = Config {
+    period: 240,
+    periods: 4,
     ..USUAL
 };
 
@@ -273,7 +374,7 @@ fn ends_unwoken(ctx: &Context) -> Outcome {
 
 /// Reads to the end: all that there was, and the error that ended it.
 fn read_all(rec: &mut Pcm, frames: usize, by_poll: bool) -> (Audio, Errno) {
-    let mut heard = RECORDED.nothing();
+    let mut heard = USUAL.nothing();
     loop {
         if by_poll {
             rec.poll(-1);
@@ -285,13 +386,13 @@ fn read_all(rec: &mut Pcm, frames: usize, by_poll: bool) -> (Audio, Errno) {
 }
 
 /// The playback comes and goes at other places in the period of the capture each time.
-fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
+fn ends(ctx: &Context, cfg: &Config, frames: usize, by_poll: bool) -> Outcome {
     for length in [5000, 6001, 9333, 14000, 14666, 15003] {
         let what = format!("{length} frames");
         let source = RECORDED.signal(length, 0xe2d + length as u64);
         let mut rec = Pcm::open_with(CABLE.side(ctx, Dir::Capture), 0)?;
-        rec.configure(&RECORDED)?;
-        let buffer = RECORDED.buffer() as u64;
+        rec.configure(cfg)?;
+        let buffer = cfg.buffer() as u64;
         // Woken when there is as much as is read, which in the end there may never be.
         rec.set_thresholds(1, buffer, frames as u64)?;
         rec.start()?;
@@ -318,7 +419,8 @@ fn ends(ctx: &Context, frames: usize, by_poll: bool) -> Outcome {
         let last = heard.last_sound().unwrap_or(0);
         let rest = heard.len() - 1 - last;
         check!(
-            rest <= 2 * 1024 + frames,
+            // To the end of the playback's period, with which its drain ends, and of the capture's.
+            rest <= (RECORDED.period + cfg.period) as usize + frames,
             "{what}: {rest} frames of silence after the last"
         );
     }

@@ -218,8 +218,15 @@ fn unseen(ctx: &Context, wakes: bool) -> Outcome {
 
 /// The core is told of each buffer before it is over, also if it wakes nobody.
 fn thresholds(ctx: &Context) -> Outcome {
-    // (With one period to a buffer the core has to guess.)
-    for (period, periods) in [(480, 2), (100, 3), (480, 8)] {
+    for (period, periods) in [
+        (480, 2),
+        (100, 3),
+        (480, 8),
+        (64, 1),
+        (192, 1),
+        (480, 1),
+        (960, 1),
+    ] {
         let cfg = Config {
             period,
             periods,

@@ -14,7 +14,9 @@ use support::check_eq;
 use support::config::state_name;
 use support::config::Config;
 use support::config::Dir;
+use support::config::LONG;
 use support::config::RUNNING;
+use support::config::SETUP;
 use support::config::USUAL;
 use support::config::XRUN;
 use support::kernel as k;
@@ -79,6 +81,10 @@ pub fn tests() -> Vec<Test> {
         .c_defect("3.9")
         .limit(3600),
         test(
+            "7.8 3.9 a drain ends with what a REWIND has left, without period wake-ups",
+            rewound_in_a_drain,
+        ),
+        test(
             "5.8 nothing is heard between a lost buffer and the stop for it",
             heard_before_the_stop,
         )
@@ -96,6 +102,24 @@ fn started(ctx: &Context, cable: Cable, dir: Dir, cfg: &Config, stop: u64) -> Re
     }
     pcm.start()?;
     Ok(pcm)
+}
+
+/// 200 ms are written and begin to drain. Then all but 50 ms of them are taken back.
+fn rewound_in_a_drain(ctx: &Context) -> Outcome {
+    let cfg = LONG;
+    let mut pcm = Pcm::open(CABLE.side(ctx, Dir::Playback))?;
+    pcm.configure_unwoken(&cfg)?;
+    pcm.write(&cfg.signal(9600, 0xd8a1), 0, 9600)?;
+    pcm.start()?;
+    expect_error("DRAIN that must not wait", pcm.drain(), libc::EAGAIN)?;
+    let begun = pcm.status()?.trigger_tstamp.ns();
+    check_eq!("frames taken back", pcm.rewind(7200)?, 7200);
+    // It says nothing before the drain has ended, and nobody asks for the position meanwhile.
+    check!(pcm.poll(300).is_some(), "the drain does not end");
+    let us = (now_ns() - begun) / 1000;
+    check!((50_000..60_000).contains(&us), "50 ms end after {us} us");
+    check_eq!("state", state_name(pcm.state()?), state_name(SETUP));
+    Ok(())
 }
 
 /// A pause that is over: in what time the position can have moved.
