@@ -121,9 +121,9 @@ fn one_line(text: &str) -> Result<String, String> {
 }
 
 /// What `/proc/asound` has under names that could be a card's.
-const RESERVED: [&str; 11] = [
+const RESERVED: [&str; 13] = [
     "version", "meminfo", "memdebug", "detect", "devices", "oss", "cards", "timers", "synth",
-    "pcm", "seq",
+    "pcm", "seq", "modules", "hwdep",
 ];
 
 /// Returns whether a card can be called so. From other identifiers ALSA leaves characters out, or

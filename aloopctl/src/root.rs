@@ -10,6 +10,7 @@ use std::fs::OpenOptions;
 use std::io;
 use std::io::Read;
 use std::io::Write;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -131,9 +132,11 @@ impl Root {
     }
 }
 
-/// Writes a new file, onto the disk.
+/// Writes a new file, onto the disk. Everybody may read it, whatever the umask is: it has no
+/// secrets, and `doctor` of an ordinary user looks at it.
 fn write_all(path: &Path, text: &str) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    file.set_permissions(fs::Permissions::from_mode(0o644))?;
     file.write_all(text.as_bytes())?;
     file.sync_all()
 }

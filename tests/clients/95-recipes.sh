@@ -366,9 +366,9 @@ boot() {
 	typed boot
 	[[ $enabled ]]
 	cards >before
-	# The module comes as by modprobe@snd_aloop_rs, and then the unit.
+	# What the unit runs: first the module comes, and then the cards.
 	no_cards
-	modprobe snd-aloop-rs
+	eval "$(sed -n 's/^ExecStartPre=-//p' $UNIT)"
 	not grep Loopback /proc/asound/cards
 	eval "$(sed -n 's/^ExecStart=//p' $UNIT)"
 	typed boot-check >check

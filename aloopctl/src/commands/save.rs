@@ -21,8 +21,9 @@ use crate::store::Store;
 
 pub fn run(arguments: &File, root: &Root, out: &mut Output) -> Result<Status> {
     let mut store = Store::default();
+    let configfs = configfs::open(root);
     // A driver without it has no such cards.
-    if let Ok(configfs) = configfs::open(root) {
+    if let Ok(configfs) = &configfs {
         for name in configfs.names() {
             let attributes = configfs.read(&name).attributes;
             store.cards.insert(Name(name), attributes);
@@ -43,11 +44,21 @@ pub fn run(arguments: &File, root: &Root, out: &mut Output) -> Result<Status> {
             store.cables.extend(settings(root, card)?);
         }
     }
+    if store.cards.is_empty() {
+        keep_cards(root, &arguments.file, configfs.err())?;
+    }
     let text = store
         .text()
         .map_err(|what| Error::new(Status::Wrong, what))?;
+    let old = keep_old(root, &arguments.file, &store)?;
     root.replace(&arguments.file, &text)
         .map_err(|e| Error::file(&arguments.file, &e))?;
+    if let Some(old) = old {
+        complain(&format!(
+            "{} had cards that are not there; what it was before is {old}",
+            arguments.file
+        ));
+    }
     let (cards, cables) = (store.cards.len(), store.cables.len());
     if out.json {
         let file = &arguments.file;
@@ -58,6 +69,40 @@ pub fn run(arguments: &File, root: &Root, out: &mut Output) -> Result<Status> {
         arguments.file
     ))?;
     Ok(Status::Fine)
+}
+
+/// Refuses to write a file without cards in place of one with cards, unless they have been taken
+/// away: they may never have been made.
+fn keep_cards(root: &Root, file: &str, no_configfs: Option<Error>) -> Result {
+    let Some(text) = root.text_if_any(file) else {
+        return Ok(());
+    };
+    let refuse = |why: String| {
+        Err(Error::new(Status::Busy, format!("{file}: {why}")).advise(format!(
+            "nothing has been saved. 'aloopctl restore --file {file}' makes its cards; if they are not \
+             wanted any more, remove the file first"
+        )))
+    };
+    match (Store::parse(&text), no_configfs) {
+        (Err(what), _) => refuse(format!("it can't be read ({what}), and may have cards")),
+        (Ok(old), Some(error)) if !old.cards.is_empty() => refuse(format!(
+            "it has cards, and whether they are there can't be seen ({error})"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Keeps a file that has cards which are not among what is saved, and returns where.
+fn keep_old(root: &Root, file: &str, store: &Store) -> Result<Option<String>> {
+    let text = root.text_if_any(file).unwrap_or_default();
+    let old = Store::parse(&text).unwrap_or_default();
+    if old.cards.keys().all(|name| store.cards.contains_key(name)) {
+        return Ok(None);
+    }
+    let kept = format!("{file}.old");
+    root.replace(&kept, &text)
+        .map_err(|e| Error::file(&kept, &e))?;
+    Ok(Some(kept))
 }
 
 /// Returns the cables whose controls are not what they are without anybody's doing.
@@ -88,4 +133,38 @@ fn default_notify(root: &Root, card: &Card) -> bool {
     entry
         .and_then(|it| it.attributes.pcm_notify)
         .unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    const FILE: &str = "/etc/snd-aloop-rs/cards.toml";
+    const STUDIO: &[u8] = b"[cards.studio]\nsubstreams = 2\n";
+
+    #[test]
+    fn cards_that_cannot_be_seen_are_not_forgotten() {
+        let refused = |text: &[u8], has_configfs: bool| {
+            let fake = Fake::new(&[(FILE, text)]);
+            let error = Error::new(Status::Unavailable, "the module isn't loaded");
+            keep_cards(&fake.root, FILE, (!has_configfs).then_some(error)).is_err()
+        };
+        assert!(refused(STUDIO, false));
+        assert!(refused(b"[cards.studio\n", true));
+        // Taken away, with a driver that could have them.
+        assert!(!refused(STUDIO, true));
+        assert!(!refused(b"", false));
+        assert!(keep_cards(&Fake::new(&[]).root, FILE, None).is_ok());
+    }
+
+    #[test]
+    fn what_is_left_out_is_kept() {
+        let fake = Fake::new(&[(FILE, STUDIO)]);
+        let studio = Store::parse("[cards.studio]\n").expect("a file");
+        assert_eq!(keep_old(&fake.root, FILE, &studio).expect("it can"), None);
+        let kept = keep_old(&fake.root, FILE, &Store::default()).expect("it can");
+        let kept = kept.expect("it has a card");
+        assert_eq!(fake.root.bytes(&kept).expect("a file"), STUDIO);
+    }
 }

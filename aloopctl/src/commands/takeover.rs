@@ -10,6 +10,7 @@ use std::io;
 use std::process;
 
 use crate::cli::Takeover;
+use crate::doctor;
 use crate::error::reason;
 use crate::error::Error;
 use crate::error::Result;
@@ -25,10 +26,10 @@ pub const FILE: &str = "/etc/modprobe.d/snd-aloop-rs-takeover.conf";
 /// The first line of the file, by which it is known to be ours.
 const MARK: &str = "# Written by 'aloopctl takeover', and removed by 'aloopctl handback'.";
 
-const BODY: &str = "\
-# Whatever loads snd-aloop gets snd-aloop-rs, with the options that are written for snd-aloop.
-alias snd-aloop snd-aloop-rs
-";
+const WHY: &str =
+    "# Whatever loads snd-aloop gets snd-aloop-rs, with the options that are written for snd-aloop.";
+
+const ALIAS: &str = "alias snd-aloop snd-aloop-rs";
 
 /// The modules, as they are called in `/sys/module`.
 const OURS: &str = "snd_aloop_rs";
@@ -44,25 +45,47 @@ pub enum State {
 }
 
 pub fn state(root: &Root) -> State {
-    match root.bytes(FILE) {
-        Ok(text) if text == contents().as_bytes() => State::Ours,
+    match root.text(FILE) {
+        Ok(text) if is_ours(&text) => State::Ours,
         Err(error) if error.kind() == io::ErrorKind::NotFound => State::None,
         _ => State::Foreign,
     }
 }
 
-fn contents() -> String {
-    format!("{MARK}\n{BODY}")
+/// Returns whether a text is one that `takeover` writes, of this version or of another: it has the
+/// mark, and beside comments the alias alone.
+fn is_ours(text: &str) -> bool {
+    let is_comment = |line: &&str| line.is_empty() || line.starts_with('#');
+    let mut lines = text.lines().map(str::trim).filter(|line| !is_comment(line));
+    text.starts_with(MARK) && lines.next() == Some(ALIAS) && lines.next().is_none()
+}
+
+/// Writes the alias, or removes it.
+fn set_alias(root: &Root, takes: bool) -> Result {
+    let result = match takes {
+        true => root.replace(FILE, &format!("{MARK}\n{WHY}\n{ALIAS}\n")),
+        false => root.remove_file(FILE),
+    };
+    result.map_err(|e| Error::file(FILE, &e))
 }
 
 pub fn takeover(arguments: &Takeover, root: &Root, out: &mut Output) -> Result<Status> {
     let without = releases_without(root)?;
+    let running = root.text_if_any("/proc/sys/kernel/osrelease");
+    let running = running.unwrap_or_default();
+    if arguments.now && without.iter().any(|it| it == running.trim()) {
+        let what = format!(
+            "snd-aloop-rs is not installed for {}, which runs",
+            running.trim()
+        );
+        return Err(Error::new(Status::Unavailable, what)
+            .advise("'aloopctl doctor' says what to type; nothing has been changed"));
+    }
     let changed = match state(root) {
         State::Ours => false,
         State::Foreign => return Err(foreign()),
         State::None => {
-            root.replace(FILE, &contents())
-                .map_err(|e| Error::file(FILE, &e))?;
+            set_alias(root, true)?;
             true
         }
     };
@@ -76,7 +99,18 @@ pub fn takeover(arguments: &Takeover, root: &Root, out: &mut Output) -> Result<S
         true => "modprobe snd-aloop loads snd-aloop-rs from now on; 'aloopctl handback' undoes it",
         false => "modprobe snd-aloop loads snd-aloop-rs already",
     })?;
-    finish(arguments, root, out, changed, THEIRS)
+    let way = Way {
+        takes: true,
+        changed,
+    };
+    let status = finish(arguments, root, out, way)?;
+    if let (false, Some(reason)) = (arguments.now, doctor::refusal(root)) {
+        complain(&format!(
+            "with the kernel that runs, modprobe snd-aloop will fail: {reason}. 'aloopctl doctor' \
+             says what to do; 'aloopctl handback' gives its place back to the C driver"
+        ));
+    }
+    Ok(status)
 }
 
 pub fn handback(arguments: &Takeover, root: &Root, out: &mut Output) -> Result<Status> {
@@ -84,7 +118,7 @@ pub fn handback(arguments: &Takeover, root: &Root, out: &mut Output) -> Result<S
         State::None => false,
         State::Foreign => return Err(foreign()),
         State::Ours => {
-            root.remove_file(FILE).map_err(|e| Error::file(FILE, &e))?;
+            set_alias(root, false)?;
             true
         }
     };
@@ -92,18 +126,29 @@ pub fn handback(arguments: &Takeover, root: &Root, out: &mut Output) -> Result<S
         true => "modprobe snd-aloop loads the C driver again",
         false => "there is nothing to hand back: modprobe snd-aloop loads the C driver",
     })?;
-    finish(arguments, root, out, changed, OURS)
+    let way = Way {
+        takes: false,
+        changed,
+    };
+    finish(arguments, root, out, way)
 }
 
-/// Changes the drivers at once if that is wanted, or says how it is done. `other` is the one that is
-/// to go.
-fn finish(
-    arguments: &Takeover,
-    root: &Root,
-    out: &mut Output,
+/// Which way it goes.
+#[derive(Clone, Copy)]
+struct Way {
+    /// `takeover`, not `handback`.
+    takes: bool,
+    /// The file has been changed for it just now.
     changed: bool,
-    other: &str,
-) -> Result<Status> {
+}
+
+/// Changes the drivers at once if that is wanted, or says how it is done.
+fn finish(arguments: &Takeover, root: &Root, out: &mut Output, way: Way) -> Result<Status> {
+    // The one that is to go.
+    let other = match way.takes {
+        true => THEIRS,
+        false => OURS,
+    };
     let loaded = root.is_folder(&format!("/sys/module/{other}"));
     if arguments.now {
         if loaded {
@@ -115,7 +160,7 @@ fn finish(
                 ))
             })?;
         }
-        call(root, "modprobe", "snd-aloop")?;
+        call(root, "modprobe", "snd-aloop").map_err(|error| go_back(root, way, loaded, error))?;
     } else if loaded {
         out.remark(&format!(
             "{other} is loaded, and stays until the machine is started again. At once (programs \
@@ -124,9 +169,34 @@ fn finish(
     }
     if out.json {
         let stays = loaded && !arguments.now;
+        let changed = way.changed;
         out.json(&serde_json::json!({ "file": FILE, "changed": changed, "still_loaded": stays }))?;
     }
     Ok(Status::Fine)
+}
+
+/// Loads the driver again that was to go, if it was loaded, since the other one can't be: nobody is
+/// to be left without a card. The file is left as it was before. Returns what to tell.
+fn go_back(root: &Root, way: Way, loaded: bool, error: Error) -> Error {
+    let back = || {
+        set_alias(root, !way.takes)?;
+        let again = match loaded {
+            true => call(root, "modprobe", "snd-aloop"),
+            false => Ok(()),
+        };
+        if !way.changed {
+            set_alias(root, way.takes)?;
+        }
+        again
+    };
+    error.advise(match (back(), loaded) {
+        (Ok(()), true) => {
+            "the driver that was loaded is so again. 'aloopctl doctor' says why the other is not"
+                .to_string()
+        }
+        (Ok(()), false) => "'aloopctl doctor' says why".to_string(),
+        (Err(other), _) => format!("and there is no way back: {other}"),
+    })
 }
 
 /// Returns the installed kernels for which there is no module of ours.
@@ -224,6 +294,45 @@ mod tests {
         }
         let text = fake.root.text(FILE).expect("a text");
         assert_eq!(text, "alias snd-aloop other\n");
+    }
+
+    #[test]
+    fn what_another_version_wrote_is_ours() {
+        let text = format!("{MARK}\n# In other words.\n\n{ALIAS}\n");
+        let fake = Fake::new(&[DEP, MODULE, (FILE, text.as_bytes())]);
+        assert_eq!(state(&fake.root), State::Ours);
+        let text = format!("{text}options snd-aloop id=Mine\n");
+        let fake = Fake::new(&[(FILE, text.as_bytes())]);
+        assert_eq!(state(&fake.root), State::Foreign);
+    }
+
+    #[test]
+    fn goes_back_if_the_other_cannot_be_loaded() {
+        for (takes, changed, left) in [
+            (true, true, State::None),
+            (true, false, State::Ours),
+            (false, true, State::Ours),
+            (false, false, State::None),
+        ] {
+            let fake = Fake::new(&[DEP, MODULE]);
+            if takes {
+                set_alias(&fake.root, true).expect("it can");
+            }
+            let error = Error::new(Status::Busy, "it failed");
+            let error = go_back(&fake.root, Way { takes, changed }, true, error);
+            assert!(error.to_string().contains("is so again"), "{error}");
+            assert_eq!(state(&fake.root), left);
+        }
+    }
+
+    #[test]
+    fn not_at_once_without_the_module_for_the_kernel_that_runs() {
+        let release = ("/proc/sys/kernel/osrelease", b"6.12.0\n".as_slice());
+        let fake = Fake::new(&[DEP, OTHER, MODULE, release]);
+        let mut out = Output::new(true);
+        let error = takeover(&Takeover { now: true }, &fake.root, &mut out).expect_err("it runs");
+        assert_eq!(error.status, Status::Unavailable);
+        assert_eq!(state(&fake.root), State::None);
     }
 
     #[test]

@@ -12,7 +12,14 @@ const SECURE_BOOT: &str =
 
 const SIGN: &str = "that is what 'Key was rejected by service' of modprobe means: make a key that the \
                     firmware knows (dkms generate_mok; mokutil --import /var/lib/dkms/mok.pub; then \
-                    restart the machine), and install the module anew, which signs it";
+                    restart the machine), and have the module signed with it (of a package: \
+                    dpkg-reconfigure snd-aloop-rs-modules-$(uname -r); of dkms: dkms install --force)";
+
+/// The machine's own key, with which dkms and the packages sign.
+const KEY: &str = "/var/lib/dkms/mok.pub";
+
+/// The keys that the kernel takes modules of, beside those of its own: shim leaves them there.
+const ENROLLED: &str = "/sys/firmware/efi/efivars/MokListRT-605dab50-e046-4300-abb6-3dd810dd8b23";
 
 /// Stands at the end of a module that is signed.
 const SIGNATURE: &[u8] = b"~Module signature appended~\n";
@@ -68,11 +75,37 @@ fn lockdown(patient: &Patient<'_>, is_signed: Option<bool>) -> Finding {
     let what = format!("the level is {level}");
     match (level, patient.loaded, is_signed) {
         ("none", ..) | (_, true, _) => Finding::ok(about, what),
-        (_, _, Some(true)) => Finding::ok(about, format!("{what}, and the module is signed")),
+        (_, _, Some(true)) => signed(patient, about, &what),
         (_, _, Some(false)) => {
             Finding::wrong(about, format!("{what}, and the module isn't signed"), SIGN)
         }
         _ => Finding::unknown(about, format!("{what}: unsigned modules are refused"), SIGN),
+    }
+}
+
+/// What to say of a module that is signed, of a kernel that takes only such.
+fn signed(patient: &Patient<'_>, about: &'static str, what: &str) -> Finding {
+    let what = format!("{what}, and the module is signed");
+    let key = patient.root.bytes(KEY).ok().filter(|it| !it.is_empty());
+    let enrolled = patient.root.bytes(ENROLLED).ok();
+    match key.zip(enrolled) {
+        // The variable has certificates one after the other, each as it is in its file.
+        Some((key, keys)) if keys.windows(key.len()).any(|it| it == key) => {
+            Finding::ok(about, format!("{what}; the machine's key is enrolled"))
+        }
+        Some(_) => Finding::wrong(
+            about,
+            format!("{what}, but the firmware does not know the machine's key"),
+            format!(
+                "that is what 'Key was rejected by service' of modprobe means: mokutil --import \
+                 {KEY}, then restart the machine, and enrol the key on the blue screen"
+            ),
+        ),
+        None => Finding::unknown(
+            about,
+            format!("{what}; whether with a key that the firmware knows can't be told"),
+            format!("mokutil --test-key {KEY}"),
+        ),
     }
 }
 
@@ -129,10 +162,18 @@ mod tests {
             verdicts(&[on, locked, enforced, unsigned], true),
             [Ok, Ok, Ok]
         );
-        assert_eq!(
-            verdicts(&[on, locked, enforced, signed], false),
-            [Ok, Ok, Ok]
-        );
+        // With which key is what counts.
+        let key = (KEY, b"0\x82cert".as_slice());
+        let enrolled = (ENROLLED, b"\x06\0\0\0list:0\x82cert;".as_slice());
+        let others = (ENROLLED, b"\x06\0\0\0list:0\x82other;".as_slice());
+        for (files, verdict) in [
+            ([on, locked, enforced, signed, key, enrolled].as_slice(), Ok),
+            (&[on, locked, enforced, signed, key, others], Wrong),
+            (&[on, locked, enforced, signed, key], Unknown),
+            (&[on, locked, enforced, signed, enrolled], Unknown),
+        ] {
+            assert_eq!(verdicts(files, false), [Ok, verdict, Ok]);
+        }
         assert_eq!(
             verdicts(&[on, locked, enforced], false),
             [Ok, Unknown, Unknown]

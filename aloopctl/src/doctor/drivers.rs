@@ -102,12 +102,27 @@ fn modprobe(patient: &Patient<'_>, state: State) -> Vec<Finding> {
                     findings.push(Finding::wrong(about, what, "remove the line"));
                 }
             }
-            let options = modprobe_lines(&text, "snd-aloop").into_iter();
-            let mut options = options.filter(|line| line.starts_with("options "));
+            let lines = modprobe_lines(&text, "snd-aloop");
+            for line in &lines {
+                // modprobe goes by the name that an alias stands for, but for options.
+                let passed = line.starts_with("install ") || line.starts_with("softdep ");
+                if passed && state == State::Ours {
+                    let what = format!("{path}: '{line}' has no effect on snd-aloop-rs");
+                    findings.push(Finding::wrong(about, what, "write it for snd-aloop-rs too"));
+                }
+            }
+            let mut options = lines.iter().filter(|line| line.starts_with("options "));
             theirs = theirs.or_else(|| Some((path.clone(), options.next()?.to_string())));
         }
     }
+    let by_our_name = loaded_at_boot(patient);
     match theirs {
+        Some((path, line)) if state == State::Ours && !ours && by_our_name.is_some() => {
+            let boot = by_our_name.unwrap_or_default();
+            let what = format!("{path}: '{line}' has no effect on what {boot} loads at boot");
+            let advice = "write snd-aloop there, in place of snd-aloop-rs";
+            findings.push(Finding::wrong(about, what, advice));
+        }
         Some((path, line)) if state == State::Ours => {
             let what = format!("{path}: '{line}' holds when it is loaded as snd-aloop");
             findings.push(Finding::ok(about, what));
@@ -126,6 +141,21 @@ fn modprobe(patient: &Patient<'_>, state: State) -> Vec<Finding> {
         findings.push(Finding::ok(about, "nothing in modprobe.d is in the way"));
     }
     findings
+}
+
+/// Returns the file that has this driver loaded at boot by its own name.
+fn loaded_at_boot(patient: &Patient<'_>) -> Option<String> {
+    let folders = ["/etc", "/run", "/usr/lib"].map(|folder| format!("{folder}/modules-load.d"));
+    let paths = folders.iter().flat_map(|folder| {
+        let names = patient.root.names(folder).into_iter();
+        names.map(move |name| format!("{folder}/{name}"))
+    });
+    let mut paths = paths.filter(|path| path.ends_with(".conf"));
+    paths.find(|path| {
+        let text = patient.root.text_if_any(path).unwrap_or_default();
+        text.lines()
+            .any(|line| line.trim().replace('_', "-") == "snd-aloop-rs")
+    })
 }
 
 #[cfg(test)]
@@ -195,6 +225,24 @@ mod tests {
         let found = modprobe(&Patient::fake(&fake.root, true), State::Ours);
         assert_eq!(found[0].verdict, Verdict::Ok);
         assert!(found[0].what.contains("index=3"), "{found:?}");
+        // But not if it is loaded by its own name, or for what an alias is nothing.
+        let boot = (
+            "/etc/modules-load.d/a.conf",
+            b"# ours\nsnd-aloop-rs\n".as_slice(),
+        );
+        let fake = Fake::new(&[theirs, boot]);
+        let found = modprobe(&Patient::fake(&fake.root, true), State::Ours);
+        assert_eq!(found[0].verdict, Verdict::Wrong);
+        assert!(found[0].what.contains("modules-load.d/a.conf"), "{found:?}");
+        let softdep = (
+            "/etc/modprobe.d/a.conf",
+            b"softdep snd-aloop pre: snd-usb-audio\n".as_slice(),
+        );
+        for (state, verdict) in [(State::Ours, Verdict::Wrong), (State::None, Verdict::Ok)] {
+            let fake = Fake::new(&[softdep]);
+            let found = modprobe(&Patient::fake(&fake.root, true), state);
+            assert_eq!(found[0].verdict, verdict);
+        }
         // Who has both, knows.
         let ours = (
             "/etc/modprobe.d/b.conf",

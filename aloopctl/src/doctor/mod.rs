@@ -86,13 +86,28 @@ impl<'a> Patient<'a> {
     }
 }
 
+impl<'a> Patient<'a> {
+    fn new(root: &'a Root) -> Self {
+        let release = root.text_if_any("/proc/sys/kernel/osrelease");
+        Self {
+            root,
+            release: release.unwrap_or_default().trim().to_string(),
+            loaded: root.is_folder("/sys/module/snd_aloop_rs"),
+        }
+    }
+}
+
+/// Returns why the kernel that runs would refuse the module, if that is known.
+pub fn refusal(root: &Root) -> Option<String> {
+    let findings = boot::all(&Patient::new(root)).into_iter();
+    findings
+        .filter(|it| it.verdict == Verdict::Wrong)
+        .map(|it| it.what)
+        .next()
+}
+
 pub fn run(root: &Root, out: &mut Output) -> Result<Status> {
-    let release = root.text_if_any("/proc/sys/kernel/osrelease");
-    let patient = Patient {
-        root,
-        release: release.unwrap_or_default().trim().to_string(),
-        loaded: root.is_folder("/sys/module/snd_aloop_rs"),
-    };
+    let patient = Patient::new(root);
     let mut findings = vec![kernel::rust(&patient)];
     findings.extend(module::all(&patient));
     findings.extend(boot::all(&patient));
