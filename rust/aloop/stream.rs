@@ -234,6 +234,11 @@ impl pcm::Ops for Stream {
         Locked::new(&mut guard, Ktime::now()).period_timer(stream.direction)
     }
 
+    fn settle(stream: &Self, _substream: &Querying<'_>) {
+        let mut guard = stream.line.cable.lock();
+        Locked::new(&mut guard, Ktime::now()).settle(stream.direction);
+    }
+
     fn rearm(stream: &Self, _substream: &Expired<'_>) {
         let mut guard = stream.line.cable.lock();
         Locked::new(&mut guard, Ktime::now()).rearm(stream.direction);

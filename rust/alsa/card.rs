@@ -306,8 +306,7 @@ impl UnregisteredCard {
         // CAST: `Device` is transparent over the C struct.
         let parent = core::ptr::from_ref(parent).cast_mut().cast();
         // SAFETY: `parent` and `module` are valid, `id` is null or a string that is copied, and
-        // `card` may be written. The core keeps the pointer to `parent`, to which the card gets a
-        // reference below, and nothing that uses it comes before.
+        // `card` may be written. The core takes a reference to `parent`.
         to_result(unsafe {
             bindings::snd_card_new(
                 parent,
@@ -321,8 +320,8 @@ impl UnregisteredCard {
         // CAST: `Card` is transparent over the C struct.
         // INVARIANT: The card is new.
         let card = Self(NonNull::new(card.cast()).ok_or(ENOMEM)?);
-        // SAFETY: The card is valid and new: nobody else uses its private data. Its parent is bound.
-        unsafe { bindings::alsa_card_keep(card.as_raw()) };
+        // SAFETY: The card is valid and new: nobody else uses its private data.
+        unsafe { bindings::alsa_card_keep_root(card.as_raw()) };
         Ok(card)
     }
 

@@ -78,18 +78,12 @@ static void alsa_card_private_free(struct snd_card *card)
 {
 	card->proc_root = NULL;
 	snd_info_free_entry(card->private_data);
-	put_device(card->dev);
 }
 
-/*
- * Besides, a card has a reference to its parent only as long as it is registered, and names it in
- * messages before and after that: here it has one from the beginning to the end.
- */
-void rust_helper_alsa_card_keep(struct snd_card *card)
+void rust_helper_alsa_card_keep_root(struct snd_card *card)
 {
 	card->private_data = card->proc_root;
 	card->private_free = alsa_card_private_free;
-	get_device(card->dev);
 }
 
 /*
@@ -109,9 +103,9 @@ void rust_helper_alsa_card_keep(struct snd_card *card)
  *
  * Here: the driver knows how many buffers there are between the last position and @position, which
  * the caller, in the pointer callback of snd_pcm_update_hw_ptr0(), is about to return. The core is
- * told that a buffer lasts for ever, or that somebody has just asked, from which it concludes
- * nothing, and the buffer that it takes to be the present one is moved on as it would do itself.
- * With period wake-ups, that is one buffer at most, and a period more.
+ * told that a buffer lasts for ever, from which it concludes nothing, and the buffer that it takes
+ * to be the present one is moved on as it would do itself. With period wake-ups, that is one buffer
+ * at most, and less than a period more.
  *
  * Tests: wakeups, 3.9; power, 12.3 "buffers lost after RESUME"; drain, 7.8 "a buffer of a frame or
  * two"; ends, 18.2 "... of a short buffer"; flow, 8.7 "... a buffer of one period".
@@ -127,27 +121,19 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 	unsigned long size = runtime->buffer_size, hw_ptr = runtime->status->hw_ptr, count, buffer;
 	bool is_behind;
 
-	if (position >= size)
+	runtime->hw_ptr_buffer_jiffies = LONG_MAX;
+	if (!buffers || position >= size)
 		return;
-	if (runtime->no_period_wakeup) {
-		runtime->hw_ptr_buffer_jiffies = LONG_MAX;
-	} else {
-		unsigned long half = runtime->hw_ptr_buffer_jiffies / 2;
-		bool is_long_ago = jiffies - runtime->hw_ptr_jiffies > half;
-		unsigned long new_hw_ptr = runtime->hw_ptr_base + position, ahead;
+	if (!runtime->no_period_wakeup) {
+		unsigned long ahead = runtime->hw_ptr_base + position - hw_ptr;
 
-		if (!buffers && !is_long_ago)
-			return;
-		if (is_long_ago && runtime->hw_ptr_interrupt + runtime->period_size > new_hw_ptr)
-			runtime->hw_ptr_jiffies = jiffies - half;
-		ahead = new_hw_ptr - hw_ptr;
-		if (new_hw_ptr < hw_ptr)
+		if (position < hw_ptr - runtime->hw_ptr_base)
 			ahead += size;
 		/* More at once, the core takes for a mistake. */
-		buffers = ahead < runtime->period_size ? min(buffers, 1) : 0;
+		if (ahead >= runtime->period_size)
+			return;
+		buffers = 1;
 	}
-	if (!buffers)
-		return;
 	/* The part of a buffer beyond may lead into the next one. */
 	if (position < hw_ptr - runtime->hw_ptr_base)
 		buffers++;
@@ -179,7 +165,8 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 		 * With period wake-ups, it is an interrupt that has a period missing. Whoever else
 		 * asks first learns nothing of the buffer, and it is left out.
 		 */
-		runtime->hw_ptr_jiffies = jiffies - runtime->hw_ptr_buffer_jiffies - 4;
+		runtime->hw_ptr_buffer_jiffies = 0;
+		runtime->hw_ptr_jiffies = jiffies - size * HZ / runtime->rate - 4;
 		runtime->hw_ptr_interrupt = hw_ptr;
 	}
 }

@@ -32,7 +32,8 @@ impl Locked<'_> {
     /// Moves the cable to the present, and changes its pace if it follows a source that has missed
     /// its tick.
     ///
-    /// One that runs by ticks stays where it is.
+    /// One that runs by ticks stays where it is, and so does one in which a side is about to be let
+    /// go.
     ///
     /// A change of pace arms the period timers of both sides again.
     pub(crate) fn update(&mut self) {
@@ -44,7 +45,9 @@ impl Locked<'_> {
 
     /// Moves the cable to a time, which is not after the present.
     pub(super) fn update_to(&mut self, time: Instant) {
-        self.let_go();
+        if !self.settle_by_time() {
+            return;
+        }
         if let Time::Clock(clock) = &mut self.state.time {
             let frames = clock.advance(time);
             self.advance(frames);

@@ -23,13 +23,19 @@ use super::{
     side::Activity,
     state::Locked, //
 };
-use crate::units::Frames;
+use crate::units::{
+    Delta,
+    Frames, //
+};
 use alsa::pcm::{
     Action,
     Direction,
     RunningStream,
     StopState, //
 };
+
+/// How long after the start of a side its end may come in one go with it, which takes microseconds.
+const ONE_GO: Delta = Delta::from_millis(1);
 
 impl Locked<'_> {
     /// Returns whether a stream that starts now has to wait.
@@ -48,8 +54,8 @@ impl Locked<'_> {
         self.arm(direction);
     }
 
-    /// Has one that waits for this stream, which starts now, let go when the trigger is through:
-    /// from the same frame on, as nothing moves before.
+    /// Has one that waits for this stream, which starts now, let go when the trigger is through
+    /// ([`Locked::settle`]): from the same frame on, as nothing moves before.
     ///
     /// Not at once, since the stream may be stopped at once: DROP, PREPARE and close let one that
     /// is paused go on before they stop it, and of linked streams that start, one may fail. Nobody
@@ -65,21 +71,48 @@ impl Locked<'_> {
         }
     }
 
-    /// Has one that waits for this stream, which stops now, wait on, if it has not been let go yet.
-    pub(super) fn keep_waiting(&mut self, direction: Direction) {
-        if self.state.let_go == Some(direction.opposite()) {
+    /// Returns whether the other side waits for this stream, which has started, and has yet to be
+    /// let go.
+    pub(super) fn has_to_settle(&self, direction: Direction) -> bool {
+        self.state.let_go == Some(direction.opposite())
+    }
+
+    /// Lets the other side go, if it waits for this stream, which has started.
+    ///
+    /// The stream lock of this stream is held: whatever the core does in one go is over.
+    pub(crate) fn settle(&mut self, direction: Direction) {
+        if self.has_to_settle(direction) {
+            self.let_go();
+        }
+    }
+
+    /// Lets a side go that has yet to be let go, unless the other has only just started. Returns
+    /// whether none is left.
+    ///
+    /// For those who have not the lock of the stream that has started.
+    #[inline]
+    pub(super) fn settle_by_time(&mut self) -> bool {
+        if self.state.let_go.is_none() {
+            return true;
+        }
+        // Nobody has moved the cable since.
+        let is_over = (self.state.time.moved_at()).is_some_and(|began| self.now > began + ONE_GO);
+        if is_over {
+            self.let_go();
+        }
+        is_over
+    }
+
+    /// Decides about a side that has yet to be let go, as a side is stopped: it waits on if the
+    /// other has only just started. Otherwise it has run since then.
+    pub(super) fn wait_on(&mut self) {
+        if !self.settle_by_time() {
             self.state.let_go = None;
         }
     }
 
-    /// Lets a stream go that has waited for the other side, if that has started.
-    ///
-    /// The cable has not been moved since.
-    #[inline]
+    /// Lets a side go that has waited, from the frame on in which the other has started.
     pub(super) fn let_go(&mut self) {
-        if self.state.let_go.is_none() {
-            return;
-        }
         let Some(direction) = self.state.let_go.take() else {
             return;
         };

@@ -64,8 +64,8 @@ pub(crate) struct State {
     habits: Habits,
     /// How the recording ends, if the card has `end_with_peer`.
     pub(super) ending: Ending,
-    /// A side that has waited for the other, which has started: it is let go by whoever moves the
-    /// cable next.
+    /// A side that has waited for the other, which has started: it has yet to be let go, and the
+    /// cable is not moved before.
     pub(super) let_go: Option<Direction>,
     /// How far the buffer of the capture may hold sound.
     pub(super) silence: SilenceMark,
@@ -147,6 +147,7 @@ impl State {
     /// Records that the stream has been prepared, and that its buffer is silent if it is a capture.
     pub(crate) fn prepare(&mut self, direction: Direction, setup: Setup) {
         self.side_mut(direction).prepare(setup);
+        self.let_go = None;
         if direction == Direction::Capture {
             self.silence = SilenceMark::silent();
             self.ending = Ending::NONE;
@@ -157,6 +158,7 @@ impl State {
     /// Records that the parameters of the stream are no longer valid.
     pub(crate) fn free(&mut self, direction: Direction) {
         self.side_mut(direction).free();
+        self.let_go = None;
         self.drop_idle_clock();
     }
 

@@ -45,6 +45,7 @@ impl Locked<'_> {
         // changed since, the absolute clock knows no time before that any more, and would be
         // asked for the time of this start (`Absolute::at`).
         self.now = max(self.now, self.state.absolute.changed_at());
+        self.wait_on();
         self.update();
         let setup = *self.state.side(direction).setup().ok_or(EIO)?;
         self.check_match(direction, &setup)?;
@@ -156,7 +157,7 @@ impl Locked<'_> {
     /// frame at which the first was suspended. Nobody has seen it further on: applications do not
     /// run, and its period timer holds still for a while.
     pub(crate) fn suspend(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
-        self.keep_waiting(direction);
+        self.wait_on();
         self.update();
         let phase = self.state.time.phase();
         let until = self.now + HOLD;
@@ -177,7 +178,7 @@ impl Locked<'_> {
 
     /// Stops a stream so that it can go on where it is.
     pub(crate) fn pause(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
-        self.keep_waiting(direction);
+        self.wait_on();
         // What has elapsed until now has been heard.
         self.update();
         let phase = self.state.time.phase();
@@ -187,7 +188,7 @@ impl Locked<'_> {
     /// Stops a stream.
     pub(crate) fn stop(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         self.note_xrun(direction);
-        self.keep_waiting(direction);
+        self.wait_on();
         self.update();
         self.come_to_rest(direction, Activity::Stopped, ticks);
     }
@@ -249,6 +250,7 @@ impl Locked<'_> {
             self.state.ending = Ending::NONE;
         }
         self.state.side_mut(direction).close();
+        self.state.let_go = None;
         self.state.drop_idle_clock();
     }
 

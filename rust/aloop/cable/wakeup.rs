@@ -263,7 +263,11 @@ impl Locked<'_> {
         let Some(open) = self.state.side_mut(direction).opened_mut() else {
             return Action::None;
         };
-        if open.expiry.callback_begins(now, is_running) {
+        let is_put_off = open.expiry.callback_begins(now, is_running);
+        if self.has_to_settle(direction) {
+            return Action::Settle;
+        }
+        if is_put_off {
             // It is others' turn.
             return Action::None;
         }
@@ -301,9 +305,10 @@ impl Locked<'_> {
             return Action::PeriodElapsed;
         }
         if is_over {
-            // The end is that of a period, which the core is told of. What comes after it, if
-            // anything, are others.
-            prepared.periods.go_on(position, setup);
+            // The end is that of a period, even if the position has been asked for since.
+            if prepared.periods.go_on(position, setup) && setup.params.period_wakeups {
+                return Action::PeriodElapsed;
+            }
             return self.look_for_reader(own);
         }
         let is_due = if !setup.params.period_wakeups {

@@ -547,6 +547,13 @@ impl<T: Ops> Glue<T> {
             Action::None => {}
             Action::PeriodElapsed => expired.period_elapsed(),
             Action::KeepDraining => expired.keep_draining(),
+            Action::Settle => {
+                let locked = expired.lock();
+                if T::HAS_SETTLE && locked.is_running() {
+                    // SAFETY: The stream lock is held, and the stream runs: as in `pointer`.
+                    T::settle(&open.data, &unsafe { Querying::new(&locked) });
+                }
+            }
             Action::Stop(state) => expired.lock().stop(state),
         }
         T::rearm(&open.data, &expired);

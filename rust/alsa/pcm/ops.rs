@@ -206,6 +206,18 @@ pub trait Ops: Sized + 'static {
         Action::None
     }
 
+    /// Does what has to wait until the core has made all triggers that it makes in one go.
+    ///
+    /// DROP, PREPARE and close of a stream that is paused are a `PauseRelease` and a `Stop`, and of
+    /// linked streams that start, those that have started are stopped if another one can't be. In
+    /// between, the core holds the stream lock. So does the caller of this, after
+    /// [`Action::Settle`]: the stream runs, and nothing stops it before this returns. Must not
+    /// sleep.
+    fn settle(stream: &Self::Stream, substream: &Querying<'_>) {
+        let _ = (stream, substream);
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
     /// Arms the period timer anew, if the stream still runs: what `period_timer` has asked for has
     /// been done.
     ///
@@ -332,6 +344,8 @@ pub enum Action {
     ///
     /// C: `wake_up()` of the runtime's wait queue.
     KeepDraining,
+    /// Call [`Ops::settle`] with the stream lock held, if the stream still runs.
+    Settle,
     /// Stop the stream, and those that it is linked with, if it still runs.
     ///
     /// C: `snd_pcm_stop()`.
