@@ -33,12 +33,12 @@
 //!   parameters, the stream is stopped alone. What it would touch is about to be freed.
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
 //!   resumed: they would run while the core thinks them suspended. `sync_stop` has them leave.
-//! - Not closed is an unbind at the very moment of a HW_PARAMS that has looked at the state. The
-//!   core clears `stop_operating` before it calls `sync_stop` for the unbind, which sets it at once;
-//!   if HW_PARAMS looks at it in between, it calls none, and may free the buffer while the stream has yet to leave by that call. There must be a
-//!   stream that the unbind itself does not stop: one that is left of such a RESUME, or one that a
-//!   DRAIN has started at that moment too, if after that an HW_FREE of a linked one has made the
-//!   core refuse to stop the group.
+//! - An unbind clears `stop_operating` before it calls `sync_stop`, which sets it at once. If
+//!   HW_PARAMS looks at it in between, it calls none, and might free the buffer while a stream has
+//!   yet to leave by that call: one that is left of such a RESUME. So there is a rule among those
+//!   that HW_PARAMS applies after that, by which it leaves (`limits`). Not closed is what is left: a
+//!   stream that a DRAIN has started at that very moment too, if after that an HW_FREE of a linked
+//!   one has made the core refuse to stop the group. Whoever unbinds a card is root.
 //! - After HW_FREE there is no buffer to start with (`OpenSubstream::startable`).
 //!
 //! Since `withdraw` takes the stream lock, it also waits for a `trigger` or `pointer` that is at

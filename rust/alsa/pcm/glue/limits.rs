@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! A driver's limits as rules of the core's refinement.
+//! Rules of the core's refinement: a driver's limits, and what HW_PARAMS has to do by the way.
 
 use super::Glue;
 use crate::{
@@ -61,25 +61,32 @@ fn changed(returned: c_int) -> Result<c_int> {
     Ok(returned)
 }
 
+/// A rule: the parameter that it is for, and what applies it.
+type Rule = (
+    c_uint,
+    unsafe extern "C" fn(*mut bindings::snd_pcm_hw_params, *mut bindings::snd_pcm_hw_rule) -> c_int,
+);
+
 impl<T: Ops> Glue<T> {
-    /// Has the core ask for [`Ops::limits`] whenever it refines parameters.
+    /// Has the core ask for [`Ops::limits`] whenever it refines parameters, and a stream leave
+    /// before its buffer is replaced.
     ///
     /// # Safety
     ///
     /// `substream` must be valid, with a runtime that nobody else uses yet, and be opened before a
     /// rule is applied.
     pub(super) unsafe fn add_rules(substream: *mut bindings::snd_pcm_substream) -> Result {
-        if !T::HAS_LIMITS {
-            return Ok(());
-        }
+        let rules: [Rule; 5] = [
+            (bindings::SNDRV_PCM_HW_PARAM_FORMAT, Self::leaving_rule),
+            (bindings::SNDRV_PCM_HW_PARAM_FORMAT, Self::rule),
+            (bindings::SNDRV_PCM_HW_PARAM_RATE, Self::rule),
+            (bindings::SNDRV_PCM_HW_PARAM_CHANNELS, Self::rule),
+            (bindings::SNDRV_PCM_HW_PARAM_PERIOD_BYTES, Self::rule),
+        ];
+        let count = if T::HAS_LIMITS { rules.len() } else { 1 };
         // SAFETY: The substream is valid.
         let runtime = unsafe { (*substream).runtime };
-        for var in [
-            bindings::SNDRV_PCM_HW_PARAM_FORMAT,
-            bindings::SNDRV_PCM_HW_PARAM_RATE,
-            bindings::SNDRV_PCM_HW_PARAM_CHANNELS,
-            bindings::SNDRV_PCM_HW_PARAM_PERIOD_BYTES,
-        ] {
+        for &(var, function) in rules.iter().take(count) {
             // SAFETY: The runtime is valid, and the rule goes with it. The rule's function gets the
             // substream, which is there as long as the runtime is.
             to_result(unsafe {
@@ -88,7 +95,7 @@ impl<T: Ops> Glue<T> {
                     runtime,
                     0,
                     var as c_int,
-                    Some(Self::rule),
+                    Some(function),
                     substream.cast(),
                     var as c_int,
                     -1 as c_int,
@@ -96,6 +103,32 @@ impl<T: Ops> Glue<T> {
             })?;
         }
         Ok(())
+    }
+
+    /// Lets a stream that does not run leave what it is attached to, if HW_PARAMS is about to
+    /// replace its buffer. It changes no parameter.
+    ///
+    /// `sync_stop` does so, but HW_PARAMS does not call that if an unbind of the card has just
+    /// begun to. What comes after it and before the buffer is a refinement of all parameters.
+    ///
+    /// # Safety
+    ///
+    /// Called only by the core, with a rule that `open` has added, and without the stream lock.
+    unsafe extern "C" fn leaving_rule(
+        _params: *mut bindings::snd_pcm_hw_params,
+        rule: *mut bindings::snd_pcm_hw_rule,
+    ) -> c_int {
+        // SAFETY: The rule is valid, and the core applies rules once `open` has succeeded, and to
+        // open substreams.
+        let open = unsafe { Self::opened((*rule).private.cast()) };
+        let this = open.get_ref().substream();
+        if this.is_buffer_locked() {
+            let locked = this.lock();
+            if !locked.is_running() {
+                open.leave();
+            }
+        }
+        0
     }
 
     /// # Safety
