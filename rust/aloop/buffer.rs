@@ -267,6 +267,8 @@ pub(crate) fn copy_steps(
         0
     };
 
+    // INVARIANT: A slot is below its buffer's frames. There are no more frames than `to` holds, of
+    // as many bytes as in `from`, or none. Every buffer has a plane.
     CopySteps {
         from: *from,
         from_slot: from.slot(from_pos, skip),

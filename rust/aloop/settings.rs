@@ -267,7 +267,7 @@ fn line(written: &[u8]) -> &[u8] {
 fn id(text: &[u8]) -> Result<Text<16>, Error> {
     let plain = text.iter().all(u8::is_ascii_alphanumeric);
     let begins = text.first().is_some_and(u8::is_ascii_alphabetic);
-    // That is for the folders of numbers: "card0".
+    // That is for the directories of numbers: "card0".
     let free = !text.starts_with(b"card") && !RESERVED.contains(&text);
     match Text::new(text) {
         Some(id) if plain && begins && free => Ok(id),

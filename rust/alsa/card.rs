@@ -351,7 +351,8 @@ impl UnregisteredCard {
     ///
     /// # Errors
     ///
-    /// What the core returns; the card has been freed then.
+    /// `ENOMEM`, or what the core returns if a device of the card can't be registered, as `EBUSY` for
+    /// a name that is taken; the card has been freed then.
     pub fn register(self) -> Result<Registration> {
         // Here, so that a disconnect needs no memory.
         let freed = KBox::pin_init(Freed::new(), GFP_KERNEL)?;

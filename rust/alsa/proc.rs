@@ -81,7 +81,7 @@ pub trait Text: Send + Sync + 'static {
 pub const LINE_MAX: usize = 63;
 
 impl UnregisteredCard {
-    /// Adds a text file to the card's folder in `/proc/asound`.
+    /// Adds a text file to the card's directory in `/proc/asound`.
     ///
     /// May sleep.
     ///

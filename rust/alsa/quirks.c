@@ -63,12 +63,12 @@ void rust_helper_alsa_card_unregister_halves(struct snd_card *card)
 /*
  * What is left of each card in /proc/asound
  * -----------------------------------------
- * snd_info_card_disconnect() removes the card's folder and forgets the entry that describes it, so
+ * snd_info_card_disconnect() removes the card's directory and forgets the entry that describes it, so
  * that snd_info_card_free() has nothing to free. It stays, with that of the file `id`, among the
  * children of the root until the module snd goes: some 400 bytes for each card that has gone.
  *
  * Here: the card remembers the entry, and frees it as the last thing that is its own. All other
- * files of the folder have been freed by then, which need the entry for that.
+ * files of the directory have been freed by then, which need the entry for that.
  *
  * Tests: memory.sh, 20.5.
  *
@@ -101,14 +101,14 @@ void rust_helper_alsa_card_keep_root(struct snd_card *card)
  * noticed only so: not if a buffer is shorter than some jiffies. In a buffer of one frame all
  * positions are the same.
  *
- * Here: the driver knows how many buffers there are between the last position and @position, which
- * the caller, in the pointer callback of snd_pcm_update_hw_ptr0(), is about to return. The core is
- * told that a buffer lasts for ever, from which it concludes nothing, and the buffer that it takes
- * to be the present one is moved on as it would do itself. With period wake-ups, that is one buffer
- * at most, and less than a period more.
+ * Here: the core is told that a buffer lasts for ever, from which it concludes nothing
+ * (Querying::skip_buffers(), which calls this). The driver knows how many buffers there are between
+ * the last position and @position, which is about to be returned to snd_pcm_update_hw_ptr0(): if
+ * there are any, the buffer that the core takes to be the present one is moved on as it would do
+ * itself. With period wake-ups, that is one buffer at most, and less than a period more.
  *
  * Tests: wakeups, 3.9; power, 12.3 "buffers lost after RESUME"; drain, 7.8 "a buffer of a frame or
- * two"; ends, 18.2 "... of a short buffer"; flow, 8.7 "... a buffer of one period".
+ * two"; ends, 18.2 "... of a short buffer"; timing, 8.7 "a stream that never stops ...".
  *
  * In the core: a callback beside `pointer` that returns the frames since PREPARE, not modulo
  * anything; where a driver has it, snd_pcm_update_hw_ptr0() takes the difference to what it
@@ -121,8 +121,7 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 	unsigned long size = runtime->buffer_size, hw_ptr = runtime->status->hw_ptr, count, buffer;
 	bool is_behind;
 
-	runtime->hw_ptr_buffer_jiffies = LONG_MAX;
-	if (!buffers || position >= size)
+	if (position >= size)
 		return;
 	if (!runtime->no_period_wakeup) {
 		unsigned long ahead = runtime->hw_ptr_base + position - hw_ptr;

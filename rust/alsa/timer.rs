@@ -195,6 +195,7 @@ impl<H: Handler> Timer<H> {
             stopped <- unsafe { IrqWork::new(Self::stopped_callback) },
             has_stopped: Atomic::new(false),
             handler,
+            // INVARIANT: It is opened here, with the address of this as its data, which is pinned.
             // Last: from now on the callbacks may use the rest.
             instance: {
                 // SAFETY: The name is copied.

@@ -10,9 +10,12 @@ use alsa::pcm::{
 /// What the last playback was like: the values of the controls `PCM Slave …`.
 #[derive(Clone, Copy)]
 pub(crate) struct Slave {
+    /// ALSA's number of the format.
     pub(crate) format: i64,
+    /// In Hz.
     pub(crate) rate: i64,
     pub(crate) channels: i64,
+    /// The access mode: by frames, or by channels.
     pub(crate) interleaved: bool,
 }
 

@@ -60,9 +60,9 @@ use kernel::cpu::CpuId;
 /// on time: see [`Locked::piece`].
 const PIECE: Bytes = Bytes(256 * 1024);
 
-/// How many samples, if they are turned while they are copied, which takes as long as the copy of
-/// some sixteen bytes for each.
-const TURNED_PIECE: u64 = PIECE.0 / 16;
+/// The same in samples, if they are copied from interleaved frames to planes, or back: one of them
+/// takes as long as the copy of some sixteen bytes.
+const TRANSPOSED_PIECE: u64 = PIECE.0 / 16;
 
 /// How often a timer expires that has no event of its own to wait for. There are two cases:
 ///
@@ -213,7 +213,7 @@ impl Locked<'_> {
     /// due.
     fn piece(&self, setup: &Setup) -> Bytes {
         match self.state.playback.setup() {
-            Some(other) if !other.lies_alike(setup) => setup.sample_bytes() * TURNED_PIECE,
+            Some(other) if !other.lies_alike(setup) => setup.sample_bytes() * TRANSPOSED_PIECE,
             _ => PIECE,
         }
     }

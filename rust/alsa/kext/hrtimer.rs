@@ -154,7 +154,8 @@ impl HrTimer {
     /// # Safety
     ///
     /// To be called by the callback only, as the last thing that it does, and so that nobody starts
-    /// the timer meanwhile. (If somebody does before the callback has returned, that holds.)
+    /// the timer meanwhile. (If somebody starts it after this, and before the callback has returned,
+    /// his is the time that counts.)
     #[inline]
     pub(crate) unsafe fn start_again(&self, window: Window) -> bool {
         // SAFETY: The timer is initialised, by the type invariant.

@@ -350,10 +350,16 @@ impl<'a> Querying<'a> {
     /// `position`, which is about to be returned to it.
     #[inline]
     pub(crate) fn skip_buffers(&self, position: bindings::snd_pcm_uframes_t) {
+        let runtime = self.runtime();
         // SAFETY: The substream has a runtime with a buffer. By the type invariant the stream lock
         // is held and nothing sets the parameters; the caller is `snd_pcm_update_hw_ptr0()`, as
         // always.
-        unsafe { bindings::snd_pcm_skip_buffers(self.as_raw(), self.lost_buffers.get(), position) };
+        unsafe {
+            (*runtime).hw_ptr_buffer_jiffies = c_ulong::MAX / 2;
+            if self.lost_buffers.get() > 0 {
+                bindings::snd_pcm_skip_buffers(self.as_raw(), self.lost_buffers.get(), position);
+            }
+        }
     }
 
     /// Makes the report that goes with a position be of that position.

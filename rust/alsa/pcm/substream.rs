@@ -173,6 +173,7 @@ impl Substream {
     /// C: `snd_pcm_stream_lock_irqsave()`.
     #[inline]
     pub(crate) fn lock(&self) -> StreamLock<'_> {
+        // INVARIANT: The lock is taken here.
         StreamLock {
             substream: self,
             // SAFETY: The substream is valid.

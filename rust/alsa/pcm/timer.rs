@@ -96,6 +96,7 @@ impl PeriodTimer {
                 ImmediateWork::new(work_callback, context),
             )
         };
+        // INVARIANT: It has not been started.
         pin_init!(Self {
             timer <- timer,
             runs: Atomic::new(false),
