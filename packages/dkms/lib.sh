@@ -13,11 +13,12 @@ tree=$trees/$release
 
 # option NAME: its value in the kernel's configuration, without quotes.
 option() { sed -n "s/^CONFIG_$1=//p" "$config" | tr -d '"'; }
-# version_of PACKAGE: the version that is installed, or nothing. (dpkg-query fails for one that it has never
-# heard of, and is missing where there is no dpkg.)
+# version_of PACKAGE: the version whose files are there, or nothing. That may be one that dpkg has yet to
+# configure: the kernel's packages call dkms while they are configured themselves. (dpkg-query fails for a package
+# that it has never heard of, and is missing where there is no dpkg.)
 version_of() {
 	{ dpkg-query ${root:+--admindir="$root/var/lib/dpkg"} -W -f '${db:Status-Status} ${Version}\n' "$1" 2>/dev/null || :; } |
-		sed -n 's/^installed //p'
+		sed -nE 's/^(installed|unpacked|half-configured|triggers-awaited|triggers-pending) //p'
 }
 
 # The headers are a small makefile that includes that of the common ones, as far as they have any source.

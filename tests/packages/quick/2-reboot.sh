@@ -29,7 +29,6 @@ t_upgrade() {
 	nothing_failed
 }
 t_purge() {
-	rm /etc/modules-load.d/snd-aloop-rs.conf
 	run typed remove
 	! modinfo snd-aloop-rs 2>/dev/null || fail "modinfo still finds the module"
 	nothing_left
