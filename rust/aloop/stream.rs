@@ -234,7 +234,7 @@ impl pcm::Ops for Stream {
         Locked::new(&mut guard, Ktime::now()).period_timer(stream.direction)
     }
 
-    fn settle(stream: &Self, _substream: &Querying<'_>) {
+    fn settle(stream: &Self) {
         let mut guard = stream.line.cable.lock();
         Locked::new(&mut guard, Ktime::now()).settle(stream.direction);
     }

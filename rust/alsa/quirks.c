@@ -119,13 +119,12 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 {
 	struct snd_pcm_runtime *runtime = substream->runtime;
 	unsigned long size = runtime->buffer_size, hw_ptr = runtime->status->hw_ptr, count, buffer;
+	unsigned long ahead = runtime->hw_ptr_base + position - hw_ptr;
 	bool is_behind;
 
 	if (position >= size)
 		return;
 	if (!runtime->no_period_wakeup) {
-		unsigned long ahead = runtime->hw_ptr_base + position - hw_ptr;
-
 		if (position < hw_ptr - runtime->hw_ptr_base)
 			ahead += size;
 		/* More at once, the core takes for a mistake. */
@@ -165,7 +164,7 @@ void rust_helper_snd_pcm_skip_buffers(struct snd_pcm_substream *substream, u64 b
 		 * asks first learns nothing of the buffer, and it is left out.
 		 */
 		runtime->hw_ptr_buffer_jiffies = 0;
-		runtime->hw_ptr_jiffies = jiffies - size * HZ / runtime->rate - 4;
+		runtime->hw_ptr_jiffies = jiffies - (size + ahead) * HZ / runtime->rate - 4;
 		runtime->hw_ptr_interrupt = hw_ptr;
 	}
 }

@@ -105,6 +105,11 @@ impl Locked<'_> {
         if pace == before {
             return;
         }
+        // A cable in which a side has yet to be let go has not been moved.
+        let at = match self.state.let_go {
+            Some(_) => self.state.time.moved_at().unwrap_or(at),
+            None => at,
+        };
         self.state.absolute.set_pace(pace, at);
         if let Time::Clock(clock) = &mut self.state.time {
             clock.set_pace(pace);

@@ -25,7 +25,8 @@ use super::{
 };
 use crate::units::{
     Delta,
-    Frames, //
+    Frames,
+    Instant, //
 };
 use alsa::pcm::{
     Action,
@@ -33,6 +34,14 @@ use alsa::pcm::{
     RunningStream,
     StopState, //
 };
+
+/// A side that has waited for the other, which has started: it has yet to be let go.
+#[derive(Clone, Copy)]
+pub(crate) struct LetGo {
+    direction: Direction,
+    /// When the other has started.
+    since: Instant,
+}
 
 /// How long after the start of a side its end may come in one go with it, which takes microseconds.
 const ONE_GO: Delta = Delta::from_millis(1);
@@ -65,7 +74,10 @@ impl Locked<'_> {
         if self.state.side(other).activity() != Activity::Waiting {
             return;
         }
-        self.state.let_go = Some(other);
+        self.state.let_go = Some(LetGo {
+            direction: other,
+            since: self.now,
+        });
         if let Some(own) = self.stream(direction) {
             own.expire_timer_now();
         }
@@ -74,7 +86,7 @@ impl Locked<'_> {
     /// Returns whether the other side waits for this stream, which has started, and has yet to be
     /// let go.
     pub(super) fn has_to_settle(&self, direction: Direction) -> bool {
-        self.state.let_go == Some(direction.opposite())
+        (self.state.let_go).is_some_and(|let_go| let_go.direction == direction.opposite())
     }
 
     /// Lets the other side go, if it waits for this stream, which has started.
@@ -92,28 +104,33 @@ impl Locked<'_> {
     /// For those who have not the lock of the stream that has started.
     #[inline]
     pub(super) fn settle_by_time(&mut self) -> bool {
-        if self.state.let_go.is_none() {
+        let Some(LetGo { since, .. }) = self.state.let_go else {
             return true;
-        }
-        // Nobody has moved the cable since.
-        let is_over = (self.state.time.moved_at()).is_some_and(|began| self.now > began + ONE_GO);
+        };
+        let is_over = self.now > since + ONE_GO;
         if is_over {
             self.let_go();
         }
         is_over
     }
 
-    /// Decides about a side that has yet to be let go, as a side is stopped: it waits on if the
-    /// other has only just started. Otherwise it has run since then.
-    pub(super) fn wait_on(&mut self) {
-        if !self.settle_by_time() {
-            self.state.let_go = None;
+    /// Decides about a side that has yet to be let go, as the one of this direction is stopped: it
+    /// waits on if the other has only just started. Otherwise it has run since then.
+    ///
+    /// Returns whether the cable may be moved: not if it is the one that has only just started. It
+    /// stays where it was then, as nobody has heard it.
+    pub(super) fn wait_on(&mut self, direction: Direction) -> bool {
+        if self.settle_by_time() {
+            return true;
         }
+        let has_just_started = self.has_to_settle(direction);
+        self.state.let_go = None;
+        !has_just_started
     }
 
     /// Lets a side go that has waited, from the frame on in which the other has started.
     pub(super) fn let_go(&mut self) {
-        let Some(direction) = self.state.let_go.take() else {
+        let Some(LetGo { direction, .. }) = self.state.let_go.take() else {
             return;
         };
         let side = self.state.side_mut(direction);

@@ -43,7 +43,10 @@ impl Locked<'_> {
             // It ticked while the last stream was being stopped.
             return Ok(());
         }
-        self.let_go();
+        if !self.settle_by_time() {
+            // As if the tick had come before the start.
+            return Ok(());
+        }
         let mut period = Frames::ZERO;
         let mut mismatch = None;
         for side in [&self.state.playback, &self.state.capture] {
@@ -78,7 +81,9 @@ impl Locked<'_> {
         if !matches!(self.state.time, Time::Ticks) {
             return;
         }
-        self.let_go();
+        if !self.settle_by_time() {
+            return;
+        }
         let Some(playback) = self
             .state
             .playback

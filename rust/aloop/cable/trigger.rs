@@ -45,7 +45,7 @@ impl Locked<'_> {
         // changed since, the absolute clock knows no time before that any more, and would be
         // asked for the time of this start (`Absolute::at`).
         self.now = max(self.now, self.state.absolute.changed_at());
-        self.wait_on();
+        self.wait_on(direction);
         self.update();
         let setup = *self.state.side(direction).setup().ok_or(EIO)?;
         self.check_match(direction, &setup)?;
@@ -157,8 +157,9 @@ impl Locked<'_> {
     /// frame at which the first was suspended. Nobody has seen it further on: applications do not
     /// run, and its period timer holds still for a while.
     pub(crate) fn suspend(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
-        self.wait_on();
-        self.update();
+        if self.wait_on(direction) {
+            self.update();
+        }
         let phase = self.state.time.phase();
         let until = self.now + HOLD;
         let held = self.state.side_mut(direction).take_held();
@@ -170,7 +171,7 @@ impl Locked<'_> {
         {
             other.hold(phase, until);
         }
-        self.pause(direction, ticks);
+        self.pause_here(direction, ticks);
         if let Some((held, prepared)) = held.zip(self.state.side_mut(direction).prepared_mut()) {
             prepared.go_back(&held);
         }
@@ -178,9 +179,15 @@ impl Locked<'_> {
 
     /// Stops a stream so that it can go on where it is.
     pub(crate) fn pause(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
-        self.wait_on();
-        // What has elapsed until now has been heard.
-        self.update();
+        if self.wait_on(direction) {
+            // What has elapsed until now has been heard.
+            self.update();
+        }
+        self.pause_here(direction, ticks);
+    }
+
+    /// Stops a stream where it is, so that it can go on there.
+    fn pause_here(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         let phase = self.state.time.phase();
         self.come_to_rest(direction, Activity::Paused(phase), ticks);
     }
@@ -188,8 +195,9 @@ impl Locked<'_> {
     /// Stops a stream.
     pub(crate) fn stop(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         self.note_xrun(direction);
-        self.wait_on();
-        self.update();
+        if self.wait_on(direction) {
+            self.update();
+        }
         self.come_to_rest(direction, Activity::Stopped, ticks);
     }
 

@@ -306,7 +306,7 @@ impl<'a> Triggering<'a> {
 /// substream.
 pub struct Querying<'a> {
     substream: &'a Substream,
-    lost_buffers: Cell<u64>,
+    lost_buffers: Cell<Option<u64>>,
 }
 
 impl<'a> Querying<'a> {
@@ -318,7 +318,7 @@ impl<'a> Querying<'a> {
         // INVARIANT: By the caller's promise.
         Self {
             substream,
-            lost_buffers: Cell::new(0),
+            lost_buffers: Cell::new(None),
         }
     }
 
@@ -335,7 +335,8 @@ impl<'a> Querying<'a> {
     ///
     /// Elsewhere it says nothing.
     ///
-    /// The core knows positions modulo the buffer. In a stream without period wake-ups, whose
+    /// The core knows positions modulo the buffer. If a driver does not say here how many buffers
+    /// have gone by, be it none, the core concludes that from jiffies. In a stream without period wake-ups, whose
     /// application may sleep for longer, the buffers said here are counted. In any other the end of
     /// each period tells the core. There one buffer is counted, if the stream has moved by less
     /// than a period beyond: in a buffer of a single period, or frame, say it for the next one.
@@ -343,21 +344,24 @@ impl<'a> Querying<'a> {
     /// application has asked never to be stopped.
     #[inline]
     pub fn note_lost_buffers(&self, buffers: u64) {
-        self.lost_buffers.set(buffers);
+        self.lost_buffers.set(Some(buffers));
     }
 
     /// Tells the core, in `pointer`, of the buffers between the position that it knows and
     /// `position`, which is about to be returned to it.
     #[inline]
     pub(crate) fn skip_buffers(&self, position: bindings::snd_pcm_uframes_t) {
+        let Some(buffers) = self.lost_buffers.get() else {
+            return;
+        };
         let runtime = self.runtime();
         // SAFETY: The substream has a runtime with a buffer. By the type invariant the stream lock
         // is held and nothing sets the parameters; the caller is `snd_pcm_update_hw_ptr0()`, as
         // always.
         unsafe {
             (*runtime).hw_ptr_buffer_jiffies = c_ulong::MAX / 2;
-            if self.lost_buffers.get() > 0 {
-                bindings::snd_pcm_skip_buffers(self.as_raw(), self.lost_buffers.get(), position);
+            if buffers > 0 {
+                bindings::snd_pcm_skip_buffers(self.as_raw(), buffers, position);
             }
         }
     }

@@ -548,10 +548,9 @@ impl<T: Ops> Glue<T> {
             Action::PeriodElapsed => expired.period_elapsed(),
             Action::KeepDraining => expired.keep_draining(),
             Action::Settle => {
-                let locked = expired.lock();
-                if T::HAS_SETTLE && locked.is_running() {
-                    // SAFETY: The stream lock is held, and the stream runs: as in `pointer`.
-                    T::settle(&open.data, &unsafe { Querying::new(&locked) });
+                if T::HAS_SETTLE {
+                    let _locked = expired.lock();
+                    T::settle(&open.data);
                 }
             }
             Action::Stop(state) => expired.lock().stop(state),

@@ -210,11 +210,11 @@ pub trait Ops: Sized + 'static {
     ///
     /// DROP, PREPARE and close of a stream that is paused are a `PauseRelease` and a `Stop`, and of
     /// linked streams that start, those that have started are stopped if another one can't be. In
-    /// between, the core holds the stream lock. So does the caller of this, after
-    /// [`Action::Settle`]: the stream runs, and nothing stops it before this returns. Must not
-    /// sleep.
-    fn settle(stream: &Self::Stream, substream: &Querying<'_>) {
-        let _ = (stream, substream);
+    /// between, the core holds the stream lock (but for linked streams of which another thread
+    /// triggers one at that very moment). So does the caller of this, after [`Action::Settle`]:
+    /// nothing is triggered before this returns. The stream may have been stopped. Must not sleep.
+    fn settle(stream: &Self::Stream) {
+        let _ = stream;
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
@@ -344,7 +344,7 @@ pub enum Action {
     ///
     /// C: `wake_up()` of the runtime's wait queue.
     KeepDraining,
-    /// Call [`Ops::settle`] with the stream lock held, if the stream still runs.
+    /// Call [`Ops::settle`] with the stream lock held.
     Settle,
     /// Stop the stream, and those that it is linked with, if it still runs.
     ///

@@ -68,6 +68,19 @@ type Rule = (
 );
 
 impl<T: Ops> Glue<T> {
+    /// The rules, in the order in which they are applied.
+    const RULES: &'static [Rule] = if T::HAS_LIMITS {
+        &[
+            (bindings::SNDRV_PCM_HW_PARAM_FORMAT, Self::leaving_rule),
+            (bindings::SNDRV_PCM_HW_PARAM_FORMAT, Self::rule),
+            (bindings::SNDRV_PCM_HW_PARAM_RATE, Self::rule),
+            (bindings::SNDRV_PCM_HW_PARAM_CHANNELS, Self::rule),
+            (bindings::SNDRV_PCM_HW_PARAM_PERIOD_BYTES, Self::rule),
+        ]
+    } else {
+        &[(bindings::SNDRV_PCM_HW_PARAM_FORMAT, Self::leaving_rule)]
+    };
+
     /// Has the core ask for [`Ops::limits`] whenever it refines parameters, and a stream leave
     /// before its buffer is replaced.
     ///
@@ -76,17 +89,9 @@ impl<T: Ops> Glue<T> {
     /// `substream` must be valid, with a runtime that nobody else uses yet, and be opened before a
     /// rule is applied.
     pub(super) unsafe fn add_rules(substream: *mut bindings::snd_pcm_substream) -> Result {
-        let rules: [Rule; 5] = [
-            (bindings::SNDRV_PCM_HW_PARAM_FORMAT, Self::leaving_rule),
-            (bindings::SNDRV_PCM_HW_PARAM_FORMAT, Self::rule),
-            (bindings::SNDRV_PCM_HW_PARAM_RATE, Self::rule),
-            (bindings::SNDRV_PCM_HW_PARAM_CHANNELS, Self::rule),
-            (bindings::SNDRV_PCM_HW_PARAM_PERIOD_BYTES, Self::rule),
-        ];
-        let count = if T::HAS_LIMITS { rules.len() } else { 1 };
         // SAFETY: The substream is valid.
         let runtime = unsafe { (*substream).runtime };
-        for &(var, function) in rules.iter().take(count) {
+        for &(var, function) in Self::RULES {
             // SAFETY: The runtime is valid, and the rule goes with it. The rule's function gets the
             // substream, which is there as long as the runtime is.
             to_result(unsafe {
