@@ -218,7 +218,9 @@ impl Card {
         // The two texts were not read at one time: a side may have been opened meanwhile.
         let lines = lines.unwrap_or_default();
         let told = lines.program().map(|(name, pid)| (name.to_string(), pid));
+        // 0 is one that is not seen from here, as from inside of a container, or has ended.
         let pid = told.as_ref().map(|(_, pid)| *pid).or(status.owner);
+        let pid = pid.filter(|&it| it != 0);
         let program = told.map(|(name, _)| name).or_else(|| {
             let name = root.text_if_any(&format!("/proc/{}/comm", pid?))?;
             Some(name.trim_end().to_string())

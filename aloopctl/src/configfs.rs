@@ -2,6 +2,7 @@
 
 //! Cards that are made while the module is loaded: `/sys/kernel/config/snd-aloop`.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::fs::OpenOptions;
 use std::io;
@@ -53,8 +54,8 @@ pub fn open(root: &Root) -> Result<Configfs<'_>> {
             version.trim()
         );
         unavailable(&what).advise(
-            "install a newer one, or make cards by parameters: \
-             modprobe snd-aloop-rs enable=1,1 id=A,B",
+            "the kernel may be without it (CONFIG_CONFIGFS_FS), or the module an old one. Cards \
+             can be made by parameters: modprobe snd-aloop-rs enable=1,1 id=A,B",
         )
     };
     // A module that has it, has brought it.
@@ -98,16 +99,42 @@ impl Configfs<'_> {
 
     /// Returns the name of the live card with this number.
     pub fn name_of(&self, card: u32) -> Option<String> {
-        let mut names = self.names().into_iter();
-        names.find(|name| self.read(name).card == Some(card))
+        // The attributes are root's. Whose the device is, everybody can see.
+        let has_device = |name: &String| {
+            ['.', ':'].iter().any(|separator| {
+                let device = format!("/sys/devices/platform/snd_aloop{separator}{name}");
+                self.root.is_folder(&format!("{device}/sound/card{card}"))
+            })
+        };
+        let is_it = |name: &String| {
+            has_device(name) || self.read(name).is_ok_and(|it| it.card == Some(card))
+        };
+        self.names().into_iter().find(is_it)
     }
 
-    pub fn read(&self, name: &str) -> Entry {
-        let read = |file: &str| self.root.value(&format!("{}/{file}", path(name))).ok();
-        Entry {
+    /// Returns a card as it is; an attribute that the driver hasn't is none.
+    ///
+    /// # Errors
+    ///
+    /// An attribute can't be read: they are root's.
+    pub fn read(&self, name: &str) -> Result<Entry> {
+        let failure = RefCell::new(None);
+        let read = |file: &str| match self.root.value(&format!("{}/{file}", path(name))) {
+            Ok(value) => Some(value),
+            Err(error) if error.status == Status::Missing => None,
+            Err(error) => {
+                failure.borrow_mut().get_or_insert(error);
+                None
+            }
+        };
+        let entry = Entry {
             attributes: Attributes::from_files(read),
             live: read("live").as_deref() == Some("1"),
             card: read("card").and_then(|it| it.parse().ok()),
+        };
+        match failure.into_inner() {
+            None => Ok(entry),
+            Some(error) => Err(error),
         }
     }
 
@@ -133,7 +160,7 @@ impl Configfs<'_> {
             .write(name, attributes)
             .and_then(|()| self.set_live(name, true));
         match result {
-            Ok(()) => Ok(self.read(name).card),
+            Ok(()) => Ok(self.read(name)?.card),
             Err(error) => {
                 // That it could not be made is the error to tell.
                 let _ = self.root.remove_folder(&folder);
@@ -223,5 +250,33 @@ impl Log {
             }
         }
         None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fake::Fake;
+
+    #[test]
+    fn whose_a_card_is() {
+        let fake = Fake::new(&[
+            ("/sys/kernel/config/snd-aloop/studio/live", b"1\n"),
+            (
+                "/sys/devices/platform/snd_aloop.studio/sound/card3/id",
+                b"S\n",
+            ),
+            ("/sys/kernel/config/snd-aloop/7/live", b"1\n"),
+            ("/sys/devices/platform/snd_aloop:7/sound/card4/id", b"T\n"),
+            ("/sys/kernel/config/snd-aloop/old/card", b"5\n"),
+            // One of the parameters, in a slot.
+            ("/sys/devices/platform/snd_aloop.0/sound/card6/id", b"L\n"),
+        ]);
+        let configfs = open(&fake.root).expect("a folder");
+        let names = [3, 4, 5, 6].map(|card| configfs.name_of(card));
+        assert_eq!(
+            names,
+            [Some("studio"), Some("7"), Some("old"), None].map(|it| it.map(String::from))
+        );
     }
 }

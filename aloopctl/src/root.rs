@@ -112,9 +112,21 @@ impl Root {
         fs::remove_file(self.path(path))
     }
 
-    /// Replaces a file, or makes it, in one step: at no time there is half of it.
+    /// Replaces a file, or makes it, in one step: at no time there is half of it. Of a link, it is
+    /// the file behind it.
+    ///
+    /// # Errors
+    ///
+    /// Also if there is something else than a file.
     pub fn replace(&self, path: &str, text: &str) -> io::Result<()> {
         let path = self.path(path);
+        let path = match fs::canonicalize(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => path,
+            other => other?,
+        };
+        if fs::metadata(&path).is_ok_and(|it| !it.is_file()) {
+            return Err(io::Error::from_raw_os_error(libc::EINVAL));
+        }
         let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
         let folder = folder.unwrap_or(Path::new("."));
         fs::create_dir_all(folder)?;
@@ -162,9 +174,16 @@ mod tests {
         root.replace("/etc/a/b", "two").expect("an old file");
         assert_eq!(root.text("/etc/a/b").expect("it is there"), "two");
         assert_eq!(root.names("/etc/a"), ["b"]);
-        // A folder can't be replaced, and nothing is left behind.
-        assert!(root.replace("/etc/a", "three").is_err());
+        // A link stays one.
+        std::os::unix::fs::symlink("b", root.path("/etc/a/link")).expect("a link");
+        root.replace("/etc/a/link", "three").expect("a linked file");
+        assert_eq!(root.text("/etc/a/b").expect("it is there"), "three");
+        assert!(fs::read_link(root.path("/etc/a/link")).is_ok());
+        // A folder can't be replaced, nor a device, and nothing is left behind.
+        assert!(root.replace("/etc/a", "four").is_err());
         assert_eq!(root.names("/etc"), ["a"]);
+        std::os::unix::fs::symlink("/dev/null", root.path("/etc/a/null")).expect("a link");
+        assert!(root.replace("/etc/a/null", "four").is_err());
         fs::remove_dir_all(folder).expect("it is ours");
     }
 }

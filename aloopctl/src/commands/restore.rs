@@ -33,7 +33,7 @@ struct Done {
 
 #[derive(Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Outcome {
+pub enum Outcome {
     Made,
     Equal,
     Set,
@@ -59,11 +59,22 @@ pub fn run(arguments: &Restore, root: &Root, out: &mut Output) -> Result<Status>
     // All of it is read before anything is done.
     let store = read(root, &arguments.file.file)?;
     let mut status = Status::Fine;
-    if !store.cards.is_empty() {
-        let configfs = configfs::open(root)?;
-        for (name, attributes) in &store.cards {
-            let result = card(&configfs, &name.0, attributes, arguments.force);
-            tell(out, format!("card {}", name.0), result, &mut status)?;
+    match configfs::open(root) {
+        Err(error) if !store.cards.is_empty() => {
+            status = error.status;
+            complain(&format!("cards: {error}"));
+        }
+        Err(_) => (),
+        Ok(configfs) => {
+            // Those that want a number of their own first: others would take it.
+            let (with, without): (Vec<_>, Vec<_>) = store
+                .cards
+                .iter()
+                .partition(|(_, attributes)| attributes.index.is_some_and(|it| it >= 0));
+            for (name, attributes) in with.into_iter().chain(without) {
+                let result = card(&configfs, &name.0, attributes, arguments.force);
+                tell(out, format!("card {}", name.0), result, &mut status)?;
+            }
         }
     }
     for setting in &store.cables {
@@ -142,7 +153,7 @@ fn card(
         configfs.make(name, attributes)?;
         return Ok((Outcome::Made, None));
     }
-    let there = configfs.read(name);
+    let there = configfs.read(name)?;
     let difference = |(file, wanted, there): (&str, String, Option<String>)| {
         format!("{file} is '{}', not '{wanted}'", there.unwrap_or_default())
     };
@@ -159,11 +170,25 @@ fn card(
         return Ok((Outcome::Differs, Some(details)));
     }
     configfs.remove(name)?;
-    configfs.make(name, attributes)?;
-    Ok((Outcome::Rebuilt, Some(details)))
+    let Err(error) = configfs.make(name, attributes) else {
+        return Ok((Outcome::Rebuilt, Some(details)));
+    };
+    if !there.live {
+        return Err(error);
+    }
+    // As it was, as far as that can be.
+    Err(match configfs.make(name, &there.attributes) {
+        Ok(_) => error.advise("the card is as it was"),
+        Err(other) => error.advise(format!("and the card can't be brought back: {other}")),
+    })
 }
 
-fn cable(root: &Root, setting: &CableSetting, force: bool) -> Result<(Outcome, Option<String>)> {
+/// Sets a cable, unless somebody else has.
+pub fn cable(
+    root: &Root,
+    setting: &CableSetting,
+    force: bool,
+) -> Result<(Outcome, Option<String>)> {
     let card = card::find(root, &setting.card)?;
     card.require_cable(root, setting.cable)?;
     let controls = Controls::open(root, &card)?;

@@ -2,6 +2,7 @@
 
 //! `save`: what there is, into the file of cards.
 
+use crate::attributes::check_name;
 use crate::card;
 use crate::card::Card;
 use crate::cli::File;
@@ -25,8 +26,14 @@ pub fn run(arguments: &File, root: &Root, out: &mut Output) -> Result<Status> {
     // A driver without it has no such cards.
     if let Ok(configfs) = &configfs {
         for name in configfs.names() {
-            let attributes = configfs.read(&name).attributes;
-            store.cards.insert(Name(name), attributes);
+            let entry = configfs.read(&name)?;
+            if let Err(what) = check_name(&name) {
+                complain(&format!("the card '{name}' is not saved: {what}"));
+            } else if !entry.live {
+                complain(&format!("the card '{name}' is not live, and is not saved"));
+            } else {
+                store.cards.insert(Name(name), entry.attributes);
+            }
         }
     }
     let cards = card::all(root);
@@ -55,7 +62,7 @@ pub fn run(arguments: &File, root: &Root, out: &mut Output) -> Result<Status> {
         .map_err(|e| Error::file(&arguments.file, &e))?;
     if let Some(old) = old {
         complain(&format!(
-            "{} had cards that are not there; what it was before is {old}",
+            "{} had cards that are not there, or can't be read; what it was before is {old}",
             arguments.file
         ));
     }
@@ -95,8 +102,10 @@ fn keep_cards(root: &Root, file: &str, no_configfs: Option<Error>) -> Result {
 /// Keeps a file that has cards which are not among what is saved, and returns where.
 fn keep_old(root: &Root, file: &str, store: &Store) -> Result<Option<String>> {
     let text = root.text_if_any(file).unwrap_or_default();
-    let old = Store::parse(&text).unwrap_or_default();
-    if old.cards.keys().all(|name| store.cards.contains_key(name)) {
+    // What can't be read may have cards.
+    let has_all = Store::parse(&text)
+        .is_ok_and(|old| old.cards.keys().all(|name| store.cards.contains_key(name)));
+    if has_all {
         return Ok(None);
     }
     let kept = format!("{file}.old");
@@ -106,7 +115,7 @@ fn keep_old(root: &Root, file: &str, store: &Store) -> Result<Option<String>> {
 }
 
 /// Returns the cables whose controls are not what they are without anybody's doing.
-fn settings(root: &Root, card: &Card) -> Result<Vec<CableSetting>> {
+pub fn settings(root: &Root, card: &Card) -> Result<Vec<CableSetting>> {
     let controls = Controls::open(root, card)?;
     let notify = default_notify(root, card);
     let mut settings = Vec::new();
@@ -125,14 +134,21 @@ fn settings(root: &Root, card: &Card) -> Result<Vec<CableSetting>> {
     Ok(settings)
 }
 
-/// Returns what the card's controls `PCM Notify` begin with. (Which parameter one of the module's
-/// had can't be told: off is what it has if nobody says otherwise.)
+/// Returns what the card's controls `PCM Notify` begin with: what its directory says, or the
+/// module's parameter for its slot; off if neither is known.
 fn default_notify(root: &Root, card: &Card) -> bool {
     let configfs = configfs::open(root).ok();
-    let entry = configfs.and_then(|it| Some(it.read(&it.name_of(card.number)?)));
-    entry
-        .and_then(|it| it.attributes.pcm_notify)
-        .unwrap_or(false)
+    let entry = configfs.and_then(|it| it.read(&it.name_of(card.number)?).ok());
+    if let Some(entry) = entry {
+        return entry.attributes.pcm_notify.unwrap_or(false);
+    }
+    let values = root.text_if_any("/sys/module/snd_aloop_rs/parameters/pcm_notify");
+    let values = values.unwrap_or_default();
+    let mut slots = values.trim().split(',').enumerate();
+    slots.any(|(slot, value)| {
+        let device = format!("/sys/devices/platform/snd_aloop.{slot}");
+        value != "0" && root.is_folder(&format!("{device}/sound/card{}", card.number))
+    })
 }
 
 #[cfg(test)]
@@ -159,6 +175,23 @@ mod tests {
     }
 
     #[test]
+    fn notify_of_the_modules_cards_is_the_parameters() {
+        let device = "/sys/devices/platform/snd_aloop.1/sound/card4/id";
+        let parameter = "/sys/module/snd_aloop_rs/parameters/pcm_notify";
+        for (values, expected) in [("0,1,0\n", true), ("1,0,1\n", false), ("", false)] {
+            let fake = Fake::new(&[(device, b"A\n"), (parameter, values.as_bytes())]);
+            let card = Card {
+                number: 4,
+                id: "A".into(),
+                name: "Loopback".into(),
+                module: None,
+                timer_source: None,
+            };
+            assert_eq!(default_notify(&fake.root, &card), expected, "{values}");
+        }
+    }
+
+    #[test]
     fn what_is_left_out_is_kept() {
         let fake = Fake::new(&[(FILE, STUDIO)]);
         let studio = Store::parse("[cards.studio]\n").expect("a file");
@@ -166,5 +199,8 @@ mod tests {
         let kept = keep_old(&fake.root, FILE, &Store::default()).expect("it can");
         let kept = kept.expect("it has a card");
         assert_eq!(fake.root.bytes(&kept).expect("a file"), STUDIO);
+        let broken = Fake::new(&[(FILE, b"[cards.studio\n")]);
+        let kept = keep_old(&broken.root, FILE, &studio).expect("it can");
+        assert!(kept.is_some(), "it may have a card");
     }
 }

@@ -6,6 +6,8 @@ use crate::attributes::check_name;
 use crate::card;
 use crate::card::Card;
 use crate::cli::Set;
+use crate::commands::restore;
+use crate::commands::save;
 use crate::configfs;
 use crate::configfs::Configfs;
 use crate::controls::Control;
@@ -30,11 +32,19 @@ pub fn run(arguments: &Set, root: &Root, out: &mut Output) -> Result<Status> {
     if !has_attributes && arguments.restart {
         return Err(usage("--restart is for attributes").advise("controls need none"));
     }
+    let mut directory = None;
     if has_attributes {
-        set_attributes(arguments, root, out)?;
+        if has_controls && arguments.attributes.substreams.is_none() {
+            // Before anything is changed.
+            let card = card_of(arguments, None, root)?;
+            for &cable in &arguments.cables {
+                card.require_cable(root, cable)?;
+            }
+        }
+        directory = Some(set_attributes(arguments, root, out)?);
     }
     if has_controls {
-        set_controls(arguments, root)?;
+        set_controls(arguments, directory.as_deref(), root)?;
     }
     if out.json {
         out.json(&serde_json::json!({ "set": arguments.card }))?;
@@ -55,17 +65,24 @@ fn name_in_configfs(configfs: &Configfs<'_>, root: &Root, wanted: &str) -> Resul
     })
 }
 
-fn set_attributes(arguments: &Set, root: &Root, out: &mut Output) -> Result {
+/// Returns the name of the card in configfs.
+fn set_attributes(arguments: &Set, root: &Root, out: &mut Output) -> Result<String> {
     let configfs = configfs::open(root)?;
     let name = name_in_configfs(&configfs, root, &arguments.card)?;
-    let old = configfs.read(&name);
+    let old = configfs.read(&name)?;
     if old.live && !arguments.restart {
         let what = format!("the card {name} is live, and attributes can't be changed then");
         return Err(Error::new(Status::Busy, what)
             .advise("--restart takes it away and brings it back; programs lose it meanwhile"));
     }
     if !old.live {
-        return configfs.write(&name, &arguments.attributes);
+        configfs.write(&name, &arguments.attributes)?;
+        return Ok(name);
+    }
+    // They go with the card. (With --root there are none.)
+    let mut cables = Vec::new();
+    if let (Some(number), false) = (old.card, root.is_fake()) {
+        cables = save::settings(root, &card::find(root, &number.to_string())?)?;
     }
     configfs.set_live(&name, false)?;
     let new = configfs.write(&name, &arguments.attributes);
@@ -77,13 +94,23 @@ fn set_attributes(arguments: &Set, root: &Root, out: &mut Output) -> Result {
             Err(other) => error.advise(format!("and the card can't be brought back: {other}")),
         });
     }
-    let card = configfs.read(&name).card;
+    let card = configfs.read(&name)?.card;
     let number = card.map_or("?".to_string(), |it| it.to_string());
-    out.remark(&format!("{name} is card {number}"))
+    for mut setting in cables {
+        setting.card = number.clone();
+        // One that there is no more, is set no more.
+        if let Err(error) = restore::cable(root, &setting, true) {
+            if error.status != Status::Missing {
+                return Err(error);
+            }
+        }
+    }
+    out.remark(&format!("{name} is card {number}"))?;
+    Ok(name)
 }
 
-fn set_controls(arguments: &Set, root: &Root) -> Result {
-    let card = card_of(arguments, root)?;
+fn set_controls(arguments: &Set, directory: Option<&str>, root: &Root) -> Result {
+    let card = card_of(arguments, directory, root)?;
     let mut cables = arguments.cables.clone();
     for &cable in &cables {
         card.require_cable(root, cable)?;
@@ -103,19 +130,23 @@ fn set_controls(arguments: &Set, root: &Root) -> Result {
     Ok(())
 }
 
-/// Returns the card, which can be named as in configfs too.
-fn card_of(arguments: &Set, root: &Root) -> Result<Card> {
-    let found = card::find(root, &arguments.card);
-    if let (Err(_), Ok(configfs)) = (&found, configfs::open(root)) {
-        if check_name(&arguments.card).is_ok() && configfs.contains(&arguments.card) {
-            return match configfs.read(&arguments.card).card {
-                Some(number) => card::find(root, &number.to_string()),
-                None => {
-                    let what = format!("the card {} is not live", arguments.card);
-                    Err(Error::new(Status::Missing, what).advise("so it has no controls"))
-                }
-            };
-        }
-    }
-    found
+/// Returns the card, which can be named as in configfs too: first of all so, as for its attributes.
+/// `directory` is its name there, if that is known.
+fn card_of(arguments: &Set, directory: Option<&str>, root: &Root) -> Result<Card> {
+    let Ok(configfs) = configfs::open(root) else {
+        return card::find(root, &arguments.card);
+    };
+    let named = || {
+        let name = arguments.card.as_str();
+        (check_name(name).is_ok() && configfs.contains(name)).then_some(name)
+    };
+    let Some(name) = directory.or_else(named) else {
+        return card::find(root, &arguments.card);
+    };
+    let cards = card::all(root).into_iter();
+    let mut cards = cards.filter(|it| configfs.name_of(it.number).as_deref() == Some(name));
+    cards.next().ok_or_else(|| {
+        let what = format!("the card {name} is not live");
+        Error::new(Status::Missing, what).advise("so it has no controls")
+    })
 }

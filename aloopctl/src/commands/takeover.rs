@@ -73,7 +73,7 @@ pub fn takeover(arguments: &Takeover, root: &Root, out: &mut Output) -> Result<S
     let without = releases_without(root)?;
     let running = root.text_if_any("/proc/sys/kernel/osrelease");
     let running = running.unwrap_or_default();
-    if arguments.now && without.iter().any(|it| it == running.trim()) {
+    if arguments.now && installed::find(root, running.trim()).is_none() {
         let what = format!(
             "snd-aloop-rs is not installed for {}, which runs",
             running.trim()

@@ -88,7 +88,12 @@ pub fn run(arguments: &Watch, root: &Root, out: &mut Output) -> Result<Status> {
     let mut last_look: Option<Instant> = None;
     loop {
         if last_look.is_none_or(|it| it.elapsed() >= EVERY) {
-            fresh |= look(root, wanted, &mut watched, draws, arguments.all, out)?;
+            let (any, failure) = look(root, wanted, &mut watched, draws, arguments.all, out)?;
+            // Later, one card may be on its way, and another be somebody else's.
+            if let (None, true, Some(error)) = (last_look, watched.is_empty(), failure) {
+                return Err(error);
+            }
+            fresh |= any;
             last_look = Some(Instant::now());
         }
         if draws && fresh {
@@ -133,7 +138,8 @@ pub fn run(arguments: &Watch, root: &Root, out: &mut Output) -> Result<Status> {
     }
 }
 
-/// Begins to watch cards that have come; returns whether there are any.
+/// Begins to watch cards that have come; returns whether there are any, and why one can't be
+/// watched.
 fn look(
     root: &Root,
     wanted: Option<&str>,
@@ -141,13 +147,13 @@ fn look(
     draws: bool,
     all: bool,
     out: &mut Output,
-) -> Result<bool> {
+) -> Result<(bool, Option<Error>)> {
     let cards = match wanted {
         Some(name) => card::find(root, name).into_iter().collect(),
         None => card::all(root),
     };
-    let first = watched.is_empty();
     let mut any = false;
+    let mut failure = None;
     for card in cards {
         let number = card.number;
         if watched.contains_key(&number) {
@@ -156,8 +162,10 @@ fn look(
         let one = match Watched::new(root, card) {
             Ok(one) => one,
             // Of one that comes and goes, the next look tells more.
-            Err(error) if !first && error.status != Status::Denied => continue,
-            Err(error) => return Err(error),
+            Err(error) => {
+                failure.get_or_insert(error);
+                continue;
+            }
         };
         for (&cable, (values, used)) in &one.cables {
             if (*used || all) && !draws {
@@ -167,7 +175,7 @@ fn look(
         watched.insert(number, one);
         any = true;
     }
-    Ok(any)
+    Ok((any, failure))
 }
 
 /// Waits for an event.

@@ -123,7 +123,8 @@ fn enforced(patient: &Patient<'_>, is_signed: Option<bool>) -> Finding {
         (Some("Y"), false, None) => {
             Finding::unknown(about, "the kernel wants modules to be signed", SIGN)
         }
-        (Some("Y"), ..) => Finding::ok(about, "the kernel wants them, and has them"),
+        (Some("Y"), true, _) => Finding::ok(about, "the kernel wants them, and has them"),
+        (Some("Y"), false, Some(true)) => signed(patient, about, "the kernel wants them"),
         _ => Finding::ok(about, "the kernel takes modules without"),
     }
 }
@@ -172,7 +173,7 @@ mod tests {
             (&[on, locked, enforced, signed, key], Unknown),
             (&[on, locked, enforced, signed, enrolled], Unknown),
         ] {
-            assert_eq!(verdicts(files, false), [Ok, verdict, Ok]);
+            assert_eq!(verdicts(files, false), [Ok, verdict, verdict]);
         }
         assert_eq!(
             verdicts(&[on, locked, enforced], false),

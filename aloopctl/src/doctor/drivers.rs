@@ -96,22 +96,25 @@ fn modprobe(patient: &Patient<'_>, state: State) -> Vec<Finding> {
                 .filter(|_| name.ends_with(".conf"));
             let text = text.unwrap_or_default();
             for line in modprobe_lines(&text, "snd-aloop-rs") {
-                ours |= line.starts_with("options ");
-                if line.starts_with("install ") {
-                    let what = format!("{path}: '{line}' takes the place of loading the module");
-                    findings.push(Finding::wrong(about, what, "remove the line"));
-                }
+                ours |= command(line) == "options";
+                let what = match command(line) {
+                    "install" => "takes the place of loading the module",
+                    "blacklist" => "keeps it from being loaded at boot (modules-load.d)",
+                    _ => continue,
+                };
+                let what = format!("{path}: '{line}' {what}");
+                findings.push(Finding::wrong(about, what, "remove the line"));
             }
             let lines = modprobe_lines(&text, "snd-aloop");
             for line in &lines {
                 // modprobe goes by the name that an alias stands for, but for options.
-                let passed = line.starts_with("install ") || line.starts_with("softdep ");
+                let passed = ["install", "softdep"].contains(&command(line));
                 if passed && state == State::Ours {
                     let what = format!("{path}: '{line}' has no effect on snd-aloop-rs");
                     findings.push(Finding::wrong(about, what, "write it for snd-aloop-rs too"));
                 }
             }
-            let mut options = lines.iter().filter(|line| line.starts_with("options "));
+            let mut options = lines.iter().filter(|line| command(line) == "options");
             theirs = theirs.or_else(|| Some((path.clone(), options.next()?.to_string())));
         }
     }
@@ -129,9 +132,10 @@ fn modprobe(patient: &Patient<'_>, state: State) -> Vec<Finding> {
         }
         Some((path, line)) if !ours => {
             let what = format!("{path}: '{line}' has no effect on snd-aloop-rs");
-            let (_, options) = line.rsplit_once("aloop").unwrap_or_default();
+            let options: Vec<&str> = line.split_whitespace().skip(2).collect();
             let advice = format!(
-                "write it for this module too: options snd-aloop-rs{options} (or: aloopctl takeover)"
+                "write it for this module too: options snd-aloop-rs {} (or: aloopctl takeover)",
+                options.join(" ")
             );
             findings.push(Finding::wrong(about, what, advice));
         }
@@ -141,6 +145,11 @@ fn modprobe(patient: &Patient<'_>, state: State) -> Vec<Finding> {
         findings.push(Finding::ok(about, "nothing in modprobe.d is in the way"));
     }
     findings
+}
+
+/// Returns the first word of a line.
+fn command(line: &str) -> &str {
+    line.split_whitespace().next().unwrap_or("")
 }
 
 /// Returns the file that has this driver loaded at boot by its own name.
@@ -243,6 +252,21 @@ mod tests {
             let found = modprobe(&Patient::fake(&fake.root, true), state);
             assert_eq!(found[0].verdict, verdict);
         }
+        // The words may be apart by whatever, and be contained in others.
+        let tab = (
+            "/etc/modprobe.d/a.conf",
+            b"options\tsnd-aloop\tid=aloop1 index=3\n".as_slice(),
+        );
+        let advice = findings(&[tab])[0].advice.clone().expect("what to type");
+        assert!(
+            advice.contains("options snd-aloop-rs id=aloop1 index=3 (or: "),
+            "{advice}"
+        );
+        let blacklist = (
+            "/etc/modprobe.d/b.conf",
+            b"blacklist snd_aloop_rs\n".as_slice(),
+        );
+        assert_eq!(findings(&[blacklist])[0].verdict, Verdict::Wrong);
         // Who has both, knows.
         let ours = (
             "/etc/modprobe.d/b.conf",
