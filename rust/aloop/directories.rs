@@ -140,6 +140,13 @@ enum Outcome {
 }
 
 impl Plan {
+    /// Finds the plan for the device of that name.
+    fn of(device: &CStr) -> Result<Arc<Self>> {
+        let cards = CARDS.lock();
+        let plan = cards.plans.iter().find(|plan| *plan.device == *device);
+        Ok(plan.ok_or(ENODEV)?.clone())
+    }
+
     /// Returns what has become of the plan.
     fn outcome(&self) -> Outcome {
         *self.outcome.lock()
@@ -482,10 +489,9 @@ impl platform_bus::Driver for Driver {
 
 /// Makes the card of a device, by the plan of its name.
 fn probe(device: &platform_bus::Device<Core<'_>>) -> Result<Bound> {
-    let bound = Bound::new(device.as_ref().name())?;
-    let plan = bound.plan.clone();
-    bound
-        .with_card(device)
+    let plan = Plan::of(device.as_ref().name())?;
+    Bound::new(plan.clone())
+        .and_then(|bound| bound.with_card(device))
         .inspect(|bound| {
             let card = bound.card.as_ref();
             plan.set_outcome(card.map_or(Outcome::NoCard, |card| Outcome::Card(card.number())));
@@ -501,11 +507,9 @@ struct Bound {
 }
 
 impl Bound {
-    /// Finds the plan for the device of that name.
-    fn new(device: &CStr) -> Result<Self> {
+    /// Counts a device that is bound, and makes room for its card among those that have gone.
+    fn new(plan: Arc<Plan>) -> Result<Self> {
         let mut cards = CARDS.lock();
-        let plan = cards.plans.iter().find(|plan| *plan.device == *device);
-        let plan = plan.ok_or(ENODEV)?.clone();
         cards.gone.retain(|card| !card.is_freed());
         let bound = cards.bound.saturating_add(1);
         cards.gone.reserve(bound, GFP_KERNEL)?;

@@ -298,10 +298,12 @@ impl Track {
         };
         self.last = now;
         self.count = self.count.saturating_add(ticks);
-        // 1.6e11 * 256 and 1.6e8 * 6.4e10 at most; the latter, of 160 seconds, saturates.
+        // 1.6e11 * 256, 1.6e8 * 6.4e10 and 1e3 * 6.4e10 at most; the second, of 160 seconds,
+        // saturates.
         let expected = passed
             .saturating_mul(ONE)
-            .saturating_add((passed / 1000).saturating_mul(self.speed) / 1_000_000);
+            .saturating_add((passed / 1000).saturating_mul(self.speed) / 1_000_000)
+            .saturating_add((passed % 1000).saturating_mul(self.speed) / 1_000_000_000);
         self.advance(now);
         self.source = self.source.saturating_add(expected);
         self.pass(sound);

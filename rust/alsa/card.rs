@@ -30,7 +30,6 @@ use kernel::{
     error::to_result,
     fmt,
     prelude::*,
-    str::NullTerminatedFormatter,
     sync::aref::{
         ARef,
         AlwaysRefCounted, //
@@ -503,11 +502,36 @@ pub(crate) fn copy_name(to: &mut [c_char], name: &CStr) {
     }
 }
 
-/// Writes a name into an array of the C struct, cut to its length, with a zero at the end.
+/// Writes a name into an array of the C struct, cut to its length, with zeros at the end.
+///
+/// A character is not cut in two. (`NullTerminatedFormatter` leaves out a whole piece that does not
+/// fit.)
 fn write_name(to: &mut [c_char], name: fmt::Arguments<'_>) {
-    // `None` is an array with no room at all; an error is that the name was cut.
-    if let Some(mut formatter) = NullTerminatedFormatter::new(to) {
-        let _ = formatter.write_fmt(name);
+    to.fill(0);
+    if let Some((_, room)) = to.split_last_mut() {
+        // An error is that the name was cut.
+        let _ = Room(room).write_fmt(name);
+    }
+}
+
+/// The room that is left for a name.
+struct Room<'a>(&'a mut [c_char]);
+
+impl fmt::Write for Room<'_> {
+    fn write_str(&mut self, piece: &str) -> fmt::Result {
+        let room = core::mem::take(&mut self.0);
+        // `str::floor_char_boundary()` is not stable for all compilers.
+        let mut ends = (0..=piece.len().min(room.len())).rev();
+        let fits = ends.find(|&end| piece.is_char_boundary(end)).unwrap_or(0);
+        for (to, from) in room.iter_mut().zip(piece.bytes().take(fits)) {
+            *to = from as c_char;
+        }
+        if fits < piece.len() {
+            // Nor does what follows fit: a shorter piece is not to come in its place.
+            return Err(fmt::Error);
+        }
+        self.0 = room.get_mut(fits..).unwrap_or_default();
+        Ok(())
     }
 }
 
@@ -527,6 +551,14 @@ mod tests {
             assert!(name.iter().skip(room).all(|&byte| byte == 0x7f));
         }
         write_name(&mut [], fmt!("Loopback"));
+        // A piece that fits in part, and ends within a character.
+        for (room, length) in [(9usize, 8usize), (10, 8), (11, 10)] {
+            let mut name = [0x7f; 16];
+            if let Some(name) = name.get_mut(..room) {
+                write_name(name, fmt!("A at {}{}", "B\u{fc}\u{fc}hne", 1234));
+            }
+            assert!(name.iter().position(|&byte| byte == 0) == Some(length));
+        }
     }
 
     /// So is one that is copied, all of whose bytes are kept.

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     clock::Phase,
     units::{
+        Delta,
         Frames,
         Instant, //
     },
@@ -94,6 +95,8 @@ pub(super) struct Prepared {
     activity: Activity,
     /// The frames that it has moved.
     position: Frames,
+    /// When and where it last started, or went on.
+    started: (Instant, Frames),
     pub(super) told: Told,
     pub(super) periods: Periods,
     /// Where it was when the other side was suspended, if nobody has asked for its position since.
@@ -127,6 +130,7 @@ impl Side {
                 setup,
                 activity: Activity::Stopped,
                 position: Frames::ZERO,
+                started: (Instant::START, Frames::ZERO),
                 told: Told::NOTHING,
                 held: None,
                 is_overrun: false,
@@ -233,6 +237,23 @@ impl Side {
         if let Some(prepared) = self.prepared_mut() {
             prepared.activity = activity;
         }
+    }
+
+    /// Notes that the stream starts, or goes on, at the time `now`.
+    pub(super) fn begin(&mut self, now: Instant) {
+        if let Some(prepared) = self.prepared_mut() {
+            prepared.activity = Activity::Running;
+            prepared.started = (now, prepared.position);
+        }
+    }
+
+    /// Returns whether the stream has started less than `time` before `now`, and nobody has moved
+    /// it since.
+    pub(super) fn has_just_started(&self, now: Instant, time: Delta) -> bool {
+        self.prepared().is_some_and(|prepared| {
+            let (at, position) = prepared.started;
+            prepared.is_running() && prepared.position == position && now <= at + time
+        })
     }
 
     /// Notes that the stream runs with this rate shift, if it runs.

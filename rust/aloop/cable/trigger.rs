@@ -32,6 +32,11 @@ use kernel::prelude::*;
 /// It is suspended itself within microseconds, unless the system's suspend fails just then.
 const HOLD: Delta = Delta::from_millis(100);
 
+/// How long after its start a stream is stopped by whoever takes the start back: DROP, PREPARE and
+/// close let one that is paused go on before they stop it, and of linked streams that start, those
+/// that have started are stopped if another one can't be.
+const AT_ONCE: Delta = Delta::from_micros(100);
+
 impl Locked<'_> {
     /// Starts a stream, or lets it go on after a pause or a suspend.
     ///
@@ -90,9 +95,8 @@ impl Locked<'_> {
             Direction::Playback => self.state.ending.cancel(),
             Direction::Capture => self.review_ending(),
         }
-        self.state
-            .side_mut(direction)
-            .set_activity(Activity::Running);
+        let now = self.now;
+        self.state.side_mut(direction).begin(now);
         self.end_wait(direction);
         self.note_shift();
         self.arm(direction);
@@ -196,6 +200,11 @@ impl Locked<'_> {
     pub(crate) fn stop(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         self.note_xrun(direction);
         if self.wait_on(direction) {
+            let side = self.state.side_mut(direction);
+            if side.has_just_started(self.now, AT_ONCE) {
+                // Nobody has heard of it: the other side goes on as if it had not been.
+                side.set_activity(Activity::Stopped);
+            }
             self.update();
         }
         self.come_to_rest(direction, Activity::Stopped, ticks);

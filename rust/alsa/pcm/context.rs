@@ -258,17 +258,15 @@ impl<'a> Triggering<'a> {
         self.timer.arm(at.into());
     }
 
-    /// Tells the core when the stream began to run, or that the core shall look for itself, as it
-    /// does when the stream stops.
-    ///
-    /// The stream began at the time that the driver knows, and not a little later.
-    pub(crate) fn latch_time(&self, runs: bool) {
+    /// Tells the core that the time of this trigger is that which the driver knows, and not a little
+    /// later, or that the core shall look for itself, as it does when the stream stops.
+    pub(crate) fn latch_time(&self, is_known: bool) {
         let runtime = self.runtime();
         // SAFETY: The runtime is valid, and the stream lock, which is held by the type invariant,
         // protects the fields.
         unsafe {
-            (*runtime).trigger_tstamp_latched = runs;
-            if runs {
+            (*runtime).trigger_tstamp_latched = is_known;
+            if is_known {
                 (*runtime).trigger_tstamp = self.timestamp(self.time);
             }
         }

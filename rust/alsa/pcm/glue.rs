@@ -424,7 +424,8 @@ impl<T: Ops> Glue<T> {
                 open.timer.try_cancel();
             }
             if command != Trigger::Drain {
-                triggering.latch_time(command.starts() && result.is_ok());
+                let latches = command.starts() || command == Trigger::PausePush;
+                triggering.latch_time(latches && result.is_ok());
             }
             result.map(|()| 0)
         })

@@ -148,6 +148,8 @@ proptest! {
         let worst = bench.worst(10.0);
         // Where it was at first is as uncertain as where it is.
         prop_assert!(worst <= FRAME + 2.0 * 20_000.0, "{worst} ns");
+        let said = bench.follow.speed() as f64 / 1000.0;
+        prop_assert!((said - ppm).abs() < 5.0, "{said} ppm");
     }
 
     /// When the source stops, the cable goes on as it last ran; when it goes on, it is followed

@@ -18,11 +18,13 @@ use support::config::PAUSED;
 use support::config::PREPARED;
 use support::config::RUNNING;
 use support::config::SETUP;
+use support::config::USUAL;
 use support::ktap::expect_error;
 use support::ktap::unless_stalled;
 use support::ktap::Context;
 use support::ktap::Outcome;
 use support::ktap::Test;
+use support::pcm::poll;
 use support::signal;
 use support::signal::compare;
 use support::signal::Expect;
@@ -54,6 +56,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "7.3 a paused stream can be dropped and prepared",
             drop_paused,
+        ),
+        test(
+            "7.3 5.5 a paused playback is not heard when it is dropped or prepared",
+            dropped_unheard,
         ),
         test(
             "6.11 linked sides pause and go on without a gap",
@@ -181,6 +187,49 @@ fn drop_paused(ctx: &Context) -> Outcome {
     session.rec.prepare()?;
     session.rec.start()?;
     record(&mut session.rec, 960).map(|_| ())
+}
+
+/// At a rate at which a call takes longer than a frame.
+fn dropped_unheard(ctx: &Context) -> Outcome {
+    let cfg = Config {
+        rate: 768_000,
+        period: 7680,
+        periods: 8,
+        ..USUAL
+    };
+    let (mut play, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
+    rec.start()?;
+    for round in 0..20 {
+        let source = cfg.signal(cfg.buffer(), 0xd0 + round);
+        play.write(&source, 0, source.len())?;
+        play.start()?;
+        // The C driver moves by jiffies.
+        poll(&mut [], 40);
+        play.pause(true)?;
+        poll(&mut [], 10);
+        let mut heard = cfg.nothing();
+        let avail = rec.status()?.avail as usize;
+        rec.read(&mut heard, avail)?;
+        check!(
+            heard.last_sound().is_some(),
+            "nothing is heard before the pause"
+        );
+        // PREPARE does so straight from PAUSED, too.
+        if round % 2 == 0 {
+            play.stop()?;
+        }
+        play.prepare()?;
+        poll(&mut [], 10);
+        let mut after = cfg.nothing();
+        let avail = rec.status()?.avail as usize;
+        rec.read(&mut after, avail)?;
+        let sound = after.last_sound();
+        check!(
+            sound.is_none(),
+            "round {round}: frame {sound:?} of {avail} is sound"
+        );
+    }
+    Ok(())
 }
 
 fn wrong_state(ctx: &Context) -> Outcome {
