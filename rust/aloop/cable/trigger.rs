@@ -199,12 +199,11 @@ impl Locked<'_> {
     /// Stops a stream.
     pub(crate) fn stop(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         self.note_xrun(direction);
-        if self.wait_on(direction) {
-            let side = self.state.side_mut(direction);
-            if side.has_just_started(self.now, AT_ONCE) {
-                // Nobody has heard of it: the other side goes on as if it had not been.
-                side.set_activity(Activity::Stopped);
-            }
+        let may_move = self.wait_on(direction);
+        let side = self.state.side(direction);
+        // Of one that has just started, nobody has heard: it is as if it had not. Nor is the other
+        // side moved, which may have started in one go with it.
+        if may_move && side.is_running() && !side.has_just_started(self.now, AT_ONCE) {
             self.update();
         }
         self.come_to_rest(direction, Activity::Stopped, ticks);

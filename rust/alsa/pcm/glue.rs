@@ -424,7 +424,9 @@ impl<T: Ops> Glue<T> {
                 open.timer.try_cancel();
             }
             if command != Trigger::Drain {
-                let latches = command.starts() || command == Trigger::PausePush;
+                // (A pause that takes back the end of one, which has failed, is of before.)
+                let pauses = command == Trigger::PausePush && open.substream().is_running();
+                let latches = command.starts() || pauses;
                 triggering.latch_time(latches && result.is_ok());
             }
             result.map(|()| 0)
@@ -448,7 +450,14 @@ impl<T: Ops> Glue<T> {
         }
         // At a system suspend, the core asks this of streams that it could not suspend too, for
         // example because one that is linked with them has been drained already. These run on.
-        let runs = this.lock().is_running();
+        let runs = {
+            let locked = this.lock();
+            let runs = locked.is_running();
+            if !runs {
+                locked.forget_trigger_time();
+            }
+            runs
+        };
         if !runs {
             open.leave();
             open.timer.cancel_sync();

@@ -356,6 +356,16 @@ impl StreamLock<'_> {
     }
 }
 
+impl StreamLock<'_> {
+    /// Has the core look at the time when the stream is stopped next, even if that needs no trigger,
+    /// as in a pause.
+    pub(crate) fn forget_trigger_time(&self) {
+        // SAFETY: The runtime is valid, and the stream lock, which is held by the type invariant,
+        // protects the field.
+        unsafe { (*self.substream.runtime()).trigger_tstamp_latched = false };
+    }
+}
+
 impl Deref for StreamLock<'_> {
     type Target = Substream;
 

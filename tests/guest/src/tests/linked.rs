@@ -53,6 +53,14 @@ pub fn tests() -> Vec<Test> {
                 started_again(ctx, true)
             },
         ),
+        Test::new(
+            "flow",
+            "6.4 6.11 both sides of a cable whose START was refused begin with the first frame",
+            |ctx| {
+                sides_started_again(ctx, false)?;
+                sides_started_again(ctx, true)
+            },
+        ),
     ]
 }
 
@@ -86,6 +94,49 @@ fn started_again(ctx: &Context, playback_first: bool) -> Outcome {
         check_eq!("state", s.state, RUNNING);
         check!(s.hw_ptr < 4800, "{} frames at once", s.hw_ptr);
     }
+    Ok(())
+}
+
+/// The same of both sides of one cable, with a third stream that is refused: they begin in one frame
+/// then, and all is heard. At a rate at which a call takes longer than a frame.
+fn sides_started_again(ctx: &Context, playback_first: bool) -> Outcome {
+    let cfg = Config {
+        rate: 768_000,
+        period: 7680,
+        periods: 8,
+        ..LONG
+    };
+    let (mut play, mut rec) = cable(0).open(ctx, &cfg, &cfg)?;
+    let mut other = cable(1).capture(ctx)?;
+    let mut misfit = cable(1).playback(ctx)?;
+    other.setup(&LONG)?;
+    misfit.setup(&Config {
+        rate: 44100,
+        ..LONG
+    })?;
+    other.prepare()?;
+    misfit.prepare()?;
+    let source = cfg.signal(cfg.buffer(), 0x11ed);
+    play.write(&source, 0, source.len())?;
+    // The core begins with the one that has been linked last, and takes back in the same order.
+    other.link(match playback_first {
+        true => &rec,
+        false => &play,
+    })?;
+    other.link(match playback_first {
+        true => &play,
+        false => &rec,
+    })?;
+    expect_error("START", play.start(), libc::EIO)?;
+    poll(&mut [], 20);
+    // (Its close would stop those that are linked with it.) The two others stay linked.
+    other.unlink()?;
+    drop((misfit, other));
+    play.start()?;
+    poll(&mut [], 20);
+    let mut heard = cfg.nothing();
+    check_eq!("frames read", rec.read(&mut heard, 7680)?, 7680);
+    compare(&cfg.signal(7680, 0x11ed), &heard, Expect::Whole)?;
     Ok(())
 }
 

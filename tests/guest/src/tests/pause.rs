@@ -197,7 +197,13 @@ fn dropped_unheard(ctx: &Context) -> Outcome {
         periods: 8,
         ..USUAL
     };
-    let (mut play, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
+    // Its timer is not to come between.
+    let quiet = Config {
+        period: cfg.period * 4,
+        periods: 2,
+        ..cfg
+    };
+    let (mut play, mut rec) = CABLE.open(ctx, &cfg, &quiet)?;
     rec.start()?;
     for round in 0..20 {
         let source = cfg.signal(cfg.buffer(), 0xd0 + round);

@@ -419,8 +419,9 @@ fn ends(ctx: &Context, cfg: &Config, frames: usize, by_poll: bool) -> Outcome {
         let last = heard.last_sound().unwrap_or(0);
         let rest = heard.len() - 1 - last;
         check!(
-            // To the end of the playback's period, with which its drain ends, and of the capture's.
-            rest <= (RECORDED.period + cfg.period) as usize + frames,
+            // To the end of the playback's period, with which its drain ends, and of the capture's;
+            // and its program takes some time to close it.
+            rest <= 2 * RECORDED.period as usize + frames,
             "{what}: {rest} frames of silence after the last"
         );
     }
