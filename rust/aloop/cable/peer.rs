@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Two habits that a card can have, by a parameter or an attribute, for recordings that begin and end with what is
-//! played.
+//! Two habits that a card can have, by a parameter or an attribute, for recordings that begin and
+//! end with what is played.
 //!
 //! - *Wait for the peer* (`wait_for_peer`): a side that starts first waits until the other starts.
 //!   It counts as running, but moves no frames: what has been written waits in the buffer of the
