@@ -25,8 +25,7 @@ use super::{
 };
 use crate::units::{
     Delta,
-    Frames,
-    Instant, //
+    Frames, //
 };
 use alsa::pcm::{
     Action,
@@ -34,14 +33,6 @@ use alsa::pcm::{
     RunningStream,
     StopState, //
 };
-
-/// A side that has waited for the other, which has started: it has yet to be let go.
-#[derive(Clone, Copy)]
-pub(crate) struct LetGo {
-    direction: Direction,
-    /// When the other has started.
-    since: Instant,
-}
 
 /// How long after the start of a side its end may come in one go with it, which takes microseconds.
 const ONE_GO: Delta = Delta::from_millis(1);
@@ -74,10 +65,7 @@ impl Locked<'_> {
         if self.state.side(other).activity() != Activity::Waiting {
             return;
         }
-        self.state.let_go = Some(LetGo {
-            direction: other,
-            since: self.now,
-        });
+        self.state.let_go = Some(other);
         if let Some(own) = self.stream(direction) {
             own.expire_timer_now();
         }
@@ -86,7 +74,7 @@ impl Locked<'_> {
     /// Returns whether the other side waits for this stream, which has started, and has yet to be
     /// let go.
     pub(super) fn has_to_settle(&self, direction: Direction) -> bool {
-        (self.state.let_go).is_some_and(|let_go| let_go.direction == direction.opposite())
+        self.state.let_go == Some(direction.opposite())
     }
 
     /// Lets the other side go, if it waits for this stream, which has started.
@@ -104,10 +92,11 @@ impl Locked<'_> {
     /// For those who have not the lock of the stream that has started.
     #[inline]
     pub(super) fn settle_by_time(&mut self) -> bool {
-        let Some(LetGo { since, .. }) = self.state.let_go else {
+        let Some(direction) = self.state.let_go else {
             return true;
         };
-        let is_over = self.now > since + ONE_GO;
+        let other = self.state.side(direction.opposite());
+        let is_over = !other.has_just_started(self.now, ONE_GO);
         if is_over {
             self.let_go();
         }
@@ -130,7 +119,7 @@ impl Locked<'_> {
 
     /// Lets a side go that has waited, from the frame on in which the other has started.
     pub(super) fn let_go(&mut self) {
-        let Some(LetGo { direction, .. }) = self.state.let_go.take() else {
+        let Some(direction) = self.state.let_go.take() else {
             return;
         };
         let side = self.state.side_mut(direction);

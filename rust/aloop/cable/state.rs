@@ -7,7 +7,6 @@ use super::{
         Ending,
         Habits, //
     },
-    peer::LetGo,
     setup::Setup,
     side::{
         Activity,
@@ -67,7 +66,7 @@ pub(crate) struct State {
     pub(super) ending: Ending,
     /// A side that has waited for the other, which has started: it has yet to be let go, and the
     /// cable is not moved before.
-    pub(super) let_go: Option<LetGo>,
+    pub(super) let_go: Option<Direction>,
     /// How far the buffer of the capture may hold sound.
     pub(super) silence: SilenceMark,
     /// The source whose speed the cable follows, if it does.
