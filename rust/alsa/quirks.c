@@ -207,6 +207,21 @@ bool rust_helper_snd_pcm_linked_playback(struct snd_pcm_substream *substream)
 }
 
 /*
+ * A RESUME that fails half-way leaves streams running
+ * ---------------------------------------------------
+ * Where one of linked streams cannot go on, snd_pcm_undo_resume() suspends those again that have gone
+ * on before, if they run: but none counts as running before all have gone on. They stay SUSPENDED
+ * for the core, which stops them no more, and move frames in the driver.
+ *
+ * Here: the trigger that fails suspends them (Glue::suspend_again(), in glue.rs).
+ *
+ * Tests: regressions, 12.3 "linked streams of which one cannot go on stay suspended".
+ *
+ * In the core: snd_pcm_undo_resume() asks for the condition of snd_pcm_do_resume(), in place of
+ * snd_pcm_running().
+ */
+
+/*
  * lockdep takes the lock of a group for that of a stream
  * ------------------------------------------------------
  * Both are of the class that snd_pcm_group_init() gives. Where snd_pcm_stream_group_ref() finds the

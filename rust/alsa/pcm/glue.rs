@@ -32,11 +32,11 @@
 //! - Where the core refuses to stop a group of linked substreams, because one of them has no
 //!   parameters, the stream is stopped alone. What it would touch is about to be freed.
 //! - A RESUME of linked substreams that fails half-way does not suspend again those that it had
-//!   resumed: they would run while the core thinks them suspended. `sync_stop` has them leave.
+//!   resumed: they would run while the core thinks them suspended. So they are suspended here; and
+//!   whatever the core thinks not to run, `sync_stop` has leave.
 //! - An unbind clears `stop_operating` before it calls `sync_stop`, which sets it at once. If
-//!   HW_PARAMS looks at it in between, it calls none, and might free the buffer while a stream has
-//!   yet to leave by that call: one that is left of such a RESUME. So there is a rule among those
-//!   that HW_PARAMS applies after that, by which it leaves (`limits`). Not closed is what is left: a
+//!   HW_PARAMS looks at it in between, it calls none. So there is a rule among those that HW_PARAMS
+//!   applies after that, by which a stream leaves too (`limits`). Not closed is what is left: a
 //!   stream that a DRAIN has started at that very moment too, if after that an HW_FREE of a linked
 //!   one has made the core refuse to stop the group. Whoever unbinds a card is root.
 //! - After HW_FREE there is no buffer to start with (`OpenSubstream::startable`).
@@ -81,7 +81,8 @@ use crate::{
     bindings,
     kext::{
         hrtimer,
-        lock::SpinLockIrqSave, //
+        lock::SpinLockIrqSave,
+        time::Ktime, //
     },
     new_spinlock_irqsave, //
 };
@@ -423,6 +424,10 @@ impl<T: Ops> Glue<T> {
                 open.leave();
                 open.timer.try_cancel();
             }
+            if command == Trigger::Resume && result.is_err() {
+                // SAFETY: This is that trigger.
+                unsafe { Self::suspend_again(open, time) };
+            }
             if command != Trigger::Drain {
                 // (A pause that takes back the end of one, which has failed, is of before.)
                 let pauses = command == Trigger::PausePush && open.substream().is_running();
@@ -431,6 +436,34 @@ impl<T: Ops> Glue<T> {
             }
             result.map(|()| 0)
         })
+    }
+
+    /// Suspends those again that have been told to go on before a linked one could not: `quirks.c`
+    /// has why.
+    ///
+    /// # Safety
+    ///
+    /// To be called in a `Resume` of `open`, for which the core has locked the group and the stream
+    /// of each of its members.
+    unsafe fn suspend_again(open: &OpenSubstream<T>, time: Ktime) {
+        let own = open.substream();
+        // SAFETY: The group is locked, by the caller's promise.
+        let resumed = unsafe { own.linked() }
+            .take_while(|other| !core::ptr::eq(*other, own))
+            .filter(|other| other.has_callbacks_of(own) && other.ran_before_suspend());
+        for other in resumed {
+            // SAFETY: It has been opened with these callbacks; its runtime is not freed before it
+            // is unlinked, for which the group must not be locked.
+            let other = unsafe { Self::opened(other.as_raw()) }.get_ref();
+            // SAFETY: The lock of the stream is held, by the caller's promise; the rest is as in
+            // `trigger`.
+            let triggering = unsafe { Triggering::new(other.substream(), &other.timer, time) };
+            // As the core does, which suspends whatever the driver says.
+            let _ = T::trigger(&other.data, &triggering, Trigger::Suspend);
+            other.leave();
+            other.timer.try_cancel();
+            triggering.latch_time(false);
+        }
     }
 
     /// # Safety

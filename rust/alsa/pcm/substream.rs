@@ -115,7 +115,7 @@ impl Substream {
 
     /// Returns the part of the runtime that may change at any time.
     #[inline]
-    fn record(&self) -> &Runtime {
+    pub(super) fn record(&self) -> &Runtime {
         // SAFETY: The substream is open as long as `self`, by the type invariant.
         unsafe { Runtime::from_raw(self.runtime()) }
     }
@@ -126,6 +126,19 @@ impl Substream {
     #[inline]
     pub(crate) fn is_running(&self) -> bool {
         match self.record().state() {
+            State::Running => true,
+            State::Draining => self.direction() == Direction::Playback,
+            State::Prepared | State::Idle => false,
+        }
+    }
+
+    /// Returns whether a stream that is suspended ran before: it goes on with RESUME.
+    ///
+    /// C: the condition of `snd_pcm_do_resume()`.
+    pub(crate) fn ran_before_suspend(&self) -> bool {
+        // SAFETY: The substream has a runtime, by the type invariant, whose field is written in a
+        // suspend only, under the stream lock.
+        match State::from_raw(unsafe { (*self.runtime()).suspended_state }) {
             State::Running => true,
             State::Draining => self.direction() == Direction::Playback,
             State::Prepared | State::Idle => false,

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::thread;
 
 use support::cable::cable_works;
+use support::cable::record;
 use support::cable::Cable;
 use support::cable::Session;
 use support::check;
@@ -40,7 +41,9 @@ use support::ktap::Test;
 use support::machine::suspend;
 use support::pcm::Pcm;
 use support::signal;
+use support::signal::part_of;
 use support::signal::Expect;
+use support::trace::armed_timers;
 
 use super::test;
 use super::Meeting;
@@ -80,6 +83,13 @@ pub fn tests() -> Vec<Test> {
             suspended,
         ),
         test("17.1 the check is made at RESUME too", resume),
+        test(
+            "12.3 linked streams of which one cannot go on stay suspended",
+            |ctx| {
+                half_resumed(ctx, true)?;
+                half_resumed(ctx, false)
+            },
+        ),
     ]
 }
 
@@ -436,4 +446,66 @@ fn resume(ctx: &Context) -> Outcome {
         rec.stop()?;
     }
     cable_works(ctx, CABLE)
+}
+
+/// A playback, and a capture of another cable that does not match its playback any more.
+///
+/// Whichever of the two the core comes to first: the playback is not heard, and goes on later.
+fn half_resumed(ctx: &Context, playback_first: bool) -> Outcome {
+    let other = Cable {
+        device: 0,
+        subdevice: 5,
+    };
+    let (mut play, mut rec) = CABLE.open(ctx, &LONG, &LONG)?;
+    let mut misfit = other.capture(ctx)?;
+    let mut changed = other.playback(ctx)?;
+    changed.setup(&Config {
+        rate: 44100,
+        ..LONG
+    })?;
+    misfit.setup(&LONG)?;
+    misfit.prepare()?;
+    // The core begins with the one that has been linked last.
+    match playback_first {
+        true => misfit.link(&play)?,
+        false => play.link(&misfit)?,
+    }
+    let source = LONG.signal(LONG.buffer(), 122);
+    play.write(&source, 0, source.len())?;
+    play.start()?;
+    suspend()?;
+    for pcm in [&play, &misfit] {
+        check_eq!(format!("the {:?}", pcm.dir), pcm.state()?, SUSPENDED);
+    }
+    changed.prepare()?;
+    let c = Controls::of(ctx, CABLE)?;
+    let at = play.status()?.hw_ptr as usize;
+    expect_error("RESUME", play.resume(), libc::EIO)?;
+    for pcm in [&play, &misfit] {
+        check_eq!(
+            format!("the {:?} after RESUME", pcm.dir),
+            pcm.state()?,
+            SUSPENDED
+        );
+    }
+    check_eq!("Slave Active", c.get(ACTIVE)?, 0);
+    check_eq!("timers armed", armed_timers(ctx)?, 0);
+    rec.resume()?;
+    rec.start()?;
+    let heard = record(&mut rec, 4800)?;
+    check_eq!(
+        "what is heard of a suspended stream",
+        heard.first_sound(0),
+        None
+    );
+    misfit.unlink()?;
+    play.resume()?;
+    check_eq!("Slave Active after RESUME", c.get(ACTIVE)?, 1);
+    let (first, heard) = part_of(&source, &record(&mut rec, 4800)?)?;
+    // The core has not been told of all that was played before the suspend.
+    check!(
+        (at..at + 480).contains(&first) && heard > 4000,
+        "suspended at {at}, it goes on with {first}, and {heard} frames are heard"
+    );
+    Ok(())
 }
