@@ -105,6 +105,7 @@ impl Stream {
     fn dispatch(
         &self,
         cable: &mut Locked<'_>,
+        substream: &Triggering<'_>,
         command: Trigger,
         ticks: Option<&dyn TickSource>,
     ) -> Result {
@@ -113,6 +114,7 @@ impl Stream {
             Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
                 return cable.start(direction, ticks);
             }
+            Trigger::Stop if substream.takes_back_start() => cable.take_back(direction, ticks),
             Trigger::Stop => cable.stop(direction, ticks),
             Trigger::PausePush => cable.pause(direction, ticks),
             Trigger::Drain => cable.drain(direction),
@@ -197,7 +199,8 @@ impl pcm::Ops for Stream {
         let source = ticks.as_ref().map(|ticks| ticks as &dyn TickSource);
         let mut guard = stream.line.cable.lock();
         let was_active = (guard.is_playback_active(), guard.is_capture_active());
-        let done = stream.dispatch(&mut Locked::new(&mut guard, now), command, source);
+        let mut cable = Locked::new(&mut guard, now);
+        let done = stream.dispatch(&mut cable, substream, command, source);
         let mut changes = Changes::default();
         if stream.direction == Direction::Playback && command == Trigger::Start && done.is_ok() {
             changes = guard.note_playback();

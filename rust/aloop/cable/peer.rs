@@ -23,19 +23,13 @@ use super::{
     side::Activity,
     state::Locked, //
 };
-use crate::units::{
-    Delta,
-    Frames, //
-};
+use crate::units::Frames;
 use alsa::pcm::{
     Action,
     Direction,
     RunningStream,
     StopState, //
 };
-
-/// How long after the start of a side its end may come in one go with it, which takes microseconds.
-const ONE_GO: Delta = Delta::from_millis(1);
 
 impl Locked<'_> {
     /// Returns whether a stream that starts now has to wait.
@@ -96,7 +90,7 @@ impl Locked<'_> {
             return true;
         };
         let other = self.state.side(direction.opposite());
-        let is_over = !other.has_just_started(self.now, ONE_GO);
+        let is_over = !other.has_just_begun(self.now);
         if is_over {
             self.let_go();
         }
@@ -112,9 +106,9 @@ impl Locked<'_> {
         if self.settle_by_time() {
             return true;
         }
-        let has_just_started = self.has_to_settle(direction);
+        let is_to_stay = self.has_to_settle(direction);
         self.state.let_go = None;
-        !has_just_started
+        !is_to_stay
     }
 
     /// Lets a side go that has waited, from the frame on in which the other has started.

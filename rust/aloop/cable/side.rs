@@ -23,6 +23,10 @@ use crate::{
 use alsa::kext::task::Program;
 use kernel::sync::Arc;
 
+/// How long after a stream has started, or gone on, its end may come in one go with that, which takes
+/// microseconds.
+const ONE_GO: Delta = Delta::from_millis(1);
+
 /// What a stream is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Activity {
@@ -89,14 +93,22 @@ pub(crate) struct Incidents {
     pub(crate) evictions: u32,
 }
 
+/// When and where a stream last started, or went on.
+#[derive(Clone, Copy)]
+struct Begun {
+    at: Instant,
+    position: Frames,
+    /// Whether it was paused or suspended before.
+    goes_on: bool,
+}
+
 /// What is known of a stream since PREPARE.
 pub(super) struct Prepared {
     pub(super) setup: Setup,
     activity: Activity,
     /// The frames that it has moved.
     position: Frames,
-    /// When and where it last started, or went on.
-    started: (Instant, Frames),
+    begun: Begun,
     pub(super) told: Told,
     pub(super) periods: Periods,
     /// Where it was when the other side was suspended, if nobody has asked for its position since.
@@ -130,7 +142,11 @@ impl Side {
                 setup,
                 activity: Activity::Stopped,
                 position: Frames::ZERO,
-                started: (Instant::START, Frames::ZERO),
+                begun: Begun {
+                    at: Instant::START,
+                    position: Frames::ZERO,
+                    goes_on: false,
+                },
                 told: Told::NOTHING,
                 held: None,
                 is_overrun: false,
@@ -242,18 +258,27 @@ impl Side {
     /// Notes that the stream starts, or goes on, at the time `now`.
     pub(super) fn begin(&mut self, now: Instant) {
         if let Some(prepared) = self.prepared_mut() {
+            prepared.begun = Begun {
+                at: now,
+                position: prepared.position,
+                goes_on: matches!(prepared.activity, Activity::Paused(_)),
+            };
             prepared.activity = Activity::Running;
-            prepared.started = (now, prepared.position);
         }
     }
 
-    /// Returns whether the stream has started less than `time` before `now`, and nobody has moved
-    /// it since.
-    pub(super) fn has_just_started(&self, now: Instant, time: Delta) -> bool {
-        self.prepared().is_some_and(|prepared| {
-            let (at, position) = prepared.started;
-            prepared.is_running() && prepared.position == position && now <= at + time
-        })
+    /// Returns whether the stream has just started, or gone on: so little before `now` that its end
+    /// may come in one go with that. Nobody has moved it since.
+    pub(super) fn has_just_begun(&self, now: Instant) -> bool {
+        self.prepared()
+            .is_some_and(|prepared| prepared.has_just_begun(now))
+    }
+
+    /// Returns whether the stream has just gone on after a pause or a suspend, as
+    /// [`Side::has_just_begun`].
+    pub(super) fn has_just_gone_on(&self, now: Instant) -> bool {
+        self.prepared()
+            .is_some_and(|prepared| prepared.begun.goes_on && prepared.has_just_begun(now))
     }
 
     /// Notes that the stream runs with this rate shift, if it runs.
@@ -285,6 +310,11 @@ impl Prepared {
     /// Returns whether it moves frames now.
     pub(super) fn is_running(&self) -> bool {
         self.activity == Activity::Running
+    }
+
+    /// See [`Side::has_just_begun`].
+    fn has_just_begun(&self, now: Instant) -> bool {
+        self.is_running() && self.position == self.begun.position && now <= self.begun.at + ONE_GO
     }
 
     /// Returns the position in the buffer, in frames.

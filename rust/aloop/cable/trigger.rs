@@ -32,11 +32,6 @@ use kernel::prelude::*;
 /// It is suspended itself within microseconds, unless the system's suspend fails just then.
 const HOLD: Delta = Delta::from_millis(100);
 
-/// How long after its start a stream is stopped by whoever takes the start back: DROP, PREPARE and
-/// close let one that is paused go on before they stop it, and of linked streams that start, those
-/// that have started are stopped if another one can't be.
-const AT_ONCE: Delta = Delta::from_micros(100);
-
 impl Locked<'_> {
     /// Starts a stream, or lets it go on after a pause or a suspend.
     ///
@@ -201,10 +196,21 @@ impl Locked<'_> {
         self.note_xrun(direction);
         let may_move = self.wait_on(direction);
         let side = self.state.side(direction);
-        // Of one that has just started, nobody has heard: it is as if it had not. Nor is the other
-        // side moved, which may have started in one go with it.
-        if may_move && side.is_running() && !side.has_just_started(self.now, AT_ONCE) {
+        // DROP, PREPARE and close let one that is paused go on before they stop it: of that nobody
+        // is to hear.
+        if may_move && side.is_running() && !side.has_just_gone_on(self.now) {
             self.update();
+        }
+        self.come_to_rest(direction, Activity::Stopped, ticks);
+    }
+
+    /// Stops a stream whose START is taken back, since one that is linked with it can't be started:
+    /// it is as if it had not started.
+    ///
+    /// Nor is the other side moved, which may have started in one go with it.
+    pub(crate) fn take_back(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        if self.has_to_settle(direction) {
+            self.state.let_go = None;
         }
         self.come_to_rest(direction, Activity::Stopped, ticks);
     }

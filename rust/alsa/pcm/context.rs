@@ -27,6 +27,7 @@ use super::{
     Buffer,
     InfoFlags,
     Params,
+    State,
     Substream, //
 };
 use crate::{
@@ -247,6 +248,15 @@ impl<'a> Triggering<'a> {
     #[inline]
     pub fn time(&self) -> Ktime {
         self.time
+    }
+
+    /// Returns whether a [`Stop`](super::Trigger::Stop) takes back a `Start`, since a stream that is
+    /// linked with this one can't be started.
+    ///
+    /// The core stops none but streams that run, and lets streams count as running only when all
+    /// have been started.
+    pub fn takes_back_start(&self) -> bool {
+        self.substream.record().state() == State::Prepared
     }
 
     /// Arms the period timer: `period_timer` is called at `at`, or at once if that is past.

@@ -161,8 +161,9 @@ pub trait Ops: Sized + 'static {
     ///
     /// After a start or a pause that has failed, the opposite command follows: for a stream that is
     /// linked with none, to itself; of linked ones, to those that had been told before, and not to
-    /// the one that has failed. But nothing follows a `Resume` that fails: linked streams that had
-    /// resumed count as suspended then, and what they are next told may be `prepare` or `hw_free`.
+    /// the one that has failed. A `Stop` that follows a `Start` so is told by
+    /// [`Triggering::takes_back_start`]. After a `Resume` that has failed, a `Suspend` follows, to
+    /// those of linked streams that had been told before.
     ///
     /// DRAIN, which starts a stream that is prepared, passes over an error from that `Start`: the
     /// stream then counts as draining. Whoever waits for the end of the drain stops it when nothing
