@@ -114,7 +114,9 @@ impl Stream {
             Trigger::Start | Trigger::Resume | Trigger::PauseRelease => {
                 return cable.start(direction, ticks);
             }
-            Trigger::Stop if substream.takes_back_start() => cable.take_back(direction, ticks),
+            Trigger::Stop | Trigger::PausePush | Trigger::Suspend if substream.undoes_start() => {
+                cable.undo_start(direction, ticks);
+            }
             Trigger::Stop => cable.stop(direction, ticks),
             Trigger::PausePush => cable.pause(direction, ticks),
             Trigger::Drain => cable.drain(direction),

@@ -213,7 +213,9 @@ bool rust_helper_snd_pcm_linked_playback(struct snd_pcm_substream *substream)
  * on before, if they run: but none counts as running before all have gone on. They stay SUSPENDED
  * for the core, which stops them no more, and move frames in the driver.
  *
- * Here: the trigger that fails suspends them (Glue::suspend_again(), in glue.rs).
+ * Here: the trigger that fails suspends them (Glue::undo_resume(), in glue.rs). Not those that are
+ * linked with a stream of another driver's, if it is that which cannot go on: they run until they are
+ * prepared or closed.
  *
  * Tests: regressions, 12.3 "linked streams of which one cannot go on stay suspended".
  *

@@ -41,9 +41,8 @@ impl Locked<'_> {
 
     /// Lets a stream wait for the other side.
     pub(super) fn wait(&mut self, direction: Direction) {
-        self.state
-            .side_mut(direction)
-            .set_activity(Activity::Waiting);
+        let now = self.now;
+        self.state.side_mut(direction).begin(Activity::Waiting, now);
         // It may be a drain that starts it, which is seen only later.
         self.arm(direction);
     }
@@ -60,6 +59,11 @@ impl Locked<'_> {
             return;
         }
         self.state.let_go = Some(other);
+        self.settle_soon(direction);
+    }
+
+    /// Has [`Locked::settle`] called for a stream when the trigger is through.
+    pub(super) fn settle_soon(&self, direction: Direction) {
         if let Some(own) = self.stream(direction) {
             own.expire_timer_now();
         }
@@ -67,7 +71,7 @@ impl Locked<'_> {
 
     /// Returns whether the other side waits for this stream, which has started, and has yet to be
     /// let go.
-    pub(super) fn has_to_settle(&self, direction: Direction) -> bool {
+    pub(super) fn is_waited_for(&self, direction: Direction) -> bool {
         self.state.let_go == Some(direction.opposite())
     }
 
@@ -75,9 +79,10 @@ impl Locked<'_> {
     ///
     /// The stream lock of this stream is held: whatever the core does in one go is over.
     pub(crate) fn settle(&mut self, direction: Direction) {
-        if self.has_to_settle(direction) {
+        if self.is_waited_for(direction) {
             self.let_go();
         }
+        self.state.side_mut(direction).settle();
     }
 
     /// Lets a side go that has yet to be let go, unless the other has only just started. Returns
@@ -106,7 +111,7 @@ impl Locked<'_> {
         if self.settle_by_time() {
             return true;
         }
-        let is_to_stay = self.has_to_settle(direction);
+        let is_to_stay = self.is_waited_for(direction);
         self.state.let_go = None;
         !is_to_stay
     }

@@ -93,13 +93,17 @@ pub(crate) struct Incidents {
     pub(crate) evictions: u32,
 }
 
-/// When and where a stream last started, or went on.
+/// How a stream last started, or went on.
 #[derive(Clone, Copy)]
 struct Begun {
+    /// When.
     at: Instant,
+    /// Where it was.
     position: Frames,
-    /// Whether it was paused or suspended before.
-    goes_on: bool,
+    /// What it was doing before.
+    before: Activity,
+    /// Whether it is known that all is over that the core does in one go with it.
+    is_settled: bool,
 }
 
 /// What is known of a stream since PREPARE.
@@ -145,7 +149,8 @@ impl Side {
                 begun: Begun {
                     at: Instant::START,
                     position: Frames::ZERO,
-                    goes_on: false,
+                    before: Activity::Stopped,
+                    is_settled: true,
                 },
                 told: Told::NOTHING,
                 held: None,
@@ -255,30 +260,64 @@ impl Side {
         }
     }
 
-    /// Notes that the stream starts, or goes on, at the time `now`.
-    pub(super) fn begin(&mut self, now: Instant) {
+    /// Notes that the stream starts, or goes on, at the time `now`: from now on it moves frames, or
+    /// waits for the other side (`activity`).
+    pub(super) fn begin(&mut self, activity: Activity, now: Instant) {
         if let Some(prepared) = self.prepared_mut() {
             prepared.begun = Begun {
                 at: now,
                 position: prepared.position,
-                goes_on: matches!(prepared.activity, Activity::Paused(_)),
+                before: prepared.activity,
+                is_settled: false,
             };
-            prepared.activity = Activity::Running;
+            prepared.activity = activity;
+        }
+    }
+
+    /// Has the stream do again what it did before it started, or went on; one that could not even
+    /// do that stays as it is.
+    ///
+    /// What has not gone on stays where it is; what has not started is as PREPARE left it, whatever
+    /// others have moved meanwhile.
+    pub(super) fn undo_begin(&mut self) {
+        let Some(prepared) = self.prepared_mut() else {
+            return;
+        };
+        match (prepared.activity, prepared.begun.before) {
+            (Activity::Stopped | Activity::Paused(_), _) => {}
+            (_, Activity::Paused(phase)) => prepared.activity = Activity::Paused(phase),
+            _ => {
+                let setup = prepared.setup;
+                self.prepare(setup);
+            }
         }
     }
 
     /// Returns whether the stream has just started, or gone on: so little before `now` that its end
     /// may come in one go with that. Nobody has moved it since.
     pub(super) fn has_just_begun(&self, now: Instant) -> bool {
-        self.prepared()
-            .is_some_and(|prepared| prepared.has_just_begun(now))
+        self.prepared().is_some_and(|prepared| {
+            let Begun { at, position, .. } = prepared.begun;
+            prepared.is_running() && prepared.position == position && now <= at + ONE_GO
+        })
     }
 
-    /// Returns whether the stream has just gone on after a pause or a suspend, as
-    /// [`Side::has_just_begun`].
-    pub(super) fn has_just_gone_on(&self, now: Instant) -> bool {
-        self.prepared()
-            .is_some_and(|prepared| prepared.begun.goes_on && prepared.has_just_begun(now))
+    /// Returns whether the stream has gone on after a pause or a suspend, and has yet to settle: see
+    /// [`Side::settle`].
+    pub(super) fn has_to_settle(&self) -> bool {
+        self.prepared().is_some_and(|prepared| {
+            let Begun {
+                before, is_settled, ..
+            } = prepared.begun;
+            prepared.is_running() && !is_settled && matches!(before, Activity::Paused(_))
+        })
+    }
+
+    /// Notes that all is over that the core does in one go with the last start of the stream.
+    pub(super) fn settle(&mut self) {
+        if let Some(prepared) = self.prepared_mut() {
+            prepared.begun.is_settled = true;
+        }
     }
 
     /// Notes that the stream runs with this rate shift, if it runs.
@@ -312,11 +351,6 @@ impl Prepared {
         self.activity == Activity::Running
     }
 
-    /// See [`Side::has_just_begun`].
-    fn has_just_begun(&self, now: Instant) -> bool {
-        self.is_running() && self.position == self.begun.position && now <= self.begun.at + ONE_GO
-    }
-
     /// Returns the position in the buffer, in frames.
     pub(super) fn buffer_position(&self) -> u32 {
         self.setup.buffer_position(self.position)
@@ -342,6 +376,7 @@ impl Prepared {
     pub(super) fn tell(&mut self, at: Instant, phase: Phase) {
         self.told.tell(self.position, at, phase);
         self.held = None;
+        self.begun.is_settled = true;
     }
 
     /// Notes that the core is told one step more of a drain that is over: see [`Told::tell_step`].

@@ -91,7 +91,11 @@ impl Locked<'_> {
             Direction::Capture => self.review_ending(),
         }
         let now = self.now;
-        self.state.side_mut(direction).begin(now);
+        let side = self.state.side_mut(direction);
+        side.begin(Activity::Running, now);
+        if side.has_to_settle() {
+            self.settle_soon(direction);
+        }
         self.end_wait(direction);
         self.note_shift();
         self.arm(direction);
@@ -198,21 +202,25 @@ impl Locked<'_> {
         let side = self.state.side(direction);
         // DROP, PREPARE and close let one that is paused go on before they stop it: of that nobody
         // is to hear.
-        if may_move && side.is_running() && !side.has_just_gone_on(self.now) {
+        let has_just_gone_on = side.has_to_settle() && side.has_just_begun(self.now);
+        if may_move && side.is_running() && !has_just_gone_on {
             self.update();
         }
         self.come_to_rest(direction, Activity::Stopped, ticks);
     }
 
-    /// Stops a stream whose START is taken back, since one that is linked with it can't be started:
-    /// it is as if it had not started.
+    /// Undoes the start of a stream, or of what came after a pause or a suspend, since one that is
+    /// linked with it can't be started: it is as if it had not.
     ///
-    /// Nor is the other side moved, which may have started in one go with it.
-    pub(crate) fn take_back(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
-        if self.has_to_settle(direction) {
+    /// Nor is the other side moved, which may have started in one go with it. What it was to others
+    /// is not undone: a capture that a playback has evicted is stopped, and an end that a recording
+    /// was to have is forgotten.
+    pub(crate) fn undo_start(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
+        if self.is_waited_for(direction) {
             self.state.let_go = None;
         }
-        self.come_to_rest(direction, Activity::Stopped, ticks);
+        self.state.side_mut(direction).undo_begin();
+        self.rest_if_idle(ticks);
     }
 
     /// Counts a stop by the core, which it makes since the application of the stream is late.
@@ -238,6 +246,11 @@ impl Locked<'_> {
         ticks: Option<&dyn TickSource>,
     ) {
         self.state.side_mut(direction).set_activity(activity);
+        self.rest_if_idle(ticks);
+    }
+
+    /// Lets time rest if no side runs.
+    fn rest_if_idle(&mut self, ticks: Option<&dyn TickSource>) {
         self.state.drop_idle_clock();
         if !matches!(self.state.time, Time::Idle) {
             return;

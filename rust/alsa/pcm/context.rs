@@ -27,8 +27,8 @@ use super::{
     Buffer,
     InfoFlags,
     Params,
-    State,
     Substream, //
+    Trigger,
 };
 use crate::{
     bindings,
@@ -213,6 +213,7 @@ pub struct Triggering<'a> {
     substream: &'a Substream,
     timer: &'a PeriodTimer,
     time: Ktime,
+    undoes_start: bool,
 }
 
 impl<'a> Triggering<'a> {
@@ -225,12 +226,16 @@ impl<'a> Triggering<'a> {
         substream: &'a Substream,
         timer: &'a PeriodTimer,
         time: Ktime,
+        command: Trigger,
     ) -> Self {
         // INVARIANT: By the caller's promise.
         Self {
             substream,
             timer,
             time,
+            // The core stops, pauses and suspends none but streams that run, and lets streams count
+            // as running only when all have been started.
+            undoes_start: command.stops() && !substream.is_running(),
         }
     }
 
@@ -250,13 +255,12 @@ impl<'a> Triggering<'a> {
         self.time
     }
 
-    /// Returns whether a [`Stop`](super::Trigger::Stop) takes back a `Start`, since a stream that is
-    /// linked with this one can't be started.
+    /// Returns whether a command that stops the stream undoes one that has started it, since a
+    /// stream that is linked with it can't be started: see [`Ops::trigger`](super::Ops::trigger).
     ///
-    /// The core stops none but streams that run, and lets streams count as running only when all
-    /// have been started.
-    pub fn takes_back_start(&self) -> bool {
-        self.substream.record().state() == State::Prepared
+    /// C: `snd_pcm_undo_start()` and the like.
+    pub fn undoes_start(&self) -> bool {
+        self.undoes_start
     }
 
     /// Arms the period timer: `period_timer` is called at `at`, or at once if that is past.

@@ -409,7 +409,8 @@ impl<T: Ops> Glue<T> {
             // SAFETY: The stream lock is held. HW_PARAMS writes no parameters meanwhile: it
             // withdraws the stream before, for which it needs that lock, and afterwards the stream
             // is in no state in which it is triggered.
-            let triggering = unsafe { Triggering::new(open.substream(), &open.timer, time) };
+            let triggering =
+                unsafe { Triggering::new(open.substream(), &open.timer, time, command) };
             let result = if command.starts() {
                 open.enter()
             } else {
@@ -426,7 +427,7 @@ impl<T: Ops> Glue<T> {
             }
             if command == Trigger::Resume && result.is_err() {
                 // SAFETY: This is that trigger.
-                unsafe { Self::suspend_again(open, time) };
+                unsafe { Self::undo_resume(open, time) };
             }
             if command != Trigger::Drain {
                 // (A pause that takes back the end of one, which has failed, is of before.)
@@ -445,19 +446,21 @@ impl<T: Ops> Glue<T> {
     ///
     /// To be called in a `Resume` of `open`, for which the core has locked the group and the stream
     /// of each of its members.
-    unsafe fn suspend_again(open: &OpenSubstream<T>, time: Ktime) {
+    unsafe fn undo_resume(open: &OpenSubstream<T>, time: Ktime) {
         let own = open.substream();
         // SAFETY: The group is locked, by the caller's promise.
         let resumed = unsafe { own.linked() }
             .take_while(|other| !core::ptr::eq(*other, own))
-            .filter(|other| other.has_callbacks_of(own) && other.ran_before_suspend());
+            // SAFETY: The locks of the streams are held, by the caller's promise.
+            .filter(|other| other.has_callbacks_of(own) && unsafe { other.ran_before_suspend() });
         for other in resumed {
             // SAFETY: It has been opened with these callbacks; its runtime is not freed before it
             // is unlinked, for which the group must not be locked.
             let other = unsafe { Self::opened(other.as_raw()) }.get_ref();
             // SAFETY: The lock of the stream is held, by the caller's promise; the rest is as in
             // `trigger`.
-            let triggering = unsafe { Triggering::new(other.substream(), &other.timer, time) };
+            let triggering =
+                unsafe { Triggering::new(other.substream(), &other.timer, time, Trigger::Suspend) };
             // As the core does, which suspends whatever the driver says.
             let _ = T::trigger(&other.data, &triggering, Trigger::Suspend);
             other.leave();

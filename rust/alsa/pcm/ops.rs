@@ -161,9 +161,10 @@ pub trait Ops: Sized + 'static {
     ///
     /// After a start or a pause that has failed, the opposite command follows: for a stream that is
     /// linked with none, to itself; of linked ones, to those that had been told before, and not to
-    /// the one that has failed. A `Stop` that follows a `Start` so is told by
-    /// [`Triggering::takes_back_start`]. After a `Resume` that has failed, a `Suspend` follows, to
-    /// those of linked streams that had been told before.
+    /// the one that has failed. After a `Resume` that has failed, a `Suspend` follows, to those of
+    /// linked streams that had been told before (unless it is a stream of another driver that has
+    /// failed). The opposite of what starts a stream can be told from a command of its own:
+    /// [`Triggering::undoes_start`].
     ///
     /// DRAIN, which starts a stream that is prepared, passes over an error from that `Start`: the
     /// stream then counts as draining. Whoever waits for the end of the drain stops it when nothing

@@ -115,7 +115,7 @@ impl Substream {
 
     /// Returns the part of the runtime that may change at any time.
     #[inline]
-    pub(super) fn record(&self) -> &Runtime {
+    fn record(&self) -> &Runtime {
         // SAFETY: The substream is open as long as `self`, by the type invariant.
         unsafe { Runtime::from_raw(self.runtime()) }
     }
@@ -135,9 +135,13 @@ impl Substream {
     /// Returns whether a stream that is suspended ran before: it goes on with RESUME.
     ///
     /// C: the condition of `snd_pcm_do_resume()`.
-    pub(crate) fn ran_before_suspend(&self) -> bool {
-        // SAFETY: The substream has a runtime, by the type invariant, whose field is written in a
-        // suspend only, under the stream lock.
+    ///
+    /// # Safety
+    ///
+    /// The stream lock must be held.
+    pub(crate) unsafe fn ran_before_suspend(&self) -> bool {
+        // SAFETY: The substream has a runtime, by the type invariant, and the stream lock, which is
+        // held, protects the field.
         match State::from_raw(unsafe { (*self.runtime()).suspended_state }) {
             State::Running => true,
             State::Draining => self.direction() == Direction::Playback,

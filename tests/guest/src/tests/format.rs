@@ -331,11 +331,19 @@ fn release(ctx: &Context) -> Outcome {
         return Err(Fail::Skip("the C driver makes no check there".into()));
     }
     let (play, rec) = mismatched_running(ctx, CABLE, &others()[0].1, &LONG)?;
+    wait_for_position(&rec, 2000, Duration::from_secs(1))?;
     rec.pause(true)?;
+    let at = rec.status()?.hw_ptr;
     play.start()?;
     check_eq!("the paused capture", rec.state()?, PAUSED);
     expect_error("release", rec.pause(false), libc::EIO)?;
     check_eq!("the playback", play.state()?, RUNNING);
+    // It stays where it is, and goes on from there when it may.
+    drop(play);
+    rec.pause(false)?;
+    let moved = rec.status()?.hw_ptr.wrapping_sub(at);
+    check!(moved < 480, "{moved} frames at once");
+    wait_for_position(&rec, at + 960, Duration::from_secs(1))?;
     Ok(())
 }
 
