@@ -88,9 +88,6 @@ impl Stream {
             // Whoever waits for a source that does not tick is told so after a while.
             substream.withhold(Info::NoPeriodWakeup);
         }
-        if cable.habits().wait_for_peer {
-            substream.wait_for_ever();
-        }
         cable.open(direction, program.clone());
         drop(cable);
         Ok(Self {
@@ -191,7 +188,11 @@ impl pcm::Ops for Stream {
                 substream.buffer().silence(span.offset, span.len)?;
             }
         }
-        stream.line.cable.lock().prepare(stream.direction, setup);
+        let mut cable = stream.line.cable.lock();
+        if cable.habits().wait_for_peer && !substream.is_oss() {
+            substream.wait_for_ever();
+        }
+        cable.prepare(stream.direction, setup);
         Ok(())
     }
 

@@ -54,6 +54,15 @@ void rust_helper_kthread_init_work(struct kthread_work *work, void (*func)(struc
 }
 #endif
 
+bool rust_helper_snd_pcm_is_oss(struct snd_pcm_substream *substream)
+{
+#if IS_ENABLED(CONFIG_SND_PCM_OSS)
+	return substream->oss.oss;
+#else
+	return false;
+#endif
+}
+
 unsigned long rust_helper_spin_lock_irqsave(spinlock_t *lock)
 {
 	unsigned long flags;

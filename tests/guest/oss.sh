@@ -62,6 +62,30 @@ t_records() { # NODE PLAYBACK-DEVICE
 t_records_dsp() { t_records dsp 1; }
 t_records_adsp() { t_records adsp 0; }
 
+# Is it there, and more than what its parent has yet to wait for?
+is_alive() { # PID
+	grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
+}
+
+# Closing the device plays the rest, and who exits cannot be interrupted meanwhile.
+t_exits() {
+	rmmod snd-pcm-oss "$MODULE" || fail "rmmod: status $?"
+	modprobe "$MODULE" wait_for_peer=1 || fail "modprobe: status $?"
+	modprobe snd-pcm-oss || fail "modprobe snd-pcm-oss: status $?"
+	sh -c 'exec 3>/dev/dsp && head -c 100 /dev/urandom >&3' &
+	player=$!
+	for _ in $(seq 100); do
+		is_alive "$player" || break
+		usleep 100000
+	done
+	if is_alive "$player"; then
+		# So that it ends.
+		arecord -q -D hw:Loopback,1,0 -f S16_LE -c 1 -r 8000 -d 1 -t raw /dev/null
+		fail "a program that has written to /dev/dsp, and exits, is still there after 10 s"
+	fi
+	wait "$player" || fail "the program: status $?"
+}
+
 for module in "$MODULE" snd-pcm-oss; do
 	modprobe "$module" || ktap_bail_out "modprobe $module: status $?"
 done
@@ -73,6 +97,7 @@ plays_dsp 15.1 /dev/dsp plays into device 1
 plays_adsp 15.1 /dev/adsp plays into device 0
 records_dsp 15.1 /dev/dsp records from device 1
 records_adsp 15.1 /dev/adsp records from device 0
+exits 15.1 18.1 wait_for_peer: a program that uses OSS does not wait, and exits
 END
 rmmod snd-pcm-oss "$MODULE"
 exit $status

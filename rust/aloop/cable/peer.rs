@@ -14,6 +14,9 @@
 //!   there is gets that, in silence.
 //!
 //! A stream that is prepared anew, as after an xrun, starts anew: it waits, and has heard nobody.
+//!
+//! A stream of the emulation of OSS waits for nobody, as its process could not be killed while it
+//! exits.
 
 use super::{
     application::{
@@ -37,6 +40,7 @@ impl Locked<'_> {
         self.state.habits().wait_for_peer
             && self.state.side(direction).position().is_zero()
             && !self.state.side(direction.opposite()).takes_part()
+            && !self.stream(direction).is_some_and(|own| own.is_oss())
     }
 
     /// Lets a stream wait for the other side.

@@ -109,18 +109,6 @@ impl<'a> Opening<'a> {
         unsafe { (*self.runtime()).hw.info &= !info };
     }
 
-    /// Lets reads and writes wait as long as they have to.
-    ///
-    /// By default the core takes a device for broken, and returns `EIO`, that has not moved for the
-    /// length of the buffer and a tenth, or 100 ms if that is more.
-    ///
-    /// C: `substream->wait_time`.
-    pub fn wait_for_ever(&mut self) {
-        // In milliseconds; what is negative, `msecs_to_jiffies()` takes for an infinite time.
-        // SAFETY: The substream is valid, and by the type invariant nobody else uses the field.
-        unsafe { (*self.as_raw()).wait_time = -1 };
-    }
-
     /// Constrains the buffer to a whole number of periods.
     ///
     /// C: `snd_pcm_hw_constraint_integer()` on `SNDRV_PCM_HW_PARAM_PERIODS`.
@@ -176,6 +164,19 @@ impl<'a> Preparing<'a> {
     pub fn params(&self) -> Params {
         // SAFETY: By the type invariant nothing sets the parameters.
         unsafe { self.substream.params() }
+    }
+
+    /// Lets reads and writes wait as long as they have to, until the substream is closed.
+    ///
+    /// By default the core takes a device for broken, and returns `EIO`, that has not moved for the
+    /// length of the buffer and a tenth, or 100 ms if that is more.
+    ///
+    /// C: `substream->wait_time`.
+    pub fn wait_for_ever(&self) {
+        // In milliseconds; what is negative, `msecs_to_jiffies()` takes for an infinite time.
+        // SAFETY: The substream is valid. A read or write that begins to wait meanwhile reads the
+        // field as a whole.
+        unsafe { (&raw mut (*self.substream.as_raw()).wait_time).write_volatile(-1) };
     }
 
     /// Returns the buffer.

@@ -28,7 +28,8 @@ use super::{
     },
     timer::PeriodTimer,
     Direction,
-    State, //
+    State,
+    Substream, //
 };
 use crate::{
     bindings,
@@ -342,6 +343,13 @@ impl RunningStream<'_> {
     #[inline]
     pub fn state(&self) -> State {
         self.runtime().state()
+    }
+
+    /// Returns whether the substream is used by way of the emulation of OSS: see
+    /// [`Substream::is_oss`].
+    pub fn is_oss(&self) -> bool {
+        // SAFETY: By the type invariant the substream is open, and stays so for as long as `self`.
+        unsafe { Substream::from_raw(self.stream.substream.as_ptr()) }.is_oss()
     }
 
     /// Returns how many frames must be available to the application for the end of a period to wake
