@@ -20,7 +20,7 @@
 //! | what does the core know of a position? | `told`, `position` |
 //! | where does a period end, and when is its timer due? | `periods`, `wakeup`, `expiry` |
 //! | what is known of the application? | `application` |
-//! | who waits for whom, and who ends with whom? | `peer`, `ending` |
+//! | who waits for whom, and who ends with whom? | `peer`, `ending`; if that is chosen: `habits` |
 //! | what do the controls tell of a playback? | `slave` |
 //! | what makes time go on, and what if a sound timer ticks? | `time`, `tick`, `pace` |
 //!
@@ -38,6 +38,7 @@ mod application;
 mod ending;
 mod expiry;
 mod flow;
+mod habits;
 mod pace;
 mod peer;
 mod periods;
@@ -53,7 +54,7 @@ mod trigger;
 mod wakeup;
 
 pub(crate) use self::{
-    ending::Habits,
+    habits::Habits,
     setup::Setup,
     side::{
         Activity,

@@ -14,6 +14,7 @@ use crate::{
         SlaveIds, //
     },
     params, proc,
+    settings::SLACK_MAX,
     stream::{
         self,
         Line, //
@@ -219,7 +220,7 @@ fn substreams(slot: usize) -> u32 {
 /// used.
 fn timer_slack(slot: usize) -> Delta {
     let wanted = params::timer_slack.get(slot).unwrap_or(0);
-    let slack = u32::try_from(wanted).unwrap_or(0).min(params::MAX_SLACK);
+    let slack = u32::try_from(wanted).unwrap_or(0).min(SLACK_MAX);
     if let Ok(used) = i32::try_from(slack) {
         params::timer_slack.set(slot, used);
     }

@@ -13,9 +13,6 @@ pub(crate) const SLOTS: usize = 32;
 /// The greatest number of substreams of a device and direction.
 pub(crate) const MAX_SUBSTREAMS: u32 = 8;
 
-/// The most microseconds that period timers may be late.
-pub(crate) const MAX_SLACK: u32 = 1000;
-
 /// The greatest number of channels of a card in a slot.
 pub(crate) const SLOT_CHANNELS_MAX: u32 = 32;
 
@@ -71,7 +68,7 @@ module_param_array! {
 }
 
 module_param_array! {
-    /// How late period timers may be, in microseconds, 0 to [`MAX_SLACK`]: so that those of several
+    /// How late period timers may be, in microseconds, 0 to [`SLACK_MAX`](crate::settings::SLACK_MAX): so that those of several
     /// streams expire together.
     pub(crate) static timer_slack: [int; SLOTS] = [0; SLOTS],
         "How late period wake-ups may be, in us (0-1000), to save interrupts."

@@ -77,7 +77,7 @@ impl Pins {
             return None;
         }
         let params = &state.side(direction).setup()?.params;
-        let (shortest, longest) = limits.period_bytes;
+        let (shortest, longest) = limits.period_bytes.into_inner();
         Some(Self {
             format: params.format,
             rate: params.rate,
@@ -137,13 +137,7 @@ impl SideView {
                 Direction::Playback => "Playback",
                 Direction::Capture => "Capture",
             };
-            seq_print!(
-                file,
-                "    sound timer:\thw:{},{},{}\n",
-                id.card,
-                id.device,
-                id.subdevice
-            );
+            seq_print!(file, "    sound timer:\thw:{id}\n");
             seq_print!(file, "    timer open:\t\t{}\n", opened_by);
         }
         // What comes now is not in C.

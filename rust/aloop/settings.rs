@@ -31,8 +31,10 @@ const SUBSTREAMS: RangeInclusive<i64> = 1..=32;
 
 const CHANNELS: RangeInclusive<i64> = 1..=DIRECTORY_CHANNELS_MAX as i64;
 
-/// How many microseconds a period timer can be told to be late.
-const SLACK: RangeInclusive<i64> = 0..=1000;
+/// The most microseconds that period timers may be late.
+pub(crate) const SLACK_MAX: u32 = 1000;
+
+const SLACK: RangeInclusive<i64> = 0..=SLACK_MAX as i64;
 
 /// What `/proc/asound` has, or may have, under names that could be a card's. (The core knows most of
 /// them; of the others, a card's link would be the second entry.)

@@ -81,15 +81,8 @@ impl<'a> Ticks<'a> {
         let Some(err) = self.failure.get() else {
             return;
         };
-        let timer::Id {
-            card,
-            device,
-            subdevice,
-        } = self.timer.handler().id;
-        pr_err_ratelimited!(
-            "snd_timer_start({card},{device},{subdevice}) failed with {}\n",
-            err.to_errno()
-        );
+        let id = self.timer.handler().id;
+        pr_err_ratelimited!("snd_timer_start({id}) failed with {}\n", err.to_errno());
     }
 }
 
@@ -129,16 +122,11 @@ impl Handler for Ticker {
             fitting: Frames(fitting),
         }) = result
         {
-            let timer::Id {
-                card,
-                device,
-                subdevice,
-            } = self.id;
+            let id = self.id;
             pr_err_ratelimited!(
                 "Period size ({period_size} frames) of loopback device is not corresponding to \
                  timer resolution ({resolution} nsec = {fitting} frames) of card timer \
-                 {card},{device},{subdevice}. Use period size of {fitting} frames for loopback \
-                 device.\n"
+                 {id}. Use period size of {fitting} frames for loopback device.\n"
             );
         }
     }
@@ -296,12 +284,7 @@ impl CableTimer {
             return Ok(None);
         };
         if follows && self.own.contains(&id) {
-            pr_err_ratelimited!(
-                "A cable can't follow itself (timer {},{},{})\n",
-                id.card,
-                id.device,
-                id.subdevice
-            );
+            pr_err_ratelimited!("A cable can't follow itself (timer {id})\n");
             return Ok(None);
         }
         let ticker = Ticker {
@@ -311,13 +294,7 @@ impl CableTimer {
         };
         let timer =
             Arc::pin_init(Timer::open(c"Loopback", id, ticker), GFP_KERNEL).inspect_err(|err| {
-                pr_err_ratelimited!(
-                    "snd_timer_open ({},{},{}) failed with {}\n",
-                    id.card,
-                    id.device,
-                    id.subdevice,
-                    err.to_errno()
-                );
+                pr_err_ratelimited!("snd_timer_open ({id}) failed with {}\n", err.to_errno());
             });
         if follows && timer.is_err() {
             return Ok(None);

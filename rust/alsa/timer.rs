@@ -19,6 +19,7 @@ use core::{
 use kernel::{
     container_of,
     error::to_result,
+    fmt,
     prelude::*,
     sync::atomic::{
         Atomic,
@@ -85,6 +86,13 @@ impl Id {
             device: self.device,
             subdevice: self.subdevice,
         }
+    }
+}
+
+/// As in the names of alsa-lib: `card,device,subdevice`.
+impl fmt::Display for Id {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_fmt(fmt!("{},{},{}", self.card, self.device, self.subdevice))
     }
 }
 

@@ -3,21 +3,7 @@
 //! How a recording ends with what is played: see [`peer`](super::peer).
 
 use super::setup::Setup;
-use crate::units::{
-    Delta,
-    Frames, //
-};
-
-/// What the cables of a card do, beside what the C driver's do.
-#[derive(Clone, Copy, Default)]
-pub(crate) struct Habits {
-    /// A side that starts first waits for the other.
-    pub(crate) wait_for_peer: bool,
-    /// A capture ends when the playback is closed that it has heard.
-    pub(crate) end_with_peer: bool,
-    /// How late a period timer may be, so that several expire together.
-    pub(crate) timer_slack: Delta,
-}
+use crate::units::Frames;
 
 /// How a recording ends, from PREPARE on.
 pub(super) struct Ending {

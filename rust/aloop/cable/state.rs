@@ -3,10 +3,8 @@
 //! The state of a cable, and the cable while its lock is held.
 
 use super::{
-    ending::{
-        Ending,
-        Habits, //
-    },
+    ending::Ending,
+    habits::Habits,
     setup::Setup,
     side::{
         Activity,
@@ -187,7 +185,7 @@ impl State {
         if self.timer.is_some_and(|timer| !timer.follows) {
             // A tick is a period for both.
             let bytes = u32::try_from(other.period_bytes().0).unwrap_or(u32::MAX);
-            limits.period_bytes = (bytes, bytes);
+            limits.period_bytes = bytes..=bytes;
         }
         limits
     }

@@ -164,7 +164,7 @@ mod tests {
         with_cable(|cable| {
             cable.prepare(CD, CD)?;
             cable.at(0).set_timer(Some(system_timer(false)));
-            assert!(cable.state().limits(Capture).period_bytes == (1920, 1920));
+            assert!(cable.state().limits(Capture).period_bytes == (1920..=1920));
             Ok(())
         })
     }

@@ -359,42 +359,42 @@ impl Hardware {
 /// fn limits(rate: Option<u32>) -> Limits {
 ///     match rate {
 ///         Some(rate) => Limits {
-///             rate: (rate, rate),
+///             rate: rate..=rate,
 ///             ..Limits::NONE
 ///         },
 ///         None => Limits::NONE,
 ///     }
 /// }
 ///
-/// assert_eq!(limits(Some(48000)).rate, (48000, 48000));
+/// assert_eq!(limits(Some(48000)).rate, 48000..=48000);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The formats that are allowed.
     pub formats: Formats,
-    /// The lowest and the highest rate, in Hz.
-    pub rate: (u32, u32),
-    /// The smallest and the largest number of channels.
-    pub channels: (u32, u32),
-    /// The shortest and the longest period, in bytes.
-    pub period_bytes: (u32, u32),
+    /// The rates, in Hz.
+    pub rate: RangeInclusive<u32>,
+    /// The numbers of channels.
+    pub channels: RangeInclusive<u32>,
+    /// The lengths of a period, in bytes.
+    pub period_bytes: RangeInclusive<u32>,
 }
 
 impl Limits {
     /// No limit but those of the hardware.
     pub const NONE: Self = Self {
         formats: Formats::ALL,
-        rate: (0, u32::MAX),
-        channels: (0, u32::MAX),
-        period_bytes: (0, u32::MAX),
+        rate: 0..=u32::MAX,
+        channels: 0..=u32::MAX,
+        period_bytes: 0..=u32::MAX,
     };
 
     /// Limits a stream to one format, one rate, one number of channels.
     pub fn exactly(format: Format, rate: u32, channels: u32) -> Self {
         Self {
             formats: format.into(),
-            rate: (rate, rate),
-            channels: (channels, channels),
+            rate: rate..=rate,
+            channels: channels..=channels,
             ..Self::NONE
         }
     }
@@ -462,7 +462,7 @@ mod tests {
     fn limits() {
         let limits = Limits::exactly(Format::S16_LE, 48000, 2);
         assert_eq!(limits.formats.bits(), 1 << 2);
-        assert!(limits.rate == (48000, 48000) && limits.channels == (2, 2));
+        assert!(limits.rate == (48000..=48000) && limits.channels == (2..=2));
         assert!(limits.period_bytes == Limits::NONE.period_bytes);
     }
 

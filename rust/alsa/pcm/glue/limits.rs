@@ -40,15 +40,15 @@ fn refine_formats(params: &mut bindings::snd_pcm_hw_params, formats: u64) -> Res
 fn refine_range(
     params: &mut bindings::snd_pcm_hw_params,
     var: c_uint,
-    (min, max): (u32, u32),
+    range: RangeInclusive<u32>,
 ) -> Result<c_int> {
     let interval = var
         .checked_sub(bindings::SNDRV_PCM_HW_PARAM_FIRST_INTERVAL)
         .and_then(|number| params.intervals.get_mut(number as usize))
         .ok_or(EINVAL)?;
     let range = bindings::snd_interval {
-        min,
-        max,
+        min: *range.start(),
+        max: *range.end(),
         ..bindings::snd_interval::default()
     };
     // SAFETY: Both intervals are valid.
@@ -156,8 +156,8 @@ impl<T: Ops> Glue<T> {
         let device_channels = open.get_ref().substream().channels();
         // The core applies the hardware's limits only to what a request names as changed, and its
         // rules would take the rest for boundless.
-        let within = |range: (u32, u32), hardware: &RangeInclusive<u32>| {
-            (range.0.max(*hardware.start()), range.1.min(*hardware.end()))
+        let within = |range: RangeInclusive<u32>, hardware: &RangeInclusive<u32>| {
+            *range.start().max(hardware.start())..=*range.end().min(hardware.end())
         };
         // SAFETY: The parameters are valid, and nobody else uses them meanwhile.
         let params = unsafe { &mut *params };
@@ -212,15 +212,15 @@ mod tests {
     fn ranges() -> Result {
         let mut params = any();
         let rate = bindings::SNDRV_PCM_HW_PARAM_RATE;
-        assert_eq!(refine_range(&mut params, rate, (8000, 96000))?, 1);
-        assert_eq!(refine_range(&mut params, rate, (8000, 96000))?, 0);
-        assert_eq!(refine_range(&mut params, rate, (0, 48000))?, 1);
+        assert_eq!(refine_range(&mut params, rate, 8000..=96000)?, 1);
+        assert_eq!(refine_range(&mut params, rate, 8000..=96000)?, 0);
+        assert_eq!(refine_range(&mut params, rate, 0..=48000)?, 1);
         // SAMPLE_BITS, FRAME_BITS, CHANNELS, RATE.
         let interval = &params.intervals[3];
         assert!((interval.min, interval.max) == (8000, 48000));
-        assert!(refine_range(&mut params, rate, (96000, 96000)) == Err(EINVAL));
+        assert!(refine_range(&mut params, rate, 96000..=96000) == Err(EINVAL));
         for var in [bindings::SNDRV_PCM_HW_PARAM_FORMAT, c_uint::MAX] {
-            assert!(refine_range(&mut params, var, (1, 2)) == Err(EINVAL));
+            assert!(refine_range(&mut params, var, 1..=2) == Err(EINVAL));
         }
         Ok(())
     }
