@@ -31,6 +31,10 @@ pub fn tests() -> Vec<Test> {
     vec![
         test("15.2 32 bits: parameters are the same", parameters),
         test("15.2 32 bits: a stream is played and recorded", stream),
+        test(
+            "15.2 32 bits: SYNC_PTR, REWIND, FORWARD and DELAY know the positions",
+            positions,
+        ),
         test("15.2 32 bits: a control is read and written", control),
     ]
 }
@@ -45,7 +49,11 @@ const HW_REFINE32: u32 = 0xc25c_4110;
 const HW_PARAMS32: u32 = 0xc25c_4111;
 const WRITEI32: u32 = 0x400c_4150;
 const READI32: u32 = 0x800c_4151;
+const SW_PARAMS32: u32 = 0xc068_4113;
+const DELAY32: u32 = 0x8004_4121;
 const PREPARE32: u32 = 0x4140;
+const REWIND32: u32 = 0x4004_4146;
+const FORWARD32: u32 = 0x4004_4149;
 const START32: u32 = 0x4142;
 
 // Where numbers of 64 bits are not aligned, and a time has 32.
@@ -124,7 +132,18 @@ pub(super) fn configure_by_32_bits(pcm: &mut Pcm, cfg: &Config, flags: u32) -> O
     low.bytes()[..PARAMS_ALIKE].copy_from_slice(&bytes_of(&request)[..PARAMS_ALIKE]);
     ioctl32(pcm.fd(), "HW_PARAMS", HW_PARAMS32, low.address())?;
     pcm.cfg = Some(*cfg);
-    pcm.sw_params(cfg.buffer() as u64)?;
+    // No start by itself; period_step, avail_min, xfer_align, and the two thresholds.
+    low.bytes()[..104].fill(0);
+    for (offset, value) in [
+        (4, 1),
+        (12, (cfg.period / 2).max(1)),
+        (16, 1),
+        (20, i32::MAX as u32),
+        (24, cfg.buffer() as u32),
+    ] {
+        low.set_u32(offset, value);
+    }
+    ioctl32(pcm.fd(), "SW_PARAMS", SW_PARAMS32, low.address())?;
     ioctl32(pcm.fd(), "PREPARE", PREPARE32, 0)?;
     check_eq!("state", pcm.state()?, PREPARED);
     Ok(())
@@ -166,6 +185,89 @@ fn stream(ctx: &Context) -> Outcome {
     let mut sound = LONG.nothing();
     sound.append(&source, 0..4800);
     compare(&sound, &heard, Expect::Whole)?;
+    Ok(())
+}
+
+/// What SYNC_PTR tells of a stream: a structure of times with 32 bits, and one with 64, where two
+/// numbers of the control page are nearer to each other than in that of a program of 64 bits.
+struct SyncPtr {
+    request: u32,
+    state: usize,
+    hw_ptr: usize,
+    appl_ptr: usize,
+    avail_min: usize,
+}
+
+const SYNC_PTRS: [SyncPtr; 2] = [
+    SyncPtr {
+        request: 0xc084_4123,
+        state: 4,
+        hw_ptr: 12,
+        appl_ptr: 68,
+        avail_min: 72,
+    },
+    SyncPtr {
+        request: 0xc088_4123,
+        state: 8,
+        hw_ptr: 16,
+        appl_ptr: 72,
+        avail_min: 76,
+    },
+];
+
+/// The hardware's position is asked for, and the application's and `avail_min` are told, not set.
+const ASK: u32 = 1 | 2 | 4;
+
+fn positions(ctx: &Context) -> Outcome {
+    let mut low = low(1 << 20)?;
+    for sync in SYNC_PTRS {
+        let mut play = CABLE.playback(ctx)?;
+        configure_by_32_bits(&mut play, &LONG, 0)?;
+        let fd = play.fd();
+        low.bytes()[64..64 + 14400 * 4].fill(0);
+        low.set_u32(4, low.address() + 64);
+        low.set_u32(8, 14400);
+        ioctl32(fd, "WRITEI", WRITEI32, low.address())?;
+        for (call, request, frames) in [
+            ("REWIND", REWIND32, 9600),
+            ("FORWARD", FORWARD32, 4800),
+            // No further than the buffer reaches.
+            ("FORWARD", FORWARD32, u32::MAX >> 1),
+            ("REWIND", REWIND32, LONG.buffer() as u32 - 9600),
+        ] {
+            low.set_u32(0, frames);
+            ioctl32(fd, call, request, low.address())?;
+            let moved = match frames {
+                0x7fff_ffff => LONG.buffer() as u32 - 9600,
+                frames => frames,
+            };
+            check_eq!(format!("frames of {call}"), low.u32_at(0), moved);
+        }
+        ioctl32(fd, "DELAY", DELAY32, low.address())?;
+        check_eq!("DELAY", low.u32_at(0), 9600);
+        // By SYNC_PTR, as by the page of a program that maps it.
+        low.set_u32(0, 0);
+        low.set_u32(sync.appl_ptr, 14400);
+        low.set_u32(sync.avail_min, 480);
+        ioctl32(fd, "SYNC_PTR", sync.request, low.address())?;
+        ioctl32(fd, "DELAY", DELAY32, low.address())?;
+        check_eq!("DELAY after SYNC_PTR", low.u32_at(0), 14400);
+        play.start()?;
+        wait_for_position(&play, 4800, std::time::Duration::from_secs(1))?;
+        let before = play.status()?.hw_ptr;
+        low.bytes()[..136].fill(0);
+        low.set_u32(0, ASK);
+        ioctl32(fd, "SYNC_PTR", sync.request, low.address())?;
+        let at = u64::from(low.u32_at(sync.hw_ptr));
+        let after = play.status()?.hw_ptr;
+        check_eq!("state", low.u32_at(sync.state), RUNNING as u32);
+        check_eq!("appl_ptr", low.u32_at(sync.appl_ptr), 14400);
+        check_eq!("avail_min", low.u32_at(sync.avail_min), 480);
+        check!(
+            (before..=after).contains(&at),
+            "position {at}, and natively {before} before and {after} after"
+        );
+    }
     Ok(())
 }
 
