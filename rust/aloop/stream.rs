@@ -189,7 +189,8 @@ impl pcm::Ops for Stream {
             }
         }
         let mut cable = stream.line.cable.lock();
-        if cable.habits().wait_for_peer && !substream.is_oss() {
+        let is_oss_playback = stream.direction == Direction::Playback && substream.is_oss();
+        if cable.habits().wait_for_peer && !is_oss_playback {
             substream.wait_for_ever();
         }
         cable.prepare(stream.direction, setup);
@@ -240,9 +241,9 @@ impl pcm::Ops for Stream {
         Locked::new(&mut guard, Ktime::now()).period_timer(stream.direction)
     }
 
-    fn settle(stream: &Self) {
+    fn settle(stream: &Self) -> Action {
         let mut guard = stream.line.cable.lock();
-        Locked::new(&mut guard, Ktime::now()).settle(stream.direction);
+        Locked::new(&mut guard, Ktime::now()).settle_in_callback(stream.direction)
     }
 
     fn rearm(stream: &Self, _substream: &Expired<'_>) {

@@ -97,7 +97,7 @@ plays_dsp 15.1 /dev/dsp plays into device 1
 plays_adsp 15.1 /dev/adsp plays into device 0
 records_dsp 15.1 /dev/dsp records from device 1
 records_adsp 15.1 /dev/adsp records from device 0
-exits 15.1 18.1 wait_for_peer: a program that uses OSS does not wait, and exits
+exits 15.1 wait_for_peer: a program that plays by way of OSS does not wait, and exits
 END
 rmmod snd-pcm-oss "$MODULE"
 exit $status

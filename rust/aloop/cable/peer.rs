@@ -15,7 +15,7 @@
 //!
 //! A stream that is prepared anew, as after an xrun, starts anew: it waits, and has heard nobody.
 //!
-//! A stream of the emulation of OSS waits for nobody, as its process could not be killed while it
+//! A playback of the emulation of OSS waits for nobody, as its process could not be killed while it
 //! exits.
 
 use super::{
@@ -40,7 +40,8 @@ impl Locked<'_> {
         self.state.habits().wait_for_peer
             && self.state.side(direction).position().is_zero()
             && !self.state.side(direction.opposite()).takes_part()
-            && !self.stream(direction).is_some_and(|own| own.is_oss())
+            && !(direction == Direction::Playback
+                && self.stream(direction).is_some_and(|own| own.is_oss()))
     }
 
     /// Lets a stream wait for the other side.
@@ -128,6 +129,7 @@ impl Locked<'_> {
         let side = self.state.side_mut(direction);
         if side.activity() == Activity::Waiting {
             side.set_activity(Activity::Running);
+            side.settle();
             self.note_shift();
             self.arm(direction);
         }

@@ -264,10 +264,15 @@ impl Side {
     /// waits for the other side (`activity`).
     pub(super) fn begin(&mut self, activity: Activity, now: Instant) {
         if let Some(prepared) = self.prepared_mut() {
+            let before = match prepared.activity {
+                // Left of a RESUME that another driver's stream has failed.
+                Activity::Running | Activity::Waiting => prepared.begun.before,
+                other => other,
+            };
             prepared.begun = Begun {
                 at: now,
                 position: prepared.position,
-                before: prepared.activity,
+                before,
                 is_settled: false,
             };
             prepared.activity = activity;
@@ -275,20 +280,24 @@ impl Side {
     }
 
     /// Has the stream do again what it did before it started, or went on; one that could not even
-    /// do that stays as it is.
+    /// do that stays as it is. Returns whether it has not started.
     ///
     /// What has not gone on stays where it is; what has not started is as PREPARE left it, whatever
     /// others have moved meanwhile.
-    pub(super) fn undo_begin(&mut self) {
+    pub(super) fn undo_begin(&mut self) -> bool {
         let Some(prepared) = self.prepared_mut() else {
-            return;
+            return false;
         };
         match (prepared.activity, prepared.begun.before) {
-            (Activity::Stopped | Activity::Paused(_), _) => {}
-            (_, Activity::Paused(phase)) => prepared.activity = Activity::Paused(phase),
+            (Activity::Stopped | Activity::Paused(_), _) => false,
+            (_, Activity::Paused(phase)) => {
+                prepared.activity = Activity::Paused(phase);
+                false
+            }
             _ => {
                 let setup = prepared.setup;
                 self.prepare(setup);
+                true
             }
         }
     }

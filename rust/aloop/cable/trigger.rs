@@ -212,14 +212,18 @@ impl Locked<'_> {
     /// Undoes the start of a stream, or of what came after a pause or a suspend, since one that is
     /// linked with it can't be started: it is as if it had not.
     ///
-    /// Nor is the other side moved, which may have started in one go with it. What it was to others
-    /// is not undone: a capture that a playback has evicted is stopped, and an end that a recording
-    /// was to have is forgotten.
+    /// Nor is the other side moved, which may have started in one go with it. What a playback was to
+    /// others is not undone: a capture that it has evicted is stopped, an end that a recording was
+    /// to have is forgotten, and the controls tell what it is like.
     pub(crate) fn undo_start(&mut self, direction: Direction, ticks: Option<&dyn TickSource>) {
         if self.is_waited_for(direction) {
             self.state.let_go = None;
         }
-        self.state.side_mut(direction).undo_begin();
+        let has_not_started = self.state.side_mut(direction).undo_begin();
+        if has_not_started && direction == Direction::Capture {
+            // It has heard nobody.
+            self.state.ending = Ending::NONE;
+        }
         self.rest_if_idle(ticks);
     }
 

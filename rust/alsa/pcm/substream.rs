@@ -151,8 +151,8 @@ impl Substream {
 
     /// Returns whether the substream is used by way of the emulation of OSS.
     ///
-    /// A close plays what is left there, and that can be the close of a process that exits, which
-    /// nothing interrupts: such a stream must not wait for what may never come.
+    /// The close of a playback plays what is left there, and that can be the close of a process that
+    /// exits, which nothing interrupts: it must not wait for what may never come.
     ///
     /// C: `substream->oss.oss`.
     pub fn is_oss(&self) -> bool {

@@ -30,6 +30,8 @@ use support::signal::Audio;
 use support::signal::Expect;
 use support::stamp::Kind;
 
+use crate::tests::source::Source;
+
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
     for dir in Dir::BOTH {
@@ -48,6 +50,11 @@ pub fn tests() -> Vec<Test> {
         };
         tests.push(Test::new("waits", name, run));
     }
+    tests.push(Test::new(
+        "waits",
+        "18.1 11.3 wait_for_peer: who was paused while it waited is woken by the first tick",
+        |ctx| loaded_with(ctx, "wait_for_peer").and_then(|()| woken_by_ticks(ctx)),
+    ));
     for (call, by_poll) in [("READI", false), ("poll", true)] {
         for (frames, cfg, of) in [
             (1024, RECORDED, ""),
@@ -162,6 +169,37 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
                 s.hw_ptr
             );
         }
+    }
+    Ok(())
+}
+
+/// A tick of the system's sound timer is 4 ms, the first call tells two; nothing but ticks makes
+/// anybody look after a stream.
+fn woken_by_ticks(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let cfg = Config {
+        period: 192,
+        periods: 8,
+        ..USUAL
+    };
+    for dir in Dir::BOTH {
+        let (mut play, rec) = CABLE.open(ctx, &cfg, &cfg)?;
+        play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        let (first, second) = match dir {
+            Dir::Playback => (&play, &rec),
+            Dir::Capture => (&rec, &play),
+        };
+        first.start()?;
+        first.pause(true)?;
+        // Nobody asks for its position from here on.
+        first.pause(false)?;
+        second.start()?;
+        check!(first.poll(1000).is_some(), "the {dir:?} is not woken");
+        check_eq!(
+            format!("position of the {dir:?} when it is woken"),
+            first.status()?.hw_ptr,
+            2 * 192
+        );
     }
     Ok(())
 }
