@@ -63,7 +63,12 @@ ktap_test_status() {
 ktap_test_result() {
 	ktap_name=$1 ktap_status=0
 	shift
-	ktap_said=$("$@" 2>&1) || ktap_status=$?
+	# By way of a file: from a pipe, all would have to be read that a background program of a test
+	# that has failed may yet say.
+	ktap_file=$(mktemp)
+	("$@") >"$ktap_file" 2>&1 || ktap_status=$?
+	ktap_said=$(cat "$ktap_file")
+	rm -f "$ktap_file"
 	[ ! "$ktap_said" ] || ktap_print_msg "$ktap_said"
 	ktap_test_status "$ktap_status" "$ktap_name"
 }

@@ -103,6 +103,8 @@ t_store_usual() {
 	alsactl store >/tmp/controls.alsactl 2>&1 || fail "alsactl store: status $?: $(cat /tmp/controls.alsactl)"
 	[ "$(grep -c '^	control\.' /var/lib/alsa/asound.state)" = "$CONTROLS" ] || fail "$(cat /var/lib/alsa/asound.state)"
 	write_all 1
+	contents >/tmp/controls.changed
+	changed /tmp/controls.default /tmp/controls.changed 24
 	alsactl_quietly restore
 	contents >/tmp/controls.got
 	same /tmp/controls.default /tmp/controls.got

@@ -36,11 +36,13 @@ unload() {
 	[ ! -e /proc/asound ] || fail "/proc/asound is still there"
 }
 
-# stream COMMAND PLACE: a player or recorder in the background, whose process is $!.
+# stream COMMAND PLACE FILE [OPTION]...: a player or recorder in the background, whose process is $!.
 # (A buffer of a second: the core gives up a stream that the host holds up for longer than its buffer.)
 stream() {
-	"$1" -q -D "hw:$CARD,$2" -f S16_LE -c 2 -r 48000 -t raw --period-size=48 --buffer-size=48000 \
-		"$3" >/dev/null 2>&1 &
+	stream_program=$1 stream_device=$2 stream_file=$3
+	shift 3
+	"$stream_program" -q -D "hw:$CARD,$stream_device" -f S16_LE -c 2 -r 48000 -t raw --period-size=48 \
+		--buffer-size=48000 "$@" "$stream_file" >/dev/null 2>&1 &
 }
 
 # Starts both sides of two cables and waits until they run; their processes are $streams.
@@ -99,15 +101,18 @@ after_use() {
 t_after_use() { rounds after_use; }
 
 # The cables run by a timer of the core, which is unloaded too.
+# after_timer SOURCE STATE: what the status of the stream then has.
 after_timer() {
+	source=$1 state=$2
 	load
-	echo "$1" >"/proc/asound/$CARD/timer_source" || fail "timer_source is refused"
-	stream arecord 1,0 /dev/null
+	echo "$source" >"/proc/asound/$CARD/timer_source" || fail "timer_source is refused"
+	# At other periods than the timer's, it would stop at the first tick.
+	tick_us=$(sed -n 's/^G0: system timer : \([0-9]*\)\..*/\1/p' /proc/asound/timers)
+	stream arecord 1,0 /dev/null --period-size=$((tick_us * 48 / 1000))
 	streams=$!
 	status=/proc/asound/$CARD/pcm1c/sub0/status
 	tries=0
-	# At other periods than the timer's the stream stops at the first tick, as it should.
-	until grep -q 'RUNNING\|XRUN\|PREPARED' "$status"; do
+	until grep -q "$state" "$status"; do
 		tries=$((tries + 1))
 		[ "$tries" -lt 500 ] || fail "no recorder: $(cat "$status")"
 		sleep 0.01
@@ -115,8 +120,10 @@ after_timer() {
 	end
 	unload
 }
-t_after_global_timer() { rounds after_timer -1.0.0; }
-t_after_own_timer() { rounds after_timer "$CARD,1,7"; }
+# The stream has moved.
+t_after_global_timer() { rounds after_timer -1.0.0 '^hw_ptr *: [1-9]'; }
+# Nobody runs that substream: it waits for the first tick.
+t_after_own_timer() { rounds after_timer "$CARD,1,7" RUNNING; }
 
 # In use, the card goes when the last of its users has gone: each gets an error and ends.
 unbind_in_use() {

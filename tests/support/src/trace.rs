@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::Path;
 use std::ptr;
 
+use crate::check;
 use crate::ktap::Context;
 use crate::ktap::Fail;
 
@@ -71,8 +72,16 @@ impl Trace {
     pub fn end(self) -> Result<Vec<Event>, Fail> {
         set("tracing_on", "0")?;
         let text = fs::read_to_string(Path::new(DIR).join("trace"))?;
-        if text.contains("LOST") {
-            return Err(Fail::Wrong("the kernel's trace is incomplete".into()));
+        // What is overwritten before it is read, only the statistics tell.
+        for cpu in fs::read_dir(Path::new(DIR).join("per_cpu"))? {
+            let stats = fs::read_to_string(cpu?.path().join("stats"))?;
+            let lost = stats.lines().filter_map(|line| line.split_once(": "));
+            for (what, count) in lost.filter(|(what, _)| what.ends_with("overrun")) {
+                check!(
+                    count == "0",
+                    "the kernel's trace is incomplete: {what}: {count}"
+                );
+            }
         }
         Ok(text.lines().filter_map(parse).collect())
     }

@@ -137,7 +137,7 @@ impl Leader {
     fn new(ctx: &Context, cfg: &Config, shift: i64) -> Result<Self, Fail> {
         let card = match other_cards(ctx)?.pop() {
             Some(card) => card,
-            None => return Err(Fail::Skip("there is no other loopback card".into())),
+            None => return Err(Fail::Wrong("there is no other loopback card".into())),
         };
         Controls::of(&card, MASTER)?.set(SHIFT, shift)?;
         let pcm = master(&card, cfg)?;

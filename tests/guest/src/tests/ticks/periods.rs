@@ -65,6 +65,18 @@ pub(super) fn wrong_period(ctx: &Context) -> Outcome {
         check_eq!("position of the playback", play.status()?.hw_ptr, 0);
         rec.prepare()?;
         check_eq!("the capture after PREPARE", rec.state()?, PREPARED);
+        play.prepare()?;
+        play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        rec.start()?;
+        play.start()?;
+        for pcm in [&play, &rec] {
+            wait_for_state(pcm, XRUN, Duration::from_secs(2))?;
+            check_eq!(
+                format!("position of the {:?} of both", pcm.dir),
+                pcm.status()?.hw_ptr,
+                0
+            );
+        }
     }
     Ok(())
 }
@@ -134,7 +146,6 @@ pub(super) fn by_periods(ctx: &Context) -> Outcome {
     let (play, rec) = started(ctx, CABLE, &SLOW)?;
     check_eq!("positions before", positions(&play, &rec)?, [0, 0]);
     clock.start()?;
-    let mut ticks = 0;
     for period in 1..=5u64 {
         wait_for_position(&clock, period * 4800, Duration::from_secs(2))?;
         wait_for_position(&rec, period * 4800, Duration::from_millis(80))?;
@@ -143,10 +154,8 @@ pub(super) fn by_periods(ctx: &Context) -> Outcome {
             positions(&play, &rec)?,
             [period * 4800; 2]
         );
-        ticks += 1;
     }
     clock.stop()?;
-    check_eq!("ticks", ticks, 5);
     check_eq!(
         "positions after the stop",
         positions(&play, &rec)?,
