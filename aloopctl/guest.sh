@@ -20,7 +20,10 @@ background() {
 }
 # until_running FILE: the stream runs.
 until_running() {
+	tries=0
 	until grep -q RUNNING "/proc/asound/Loopback/$1/status"; do
+		tries=$((tries + 1))
+		[ $tries -lt 3000 ] || fail "the stream of $1 does not run for half a minute"
 		usleep 10000
 	done
 }

@@ -16,6 +16,8 @@
 #   ktap_test_table               the whole report of a table on stdin: for each line "WORD NAME" it
 #                                 runs t_WORD, or "$ktap_around t_WORD" if that is set. If $ktap_only
 #                                 has words, only those tests; one that the table has not is a failure
+#   ktap_wait PID                 waits for a child, as wait does; but one that is still there after a
+#                                 minute is killed, which is said, and the status is 124
 #   ktap_bail_out TEXT            no test can run: ends the script
 #   ktap_finished                 ends the report; fails if a test has
 #
@@ -58,6 +60,21 @@ ktap_test_status() {
 		[ ! "${3:-}" ] || ktap_print_msg "$3"
 		ktap_test_fail "$2"
 	fi
+}
+
+ktap_wait() {
+	ktap_tries=0
+	# One that has ended is a zombie until it is waited for.
+	while grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null; do
+		ktap_tries=$((ktap_tries + 1))
+		[ $ktap_tries -lt 600 ] || {
+			echo "process $1 does not end: $(tr '\0' ' ' <"/proc/$1/cmdline")"
+			kill -KILL "$1"
+			return 124
+		}
+		sleep 0.1
+	done
+	wait "$1"
 }
 
 ktap_test_result() {

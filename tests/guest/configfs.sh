@@ -201,7 +201,7 @@ t_settings() {
 	until_running studio pcm1c/sub0
 	aplay -q -D hw:studio,0,0 -t raw -f S16_LE -c 2 -r $RATE -s 4800 /tmp/noise.raw ||
 		fail "aplay: status $?"
-	wait $recorder
+	ktap_wait $recorder
 	grep -q 'bad state' /tmp/ends.err || fail "the recording did not end: $(cat /tmp/ends.err)"
 }
 

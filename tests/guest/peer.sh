@@ -142,7 +142,8 @@ t_interrupted() {
 	# Until its handler is the default one: bit 1 of what it catches.
 	until [ $((0x$(awk '/^SigCgt/ { print substr($2, 9) }' "/proc/$pid/status") & 2)) = 0 ]; do :; done
 	kill -INT "$pid"
-	wait "$pid"
+	ktap_wait "$pid"
+	[ $? != 124 ] || fail "it cannot be interrupted"
 	[ ! -s /tmp/none.raw ] || fail "$(frames_of /tmp/none.raw) frames of nothing"
 	# Nothing is left of it.
 	player 5 &
@@ -159,7 +160,7 @@ t_ends() {
 	until_state RUNNING 1c 6 "$pid"
 	player 6 || fail "aplay: status $?"
 	begun=$(uptime_ms)
-	wait "$pid"
+	ktap_wait "$pid"
 	[ $? = 1 ] || fail "arecord ended otherwise than with an error"
 	took=$(($(uptime_ms) - begun))
 	grep -q 'bad state' /tmp/ends.err || fail "arecord said: $(cat /tmp/ends.err)"
@@ -185,7 +186,8 @@ t_whole() {
 	pid=$!
 	until_state RUNNING 1c 7 "$pid"
 	player 7 || fail "aplay: status $?"
-	wait "$pid"
+	ktap_wait "$pid"
+	[ $? != 124 ] || fail "the recording does not end"
 	starts_with_noise /tmp/whole.raw
 	silent_after "$FRAMES" /tmp/whole.raw
 }
@@ -202,7 +204,8 @@ t_probe() {
 		kill -0 "$pid" || fail "the recording has ended, though nobody played: $(cat /tmp/probe.err)"
 	done
 	player 0 || fail "aplay: status $?"
-	wait "$pid"
+	ktap_wait "$pid"
+	[ $? != 124 ] || fail "the recording does not end"
 	[ -s /tmp/probe.raw ] || fail "nothing was recorded"
 }
 t_one_card() {

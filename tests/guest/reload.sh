@@ -131,8 +131,10 @@ unbind_in_use() {
 	start
 	unbind
 	[ ! -e "/proc/asound/$CARD" ] || fail "the card is still there"
-	# shellcheck disable=SC2086
-	wait $streams
+	for client in $streams; do
+		ktap_wait "$client"
+		[ $? != 124 ] || fail "a client of a card that has gone does not end"
+	done
 	unload
 }
 t_unbind_in_use() { rounds unbind_in_use; }
