@@ -64,11 +64,6 @@ impl Locked<'_> {
             return;
         }
         self.state.let_go = Some(other);
-        self.settle_soon(direction);
-    }
-
-    /// Has [`Locked::settle`] called for a stream when the trigger is through.
-    pub(super) fn settle_soon(&self, direction: Direction) {
         if let Some(own) = self.stream(direction) {
             own.expire_timer_now();
         }
@@ -87,7 +82,6 @@ impl Locked<'_> {
         if self.is_waited_for(direction) {
             self.let_go();
         }
-        self.state.side_mut(direction).settle();
     }
 
     /// Lets a side go that has yet to be let go, unless the other has only just started. Returns
@@ -129,7 +123,6 @@ impl Locked<'_> {
         let side = self.state.side_mut(direction);
         if side.activity() == Activity::Waiting {
             side.set_activity(Activity::Running);
-            side.settle();
             self.note_shift();
             self.arm(direction);
         }

@@ -46,10 +46,8 @@ impl Locked<'_> {
     /// A playback that drains and has played its last frame has no xrun, but the core cannot see
     /// that: the period timer stops it.
     pub(crate) fn pointer(&mut self, direction: Direction) -> Option<Report> {
-        // The stream lock is held: see `settle`.
-        if self.is_waited_for(direction) {
-            self.let_go();
-        }
+        // The stream lock is held.
+        self.settle(direction);
         let at = self.update_if_due(direction);
         let phase = self.state.time.phase();
         let own = self.stream(direction);

@@ -102,8 +102,6 @@ struct Begun {
     position: Frames,
     /// What it was doing before.
     before: Activity,
-    /// Whether it is known that all is over that the core does in one go with it.
-    is_settled: bool,
 }
 
 /// What is known of a stream since PREPARE.
@@ -150,7 +148,6 @@ impl Side {
                     at: Instant::START,
                     position: Frames::ZERO,
                     before: Activity::Stopped,
-                    is_settled: true,
                 },
                 told: Told::NOTHING,
                 held: None,
@@ -273,7 +270,6 @@ impl Side {
                 at: now,
                 position: prepared.position,
                 before,
-                is_settled: false,
             };
             prepared.activity = activity;
         }
@@ -311,22 +307,12 @@ impl Side {
         })
     }
 
-    /// Returns whether the stream has gone on after a pause or a suspend, and has yet to settle: see
-    /// [`Side::settle`].
-    pub(super) fn has_to_settle(&self) -> bool {
-        self.prepared().is_some_and(|prepared| {
-            let Begun {
-                before, is_settled, ..
-            } = prepared.begun;
-            prepared.is_running() && !is_settled && matches!(before, Activity::Paused(_))
-        })
-    }
-
-    /// Notes that all is over that the core does in one go with the last start of the stream.
-    pub(super) fn settle(&mut self) {
-        if let Some(prepared) = self.prepared_mut() {
-            prepared.begun.is_settled = true;
-        }
+    /// Returns whether the stream has just gone on after a pause or a suspend, as
+    /// [`Side::has_just_begun`].
+    pub(super) fn has_just_gone_on(&self, now: Instant) -> bool {
+        self.prepared()
+            .is_some_and(|prepared| matches!(prepared.begun.before, Activity::Paused(_)))
+            && self.has_just_begun(now)
     }
 
     /// Notes that the stream runs with this rate shift, if it runs.
@@ -385,7 +371,6 @@ impl Prepared {
     pub(super) fn tell(&mut self, at: Instant, phase: Phase) {
         self.told.tell(self.position, at, phase);
         self.held = None;
-        self.begun.is_settled = true;
     }
 
     /// Notes that the core is told one step more of a drain that is over: see [`Told::tell_step`].

@@ -91,11 +91,7 @@ impl Locked<'_> {
             Direction::Capture => self.review_ending(),
         }
         let now = self.now;
-        let side = self.state.side_mut(direction);
-        side.begin(Activity::Running, now);
-        if side.has_to_settle() {
-            self.settle_soon(direction);
-        }
+        self.state.side_mut(direction).begin(Activity::Running, now);
         self.end_wait(direction);
         self.note_shift();
         self.arm(direction);
@@ -201,9 +197,9 @@ impl Locked<'_> {
         let may_move = self.wait_on(direction);
         let side = self.state.side(direction);
         // DROP, PREPARE and close let one that is paused go on before they stop it: of that nobody
-        // is to hear.
-        let has_just_gone_on = side.has_to_settle() && side.has_just_begun(self.now);
-        if may_move && side.is_running() && !has_just_gone_on {
+        // is to hear. (To be told when that is over, as a side that waits is, costs a grace period
+        // of RCU at the close.)
+        if may_move && side.is_running() && !side.has_just_gone_on(self.now) {
             self.update();
         }
         self.come_to_rest(direction, Activity::Stopped, ticks);

@@ -264,7 +264,7 @@ impl Locked<'_> {
             return Action::None;
         };
         let is_put_off = open.expiry.callback_begins(now, is_running);
-        if self.is_waited_for(direction) || self.state.side(direction).has_to_settle() {
+        if self.is_waited_for(direction) {
             return Action::Settle;
         }
         if is_put_off {
