@@ -189,8 +189,7 @@ impl pcm::Ops for Stream {
             }
         }
         let mut cable = stream.line.cable.lock();
-        let is_oss_playback = stream.direction == Direction::Playback && substream.is_oss();
-        if cable.habits().wait_for_peer && !is_oss_playback {
+        if cable.habits().wait_for_peer && !substream.plays_by_oss() {
             substream.wait_for_ever();
         }
         cable.prepare(stream.direction, setup);
@@ -241,9 +240,9 @@ impl pcm::Ops for Stream {
         Locked::new(&mut guard, Ktime::now()).period_timer(stream.direction)
     }
 
-    fn settle(stream: &Self) -> Action {
+    fn settle(stream: &Self) {
         let mut guard = stream.line.cable.lock();
-        Locked::new(&mut guard, Ktime::now()).settle_in_callback(stream.direction)
+        Locked::new(&mut guard, Ktime::now()).settle(stream.direction);
     }
 
     fn rearm(stream: &Self, _substream: &Expired<'_>) {

@@ -62,11 +62,6 @@ t_records() { # NODE PLAYBACK-DEVICE
 t_records_dsp() { t_records dsp 1; }
 t_records_adsp() { t_records adsp 0; }
 
-# Is it there, and more than what its parent has yet to wait for?
-is_alive() { # PID
-	grep -q '^State:[[:space:]]*[^Z]' "/proc/$1/status" 2>/dev/null
-}
-
 # Closing the device plays the rest, and who exits cannot be interrupted meanwhile.
 t_exits() {
 	rmmod snd-pcm-oss "$MODULE" || fail "rmmod: status $?"
@@ -74,16 +69,14 @@ t_exits() {
 	modprobe snd-pcm-oss || fail "modprobe snd-pcm-oss: status $?"
 	sh -c 'exec 3>/dev/dsp && head -c 100 /dev/urandom >&3' &
 	player=$!
-	for _ in $(seq 100); do
-		is_alive "$player" || break
-		usleep 100000
-	done
-	if is_alive "$player"; then
+	ktap_wait "$player"
+	status=$?
+	if [ "$status" = 124 ]; then
 		# So that it ends.
 		arecord -q -D hw:Loopback,1,0 -f S16_LE -c 1 -r 8000 -d 1 -t raw /dev/null
-		fail "a program that has written to /dev/dsp, and exits, is still there after 10 s"
+		fail "a program that has written to /dev/dsp, and exits, waits"
 	fi
-	wait "$player" || fail "the program: status $?"
+	expect "status of the program" "$status" 0
 }
 
 for module in "$MODULE" snd-pcm-oss; do

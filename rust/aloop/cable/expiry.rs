@@ -121,11 +121,6 @@ impl<A: Account> Expiry<A> {
         is_running && callback.is_put_off
     }
 
-    /// Returns whether the callback that runs is put off, as [`Expiry::callback_begins`] has said.
-    pub(super) fn is_put_off(&self) -> bool {
-        self.callback.is_put_off
-    }
-
     /// Notes that a callback ends, at the time `now`, and the timer rests, and returns its turn if
     /// the callback was put off: the timer is to expire then.
     pub(super) fn callback_ends(&mut self, now: Instant) -> Option<Instant> {

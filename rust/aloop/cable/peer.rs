@@ -40,8 +40,7 @@ impl Locked<'_> {
         self.state.habits().wait_for_peer
             && self.state.side(direction).position().is_zero()
             && !self.state.side(direction.opposite()).takes_part()
-            && !(direction == Direction::Playback
-                && self.stream(direction).is_some_and(|own| own.is_oss()))
+            && !self.stream(direction).is_some_and(|own| own.plays_by_oss())
     }
 
     /// Lets a stream wait for the other side.

@@ -271,21 +271,6 @@ impl Locked<'_> {
             // It is others' turn.
             return Action::None;
         }
-        self.look(direction)
-    }
-
-    /// Settles a stream ([`Locked::settle`]), and goes on as [`Locked::period_timer`], which has
-    /// asked for that: the end of a period may have come meanwhile.
-    pub(crate) fn settle_in_callback(&mut self, direction: Direction) -> Action {
-        self.settle(direction);
-        match self.state.side_mut(direction).opened_mut() {
-            Some(open) if !open.expiry.is_put_off() => self.look(direction),
-            _ => Action::None,
-        }
-    }
-
-    /// Moves the cable to the present, and returns what the core has to do about a stream.
-    fn look(&mut self, direction: Direction) -> Action {
         self.update();
         let own = self.stream(direction);
         let is_draining = || {

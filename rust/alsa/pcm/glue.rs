@@ -589,15 +589,16 @@ impl<T: Ops> Glue<T> {
         let open = unsafe { &*container_of!(timer, OpenSubstream<T>, timer) };
         // SAFETY: As this function requires, this is a callback of the timer, and no lock is held.
         let expired = unsafe { Expired::new(open.substream(), &open.timer) };
-        let mut action = T::period_timer(&open.data, &expired);
-        if T::HAS_SETTLE && action == Action::Settle {
-            let _locked = expired.lock();
-            action = T::settle(&open.data);
-        }
-        match action {
-            Action::None | Action::Settle => {}
+        match T::period_timer(&open.data, &expired) {
+            Action::None => {}
             Action::PeriodElapsed => expired.period_elapsed(),
             Action::KeepDraining => expired.keep_draining(),
+            Action::Settle => {
+                if T::HAS_SETTLE {
+                    let _locked = expired.lock();
+                    T::settle(&open.data);
+                }
+            }
             Action::Stop(state) => expired.lock().stop(state),
         }
         T::rearm(&open.data, &expired);

@@ -208,15 +208,14 @@ pub trait Ops: Sized + 'static {
         Action::None
     }
 
-    /// Does what has to wait until the core has made all triggers that it makes in one go, and
-    /// returns what is to be done then, as `period_timer` does (but for another `Settle`).
+    /// Does what has to wait until the core has made all triggers that it makes in one go.
     ///
     /// DROP, PREPARE and close of a stream that is paused are a `PauseRelease` and a `Stop`, and of
     /// linked streams that start, those that have started are stopped if another one can't be. In
     /// between, the core holds the stream lock (but for linked streams of which another thread
     /// triggers one at that very moment). So does the caller of this, after [`Action::Settle`]:
     /// nothing is triggered before this returns. The stream may have been stopped. Must not sleep.
-    fn settle(stream: &Self::Stream) -> Action {
+    fn settle(stream: &Self::Stream) {
         let _ = stream;
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -347,7 +346,7 @@ pub enum Action {
     ///
     /// C: `wake_up()` of the runtime's wait queue.
     KeepDraining,
-    /// Call [`Ops::settle`] with the stream lock held, and do what that returns without.
+    /// Call [`Ops::settle`] with the stream lock held.
     Settle,
     /// Stop the stream, and those that it is linked with, if it still runs.
     ///

@@ -345,11 +345,11 @@ impl RunningStream<'_> {
         self.runtime().state()
     }
 
-    /// Returns whether the substream is used by way of the emulation of OSS: see
-    /// [`Substream::is_oss`].
-    pub fn is_oss(&self) -> bool {
+    /// Returns whether it is a playback that is used by way of the emulation of OSS: see
+    /// [`Substream::plays_by_oss`].
+    pub fn plays_by_oss(&self) -> bool {
         // SAFETY: By the type invariant the substream is open, and stays so for as long as `self`.
-        unsafe { Substream::from_raw(self.stream.substream.as_ptr()) }.is_oss()
+        unsafe { Substream::from_raw(self.stream.substream.as_ptr()) }.plays_by_oss()
     }
 
     /// Returns how many frames must be available to the application for the end of a period to wake

@@ -149,15 +149,17 @@ impl Substream {
         }
     }
 
-    /// Returns whether the substream is used by way of the emulation of OSS.
+    /// Returns whether it is a playback that is used by way of the emulation of OSS.
     ///
-    /// The close of a playback plays what is left there, and that can be the close of a process that
-    /// exits, which nothing interrupts: it must not wait for what may never come.
+    /// Its close plays what is left, and that can be the close of a process that exits, which
+    /// nothing interrupts: it must not wait for what may never come.
     ///
     /// C: `substream->oss.oss`.
-    pub fn is_oss(&self) -> bool {
-        // SAFETY: The substream is valid; the core sets the field before the parameters of a stream.
-        unsafe { bindings::snd_pcm_is_oss(self.as_raw()) }
+    pub fn plays_by_oss(&self) -> bool {
+        self.direction() == Direction::Playback
+            // SAFETY: The substream is valid; the core sets the field before the parameters of a
+            // stream.
+            && unsafe { bindings::snd_pcm_is_oss(self.as_raw()) }
     }
 
     /// Returns whether a read or a write is at work that may wait.
