@@ -226,6 +226,13 @@ pub const USUAL: Config = Config {
     periods: 8,
 };
 
+/// As `USUAL`, at a rate at which a call takes longer than a frame.
+pub const FAST: Config = Config {
+    rate: 768_000,
+    period: 7680,
+    ..USUAL
+};
+
 /// As `USUAL`, with a buffer of 320 ms: for tests that stop serving a stream for a while.
 pub const LONG: Config = Config {
     periods: 32,

@@ -10,6 +10,7 @@ use support::check_eq;
 use support::config::state_name;
 use support::config::Config;
 use support::config::Dir;
+use support::config::FAST;
 use support::config::LONG;
 use support::config::RUNNING;
 use support::config::SETUP;
@@ -100,12 +101,7 @@ fn started_again(ctx: &Context, playback_first: bool) -> Outcome {
 /// The same of both sides of one cable, with a third stream that is refused: they begin in one frame
 /// then, and all is heard. At a rate at which a call takes longer than a frame.
 fn sides_started_again(ctx: &Context, playback_first: bool) -> Outcome {
-    let cfg = Config {
-        rate: 768_000,
-        period: 7680,
-        periods: 8,
-        ..LONG
-    };
+    let cfg = FAST;
     let (mut play, mut rec) = cable(0).open(ctx, &cfg, &cfg)?;
     let mut other = cable(1).capture(ctx)?;
     let mut misfit = cable(1).playback(ctx)?;

@@ -13,12 +13,12 @@ use support::check;
 use support::check_eq;
 use support::config::Access;
 use support::config::Config;
+use support::config::FAST;
 use support::config::LONG;
 use support::config::PAUSED;
 use support::config::PREPARED;
 use support::config::RUNNING;
 use support::config::SETUP;
-use support::config::USUAL;
 use support::ktap::expect_error;
 use support::ktap::unless_stalled;
 use support::ktap::Context;
@@ -191,12 +191,7 @@ fn drop_paused(ctx: &Context) -> Outcome {
 
 /// At a rate at which a call takes longer than a frame.
 fn dropped_unheard(ctx: &Context) -> Outcome {
-    let cfg = Config {
-        rate: 768_000,
-        period: 7680,
-        periods: 8,
-        ..USUAL
-    };
+    let cfg = FAST;
     // Its timer is not to come between.
     let quiet = Config {
         period: cfg.period * 4,

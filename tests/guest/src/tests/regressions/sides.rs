@@ -18,6 +18,7 @@ use support::config::Access;
 use support::config::Config;
 use support::config::Dir;
 use support::config::DRAINING;
+use support::config::FAST;
 use support::config::LONG;
 use support::config::OPEN;
 use support::config::PAUSED;
@@ -453,12 +454,7 @@ fn resume(ctx: &Context) -> Outcome {
 /// Whichever of the two the core comes to first: the playback is not heard, by a capture that runs,
 /// and goes on later. At a rate at which a call takes longer than a frame.
 fn half_resumed(ctx: &Context, playback_first: bool) -> Outcome {
-    let cfg = Config {
-        rate: 768_000,
-        period: 7680,
-        periods: 8,
-        ..LONG
-    };
+    let cfg = FAST;
     let other = Cable {
         device: 0,
         subdevice: 5,
