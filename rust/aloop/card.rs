@@ -13,8 +13,8 @@ use crate::{
         Ids,
         SlaveIds, //
     },
+    duty::SLACK_MAX,
     params, proc,
-    settings::SLACK_MAX,
     stream::{
         self,
         Line, //

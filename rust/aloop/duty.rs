@@ -53,6 +53,9 @@ const BURST: Delta = Delta::from_millis(1);
 /// Turns begin at multiples of this time.
 const GRID: Delta = Delta::from_micros(250);
 
+/// How late a card may allow its period timers to be, in microseconds at most.
+pub(crate) const SLACK_MAX: u32 = 1000;
+
 /// How late a callback may come and still use its turn.
 const LATE: Delta = Delta::from_millis(1);
 

@@ -68,8 +68,8 @@ module_param_array! {
 }
 
 module_param_array! {
-    /// How late period timers may be, in microseconds, 0 to [`SLACK_MAX`](crate::settings::SLACK_MAX): so that those of several
-    /// streams expire together.
+    /// How late period timers may be, in microseconds, 0 to [`SLACK_MAX`](crate::duty::SLACK_MAX):
+    /// so that those of several streams expire together.
     pub(crate) static timer_slack: [int; SLOTS] = [0; SLOTS],
         "How late period wake-ups may be, in us (0-1000), to save interrupts."
 }

@@ -5,6 +5,7 @@
 //! Nothing here is of the kernel; `tests/host` compiles this file as well.
 
 use crate::{
+    duty::SLACK_MAX,
     source::{
         Error,
         Source,
@@ -30,9 +31,6 @@ const INDEX: RangeInclusive<i64> = -1..=31;
 const SUBSTREAMS: RangeInclusive<i64> = 1..=32;
 
 const CHANNELS: RangeInclusive<i64> = 1..=DIRECTORY_CHANNELS_MAX as i64;
-
-/// The most microseconds that period timers may be late.
-pub(crate) const SLACK_MAX: u32 = 1000;
 
 const SLACK: RangeInclusive<i64> = 0..=SLACK_MAX as i64;
 
