@@ -149,7 +149,9 @@ t_index() {
 	load index=32,4 enable=1,1
 	expect "cards when the first's index is too large" "$(cards)" 4=Loopback
 	unload
+	dmesg -c >/dev/null
 	load_fails "No such device" index=32
+	dmesg | grep -q "No loopback enabled" || fail "index=32: not in the log: $(dmesg)"
 }
 
 t_id() {
@@ -275,8 +277,10 @@ t_bad_parameters() {
 }
 
 t_unknown_parameter() {
+	dmesg -c >/dev/null
 	load no_such_parameter=1
 	expect cards "$(cards)" 0=Loopback
+	dmesg | grep -q "unknown parameter 'no_such_parameter' ignored" || fail "not in the log: $(dmesg)"
 }
 
 t_unload_in_use() {

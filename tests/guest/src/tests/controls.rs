@@ -415,10 +415,10 @@ fn shift_speed(ctx: &Context) -> Outcome {
     rec.configure(&LONG)?;
     rec.sw_params(u64::MAX)?;
     // The first position has no time stamp: the core stamps those that differ from the last.
-    let pace = |shift: i64| -> Outcome {
+    let pace = |rec: &Pcm, shift: i64| -> Outcome {
         let want = 48000.0 * 100_000.0 / shift as f64;
         let first = rec.status()?;
-        wait_for_position(&rec, first.hw_ptr + 16000, Duration::from_secs(3))?;
+        wait_for_position(rec, first.hw_ptr + 16000, Duration::from_secs(3))?;
         let last = rec.status()?;
         let seconds = (last.tstamp.ns() - first.tstamp.ns()) as f64 / 1e9;
         let got = (last.hw_ptr - first.hw_ptr) as f64 / seconds;
@@ -434,15 +434,27 @@ fn shift_speed(ctx: &Context) -> Outcome {
         c.set(SHIFT, 120_000)?;
         rec.start()?;
         wait_for_position(&rec, 1, Duration::from_secs(1))?;
-        pace(120_000)?;
-        for shift in [80000, 100_000] {
+        pace(&rec, 120_000)?;
+        for shift in [100_000, 80000] {
             c.set(SHIFT, shift)?;
             // It acts within a period.
             let at = rec.status()?.hw_ptr;
             wait_for_position(&rec, at + 2400, Duration::from_secs(2))?;
-            pace(shift)?;
+            pace(&rec, shift)?;
         }
-        Ok(())
+        // It outlives PREPARE, and both sides.
+        rec.stop()?;
+        rec.prepare()?;
+        rec.start()?;
+        wait_for_position(&rec, 1, Duration::from_secs(1))?;
+        pace(&rec, 80000)?;
+        drop(rec);
+        let mut rec = CABLE.capture(ctx)?;
+        rec.configure(&LONG)?;
+        rec.sw_params(u64::MAX)?;
+        rec.start()?;
+        wait_for_position(&rec, 1, Duration::from_secs(1))?;
+        pace(&rec, 80000)
     })();
     c.set(SHIFT, 100_000)?;
     result

@@ -24,6 +24,7 @@ use support::timer::UserTimer;
 
 use crate::tests::proc::cable;
 use crate::tests::proc::write;
+use crate::tests::who::said_of;
 
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("source", name, run);
@@ -44,6 +45,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "11.3 a prepared side fixes the period of the other",
             period_is_pinned,
+        ),
+        test(
+            "10.7 by a timer, a side forbids the other another period as well",
+            period_is_told,
         ),
     ]
 }
@@ -289,6 +294,29 @@ fn period_is_pinned(ctx: &Context) -> Outcome {
             libc::EINVAL,
         )?;
         peer.hw_params(&cfg.request())?;
+    }
+    Ok(())
+}
+
+fn period_is_told(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    for dir in Dir::BOTH {
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
+        pcm.setup(&cfg)?;
+        check_eq!(
+            "after HW_PARAMS",
+            said_of(ctx, CABLE, dir, "pins:")?,
+            "nothing"
+        );
+        pcm.prepare()?;
+        // S16_LE, two channels.
+        let bytes = cfg.period * 4;
+        check_eq!(
+            "after PREPARE",
+            said_of(ctx, CABLE, dir, "pins:")?,
+            format!("format S16_LE, rate 48000, channels 2, period_bytes {bytes}")
+        );
     }
     Ok(())
 }

@@ -48,7 +48,12 @@ const CABLE: Cable = Cable {
 
 /// What stands behind a label in the block of one side.
 fn said(ctx: &Context, dir: Dir, label: &str) -> Result<String, Fail> {
-    let lines = all_lines(ctx, CABLE)?;
+    said_of(ctx, CABLE, dir, label)
+}
+
+/// The same, of any cable.
+pub fn said_of(ctx: &Context, cable: Cable, dir: Dir, label: &str) -> Result<String, Fail> {
+    let lines = all_lines(ctx, cable)?;
     let block = lines.iter().skip_while(|l| l.trim() != format!("{dir:?}"));
     let mut found = block
         .skip(1)
