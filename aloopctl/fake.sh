@@ -78,6 +78,26 @@ t_fake_restore() {
 	run 0 --root "$FAKE" restore --force
 	says '^card one: rebuilt$'
 	[ "$(attribute one substreams)" = 2 ] || fail "it was not changed"
+	# Cards of before that are not there any more are kept in a file of before.
+	run 0 --root "$FAKE" remove two
+	run 0 --root "$FAKE" save
+	complains "had cards that are not there.*what it was before is .*cards.toml.old"
+	! grep -q '^\[cards.two\]$' "$file" || fail "it is saved, though it has been removed"
+	for name in one two; do
+		grep -q "^\[cards.$name\]$" "$file.old" || fail "$name is not in $file.old"
+	done
+	# Whether they are there can't always be seen: nothing is lost then.
+	cp "$file" "$folder/before"
+	mv "$FAKE/$CONFIGFS" "$folder/away"
+	mkdir -p "$FAKE/proc/asound/card0"
+	ln -s card0 "$FAKE/proc/asound/One"
+	printf '%s\n' One >"$FAKE/proc/asound/card0/id"
+	printf ' 0 [One            ]: Loopback - Loopback\n' >"$FAKE/proc/asound/cards"
+	printf ' 0 snd_aloop_rs\n' >"$FAKE/proc/asound/modules"
+	run 5 --root "$FAKE" save
+	complains 'it has cards, and whether they are there'
+	cmp -s "$file" "$folder/before" || fail "the file has changed"
+	mv "$folder/away" "$FAKE/$CONFIGFS"
 	# A file that is broken at its end changes nothing.
 	printf '[cards.three]\n' >"$file"
 	printf '[cards.four]\nsubstreams = 99\n' >>"$file"

@@ -10,7 +10,8 @@
 # shellcheck source=lib.sh
 . "$(dirname "$0")/lib.sh"
 
-control() { amixer -c Loopback cget "iface=PCM,name=$1,device=$2,subdevice=$3" | sed -n 's/.*: values=//p'; }
+# control NAME DEVICE SUBDEVICE [CARD]
+control() { amixer -c "${4:-Loopback}" cget "iface=PCM,name=$1,device=$2,subdevice=$3" | sed -n 's/.*: values=//p'; }
 # background COMMAND...: until the test ends.
 background() {
 	"$@" >/dev/null 2>&1 &
@@ -380,6 +381,13 @@ t_takeover() {
 }
 # --- cards of configfs, in the kernel
 
+# is_kept CARD: the controls of a cable are as they were set.
+is_kept() {
+	[ "$(control 'PCM Rate Shift 100000' 1 1 "$1")$(control 'PCM Notify' 1 1 "$1")" = 100010on ] ||
+		fail "the controls of $1 are not as they were"
+	[ "$(control 'PCM Rate Shift 100000' 1 0 "$1")$(control 'PCM Notify' 1 0 "$1")" = 100000off ] ||
+		fail "controls of $1 are set that were not"
+}
 t_real_add() {
 	number=$("$ALOOPCTL" add studio --substreams 2 --title "My studio" --wait-for-peer=off 2>"$ERR") || fail "add: status $?"
 	[ "$(cat "/proc/asound/card$number/id")" = studio ] || fail "the card $number is not there"
@@ -394,7 +402,13 @@ t_real_add() {
 	run 5 add studio
 	complains 'there is such a card already'
 	run 5 set studio --substreams 3
+	# The controls go with the card, and are set again.
+	run 0 set studio --cable 0,1 --rate-shift 100010 --notify on
 	run 0 set studio --substreams 3 --restart
+	is_kept studio
+	run 0 set studio --id New --restart
+	is_kept New
+	run 0 set New --id studio --restart
 	run 0 list studio
 	says '^  6 cables are idle$'
 	run 0 save --file /tmp/real.toml
@@ -409,6 +423,16 @@ t_real_add() {
 	says '^  6 cables are idle$'
 	run 0 remove studio
 }
+# Those that ask for a number get it, whoever stands first.
+t_real_numbers() {
+	[ ! -e /proc/asound/card1 ] || fail "there is a card 1: $(cat /proc/asound/cards)"
+	printf '[cards.ann]\n[cards.bob]\nindex = 1\n' >/tmp/numbers.toml
+	run 0 restore --file /tmp/numbers.toml
+	says '^card bob: made$' '^card ann: made$'
+	[ "$(cat /proc/asound/card1/id)" = bob ] || fail "card 1 is $(cat /proc/asound/card1/id)"
+	run 0 remove ann
+	run 0 remove bob
+}
 t_real_wrong() {
 	# What the kernel refuses is not left half made.
 	status=0
@@ -422,6 +446,23 @@ t_real_wrong() {
 	run 5 add bad --index 0
 	complains "live: '1' was refused: .*another card has its number"
 	[ ! -e "$CONFIGFS/bad" ] || fail "the directory is left"
+	# A card that can't be made anew is as it was.
+	run 0 add bad --substreams 3
+	printf '[cards.bad]\nindex = 0\n' >/tmp/bad.toml
+	run 1 restore --file /tmp/bad.toml
+	for arguments in "restore --force --file /tmp/bad.toml" "set bad --index 0 --restart"; do
+		# shellcheck disable=SC2086 # words
+		run 5 $arguments
+		complains 'the card is as it was'
+		[ "$(cat "$CONFIGFS/bad/live" "$CONFIGFS/bad/index" "$CONFIGFS/bad/substreams" | xargs)" = "1 -1 3" ] ||
+			fail "$arguments: not as it was: $(grep . "$CONFIGFS"/bad/*)"
+		run 0 check bad --seconds 0.1
+	done
+	# Nor does one go live that was not.
+	echo 0 >"$CONFIGFS/bad/live"
+	run 5 restore --force --file /tmp/bad.toml
+	[ ! -e "$CONFIGFS/bad" ] || [ "$(cat "$CONFIGFS/bad/live")" = 0 ] || fail "it is live"
+	[ ! -e "$CONFIGFS/bad" ] || run 0 remove bad
 	run 6 set Loopback --title x
 	complains "made by the module's parameters"
 }
@@ -464,6 +505,7 @@ denied a user who may not
 closed_pipe whoever stops reading, and a full disk
 generate manual and completions
 real_add add, list, check, set, save, restore, remove: a card of configfs
+real_numbers restore: cards that ask for a number
 real_wrong add and set: what the kernel refuses
 takeover takeover and handback: the C driver's cards and options, there and back
 END

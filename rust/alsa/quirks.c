@@ -215,9 +215,11 @@ bool rust_helper_snd_pcm_linked_playback(struct snd_pcm_substream *substream)
  *
  * Here: the trigger that fails suspends them (Glue::undo_resume(), in glue.rs). Not those that are
  * linked with a stream of another driver's, if it is that which cannot go on: they run until they are
- * prepared or closed.
+ * prepared or closed. Nor streams of other drivers that have gone on: snd-dummy's timer then runs when
+ * its stream is closed and its memory freed.
  *
- * Tests: regressions, 12.3 "linked streams of which one cannot go on stay suspended".
+ * Tests: regressions, 12.3 "linked streams of which one cannot go on stay suspended" and the same
+ * "beside another driver's".
  *
  * In the core: snd_pcm_undo_resume() asks for the condition of snd_pcm_do_resume(), in place of
  * snd_pcm_running().

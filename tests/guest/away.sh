@@ -121,6 +121,28 @@ t_taken_away() {
 	rmmod snd-aloop-rs || fail "rmmod: status $?"
 }
 
+# Each of them at once, though the others are still in use.
+t_several_away() {
+	measure_patience
+	frozen=
+	for name in one two three; do
+		make $name substreams=1
+		record $name
+		freeze "$client"
+		frozen="$frozen $client"
+	done
+	quickly "live=0" write "$ROOT/one/live" 0
+	quickly rmdir rmdir "$ROOT/two"
+	quickly unbind write "$DRIVER/unbind" snd_aloop.three
+	expect cards "$(cards)" ""
+	for client in $frozen; do
+		kill -CONT "$client"
+		wait "$client"
+		status=$?
+		[ "$status" = 1 ] || fail "a client ended with status $status"
+	done
+}
+
 # By sysfs. The directory stays.
 t_unbind() {
 	measure_patience
@@ -249,6 +271,7 @@ cards_test_table "$@" <<'END'
 same_id 20.3 two cards of one id, or number, at the same time
 same_directory 20.3 several write to one directory at the same time
 taken_away 20.5 a card is taken away from a client that closes nothing
+several_away 20.5 several cards are taken away from clients that close nothing
 unbind 20.5 unbound and bound by sysfs
 many_cards 20.3 32 cards at once
 beside_parameters 20.4 beside the cards of the parameters

@@ -208,6 +208,14 @@ t_settings() {
 	grep -q 'bad state' /tmp/ends.err || fail "the recording did not end: $(cat /tmp/ends.err)"
 }
 
+# aloop-test, which is beside this script, has looked at the parameter of this name.
+t_slack() {
+	make studio timer_slack=1000
+	"$(dirname "$0")/aloop-test" --card studio --group slack "at 480 frames" >/tmp/slack.tap ||
+		fail "$(cat /tmp/slack.tap)"
+	grep -q '^ok' /tmp/slack.tap || fail "no test was run: $(cat /tmp/slack.tap)"
+}
+
 t_one_way() {
 	make studio direction=0-to-1 substreams=3 wait_for_peer=1
 	expect /proc/asound/pcm "$(cat /proc/asound/pcm)" \
@@ -302,6 +310,7 @@ live_errors 20.3 live returns the card's error
 busy 20.3 a card that is live does not change
 names 20.4 names of the card and its devices, and its path
 settings 20.4 pcm_notify, timer_source, wait_for_peer, end_with_peer
+slack 20.4 timer_slack
 one_way 20.4 a card with one direction plays exactly
 32_substreams 20.4 32 substreams play exactly
 256_channels 20.4 256 channels play exactly

@@ -263,6 +263,18 @@ t_timer_source() {
 	card_works 2
 }
 
+# What is used is what sysfs shows.
+t_slack() {
+	load enable=1,1 timer_slack=0,700
+	expect "timer_slack=0,700" "$(cut -d, -f1-3 "$PARAMETERS/timer_slack")" 0,700,0
+	unload
+	for pair in -5=0 1=1 1000=1000 1001=1000 5000=1000; do
+		load "timer_slack=${pair%=*}"
+		expect "timer_slack=${pair%=*}" "$(cut -d, -f1 "$PARAMETERS/timer_slack")" "${pair#*=}"
+		unload
+	done
+}
+
 t_bad_parameters() {
 	load_fails "Invalid argument" "index=$(many 33 -1)"
 	load_fails "Invalid argument" "enable=$(many 33 1)"
@@ -384,6 +396,7 @@ no_card 1.8 a load that makes no card
 substreams 1.4 pcm_substreams
 notify 1.5 pcm_notify
 timer_source 1.6 timer_source is not checked before it is used
+slack 8.12 timer_slack
 bad_parameters 1.7 bad values are refused, and a load works afterwards
 unknown_parameter 1.7 an unknown parameter is ignored
 no_slot 1.10 a platform device without a number takes the first slot

@@ -38,14 +38,16 @@ recorder() {
 	arecord -q -D "hw:Loopback,1,$substream" -t raw -f S16_LE -r "$RATE" -c 1 \
 		--period-size "$PERIOD" "$@" "$file"
 }
+# The card that these two look at.
+card=Loopback
 # until_state STATE DEVICE-AND-DIRECTION SUBSTREAM PID: the stream has come to the state.
 until_state() {
-	until grep -q "state: $1" "/proc/asound/Loopback/pcm$2/sub$3/status" 2>/dev/null; do
+	until grep -q "state: $1" "/proc/asound/$card/pcm$2/sub$3/status" 2>/dev/null; do
 		kill -0 "$4" 2>/dev/null || fail "the program has gone before its stream is $1"
 	done
 }
 # position DEVICE-AND-DIRECTION SUBSTREAM
-position() { awk '/^hw_ptr/ { print $3 }' "/proc/asound/Loopback/pcm$1/sub$2/status"; }
+position() { awk '/^hw_ptr/ { print $3 }' "/proc/asound/$card/pcm$1/sub$2/status"; }
 # uptime_ms: the time since boot in milliseconds.
 uptime_ms() { awk '{ printf "%d", $1 * 1000 }' /proc/uptime; }
 # pass_ms MS: lets so much time go by.
@@ -209,11 +211,30 @@ t_probe() {
 	[ -s /tmp/probe.raw ] || fail "nothing was recorded"
 }
 t_one_card() {
-	load enable=1,1 id=Plain,Waits wait_for_peer=0,1
+	load enable=1,1 id=Plain,Waits wait_for_peer=0,1 end_with_peer=1,0
 	[ "$(cut -d, -f1-2 /sys/module/snd_aloop_rs/parameters/wait_for_peer)" = N,Y ] || fail "not as given"
+	[ "$(cut -d, -f1-2 /sys/module/snd_aloop_rs/parameters/end_with_peer)" = Y,N ] || fail "not as given"
 	arecord -q -D hw:Plain,1,0 -t raw -f S16_LE -r "$RATE" -c 1 -s 4800 /tmp/plain.raw ||
 		fail "arecord: status $?"
 	silent_after 0 /tmp/plain.raw
+	for card in Plain Waits; do
+		arecord -q -D "hw:$card,1,1" -t raw -f S16_LE -r "$RATE" -c 1 /tmp/one_card.raw 2>/tmp/one_card.err &
+		pid=$!
+		until_state RUNNING 1c 1 "$pid"
+		aplay -q -D "hw:$card,0,1" -t raw -f S16_LE -r "$RATE" -c 1 /tmp/noise.raw || fail "aplay: status $?"
+		if [ $card = Plain ]; then
+			ktap_wait "$pid"
+			[ $? = 1 ] || fail "the recording from the first card does not end"
+			grep -q 'bad state' /tmp/one_card.err || fail "arecord said: $(cat /tmp/one_card.err)"
+		else
+			before=$(position 1c 1)
+			until [ "$(position 1c 1)" -gt $((before + RATE / 4)) ]; do
+				kill -0 "$pid" || fail "the recording from the second card has ended: $(cat /tmp/one_card.err)"
+			done
+			kill "$pid"
+			wait "$pid" || :
+		fi
+	done
 }
 
 head -c $((FRAMES * 2)) /dev/urandom >/tmp/noise.raw
@@ -231,7 +252,7 @@ interrupted 18.1 a recorder that waits can be interrupted
 ends 18.2 the recording ends when the player is closed, complete
 whole 18.1 18.2 with both, a recording is what was played
 probe 18.2 a player that plays nothing ends nothing
-one_card 18.1 one card of two
+one_card 18.1 18.2 one card of two
 END
 
 # For readers and writers of other kinds, aloop-test is beside this script. Each run is a report of

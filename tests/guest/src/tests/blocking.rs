@@ -45,6 +45,11 @@ pub fn tests() -> Vec<Test> {
             let run = move |ctx: &Context| before_all_others().and_then(|()| lags(ctx, dir));
             Test::new("timing", name, run).c_defect("8.7").limit(60)
         }))
+        .chain(Dir::BOTH.map(|dir| {
+            let name = format!("8.6 a signal tells of each period, whatever avail_min is, {dir:?}");
+            let run = move |ctx: &Context| before_all_others().and_then(|()| signals(ctx, dir));
+            Test::new("timing", name, run).limit(60)
+        }))
         .collect()
 }
 
@@ -147,4 +152,98 @@ fn waits(ctx: &Context, dir: Dir) -> Outcome {
         );
     }
     Ok(())
+}
+
+/// Who waits by a signal, as with `snd_async_add_pcm_handler()`, and serves a period at each.
+fn signals(ctx: &Context, dir: Dir) -> Outcome {
+    const PERIODS: u64 = 50;
+    let cfg = Config {
+        period: 480,
+        periods: 8,
+        ..USUAL
+    };
+    let (period, buffer) = (cfg.period as usize, cfg.buffer());
+    // By the C driver as in `waits`. From the core to the program, a signal passes through a worker
+    // without priority, for which any other thread may keep the processor for a while: all that is
+    // asked is that it does not wait for `avail_min`, half a period later.
+    let late = if ctx.is_c_driver() {
+        8_000_000
+    } else {
+        2_500_000
+    };
+    let mut pcm = Pcm::open_with(CABLE.side(ctx, dir), 0)?;
+    pcm.configure(&cfg)?;
+    // More than a period, which no signal waits for.
+    pcm.set_thresholds(u64::MAX, u64::MAX, 720)?;
+    let source = cfg.silence(buffer);
+    if dir == Dir::Playback {
+        pcm.write(&source, 0, buffer)?;
+    }
+    let signals = Signals::of(pcm.fd())?;
+    pcm.start()?;
+    let begun = pcm.status()?.trigger_tstamp.ns();
+    let mut latest = 0;
+    for number in 1..=PERIODS {
+        let got = signals.next()?;
+        let after = got - begun - number as i64 * cfg.period_ns();
+        check!(
+            (0..=late).contains(&after),
+            "signal {number} came {after} ns after the period's end"
+        );
+        latest = latest.max(after);
+        match dir {
+            Dir::Playback => pcm.write(&source, 0, period)?,
+            Dir::Capture => pcm.read(&mut cfg.nothing(), period)?,
+        };
+    }
+    note(&format!("at most {:.0} us late", latest as f64 / 1e3));
+    Ok(())
+}
+
+/// `SIGIO` of a file, for this thread, which does not interrupt it.
+struct Signals {
+    set: libc::sigset_t,
+}
+
+impl Signals {
+    fn of(fd: i32) -> Result<Self, Fail> {
+        const F_SETOWN_EX: i32 = 15;
+        #[repr(C)]
+        struct Owner {
+            // `F_OWNER_TID`: a thread.
+            kind: i32,
+            id: i32,
+        }
+        // SAFETY: The set is written before it is read; the owner lives until the call returns.
+        let (set, results) = unsafe {
+            let mut set = std::mem::zeroed();
+            libc::sigemptyset(&mut set);
+            libc::sigaddset(&mut set, libc::SIGIO);
+            let owner = Owner {
+                kind: 0,
+                id: libc::syscall(libc::SYS_gettid) as i32,
+            };
+            let results = [
+                libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()),
+                libc::fcntl(fd, F_SETOWN_EX, &owner),
+                libc::fcntl(fd, libc::F_SETFL, libc::O_RDWR | libc::O_ASYNC),
+            ];
+            (set, results)
+        };
+        check!(results == [0; 3], "no signals: {results:?}");
+        Ok(Self { set })
+    }
+
+    /// Waits for the next, for a second at most, and returns when it came.
+    fn next(&self) -> Result<i64, Fail> {
+        let limit = libc::timespec {
+            tv_sec: 1,
+            tv_nsec: 0,
+        };
+        // SAFETY: The set and the limit live until the call returns; nobody wants more of it.
+        let got = unsafe { libc::sigtimedwait(&self.set, std::ptr::null_mut(), &limit) };
+        let at = now_ns();
+        check!(got == libc::SIGIO, "no signal for a second");
+        Ok(at)
+    }
 }

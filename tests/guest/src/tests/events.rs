@@ -271,6 +271,15 @@ fn no_real_change(ctx: &Context) -> Outcome {
         let play = playing(ctx, &LONG)?;
         expect_error("START", play.start(), libc::EINVAL)?;
         check_eq!("events of a START that fails", c.events()?, none);
+        drop(play);
+        // Nor does it change what they say of the last one that has played.
+        let last = c.slave()?;
+        for (cfg, _) in &unlike()[..2] {
+            let play = playing(ctx, cfg)?;
+            expect_error("START", play.start(), libc::EINVAL)?;
+            check_eq!("events of a START that fails", c.events()?, none);
+            check_eq!("the Slave values", c.slave()?, last);
+        }
         Ok(())
     })();
     write(ctx, "timer_source", "\n")?;

@@ -53,6 +53,10 @@ pub fn tests() -> Vec<Test> {
             free_periods,
         ),
         test("11.12 a cable does not follow itself", itself),
+        test(
+            "3.9 11.12 a cable that follows has streams without period wake-ups",
+            without_wakeups,
+        ),
         timed("11.13 a source 1000 ppm too fast, 1 minute", |ctx| {
             in_phase(ctx, 99_900, 60)
         }),
@@ -174,6 +178,19 @@ fn at_once(ctx: &Context) -> Outcome {
         timer_line(ctx, CABLE)?,
         Some(format!("hw:{},0,6", ctx.index))
     );
+    Ok(())
+}
+
+fn without_wakeups(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, &format!("follow:{}", master_of(ctx.index)))?;
+    for dir in Dir::BOTH {
+        let pcm = Pcm::open(CABLE.side(ctx, dir))?;
+        let info = pcm.hw_refine(&HwParams::any())?.info;
+        check!(
+            info & k::INFO_NO_PERIOD_WAKEUP != 0,
+            "{dir:?}: info {info:#010x}"
+        );
+    }
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use support::cable::wait_for_state;
 use support::cable::Cable;
 use support::check;
 use support::check_eq;
@@ -18,6 +19,8 @@ use support::config::LONG;
 use support::config::RUNNING;
 use support::config::SETUP;
 use support::config::USUAL;
+use support::elements::Controls;
+use support::elements::CAPTURE_ACTIVE;
 use support::kernel::Errno;
 use support::ktap::Context;
 use support::ktap::Fail;
@@ -85,8 +88,42 @@ pub fn tests() -> Vec<Test> {
     ));
     tests.push(Test::new(
         "ends",
-        "18.2 end_with_peer: a paused capture goes on that has asked never to be stopped",
-        |ctx| loaded_with(ctx, "end_with_peer").and_then(|()| goes_on(ctx)),
+        "18.2 end_with_peer: a capture goes on that has asked never to be stopped, paused or not",
+        |ctx| {
+            loaded_with(ctx, "end_with_peer")?;
+            goes_on(ctx, true)?;
+            goes_on(ctx, false)
+        },
+    ));
+    for (name, run) in [
+        (
+            "a recording that is paused when its playback goes ends after the release",
+            ends_after_a_pause as fn(&Context) -> Outcome,
+        ),
+        (
+            "a recording that has ended and is prepared anew is another one",
+            ends_once,
+        ),
+        (
+            "a reader that always leaves something ends",
+            ends_for_a_slow_reader,
+        ),
+        (
+            "a late reader of what there is gets all of it",
+            ends_for_a_late_reader,
+        ),
+    ] {
+        let run = move |ctx: &Context| loaded_with(ctx, "end_with_peer").and_then(|()| run(ctx));
+        tests.push(Test::new(
+            "ends",
+            format!("18.2 end_with_peer: {name}"),
+            run,
+        ));
+    }
+    tests.push(Test::new(
+        "waits",
+        "18.1 9.16 wait_for_peer: a capture that waits is active, and its beginning is no event",
+        |ctx| loaded_with(ctx, "wait_for_peer").and_then(|()| active_while_it_waits(ctx)),
     ));
     tests
 }
@@ -311,8 +348,8 @@ fn play(ctx: &Context, source: &Audio) -> Outcome {
     Ok(())
 }
 
-/// The playback goes while the capture, which reads what it likes, is paused.
-fn goes_on(ctx: &Context) -> Outcome {
+/// The playback goes while the capture, which reads what it likes, runs or is paused.
+fn goes_on(ctx: &Context, is_paused: bool) -> Outcome {
     let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
     rec.configure(&RECORDED)?;
     rec.sw_params(u64::MAX)?;
@@ -321,9 +358,13 @@ fn goes_on(ctx: &Context) -> Outcome {
     play.write(&RECORDED.signal(4096, 0x90e5), 0, 4096)?;
     play.start()?;
     poll(&mut [], 20);
-    rec.pause(true)?;
+    if is_paused {
+        rec.pause(true)?;
+    }
     drop(play);
-    rec.pause(false)?;
+    if is_paused {
+        rec.pause(false)?;
+    }
     let before = rec.status()?.hw_ptr;
     // Three periods.
     poll(&mut [], 70);
@@ -334,6 +375,162 @@ fn goes_on(ctx: &Context) -> Outcome {
         "it goes from {before} to {} within 70 ms",
         s.hw_ptr
     );
+    Ok(())
+}
+
+/// A playback of the signal `seed`, and a capture that runs and has heard 30 ms of it.
+fn heard(ctx: &Context, seed: u64) -> Result<(Pcm, Pcm), Fail> {
+    let source = RECORDED.signal(4096, seed);
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
+    rec.configure(&RECORDED)?;
+    play.configure(&RECORDED)?;
+    play.write(&source, 0, source.len())?;
+    rec.start()?;
+    play.start()?;
+    poll(&mut [], 30);
+    Ok((play, rec))
+}
+
+/// Reads what there is until the stream is stopped, which has to be within 300 ms.
+fn read_until_setup(rec: &mut Pcm) -> Result<Audio, Fail> {
+    let mut heard = RECORDED.nothing();
+    for _ in 0..30 {
+        let s = rec.status()?;
+        if s.state == SETUP {
+            check_eq!("position in its period", s.hw_ptr % 1024, 0);
+            check_eq!("frames read", heard.len() as u64, s.hw_ptr);
+            return Ok(heard);
+        }
+        check_eq!("state", state_name(s.state), state_name(RUNNING));
+        if s.avail > 0 {
+            rec.read(&mut heard, s.avail as usize)?;
+        }
+        poll(&mut [], 10);
+    }
+    Err(format!("300 ms later it is RUNNING at {}", rec.status()?.hw_ptr).into())
+}
+
+/// What is heard are the first frames of the signal `seed`, of 30 ms at least.
+fn is_heard(seed: u64, heard: &Audio) -> Outcome {
+    let (first, last) = heard
+        .first_sound(0)
+        .zip(heard.last_sound())
+        .ok_or("nothing is heard".to_string())?;
+    let frames = last + 1 - first;
+    check!(frames >= 1400, "{frames} frames are heard");
+    compare(&RECORDED.signal(frames, seed), heard, Expect::Whole)?;
+    Ok(())
+}
+
+fn ends_after_a_pause(ctx: &Context) -> Outcome {
+    let (play, mut rec) = heard(ctx, 0x9a3e)?;
+    rec.pause(true)?;
+    drop(play);
+    poll(&mut [], 50);
+    rec.pause(false)?;
+    let heard = read_until_setup(&mut rec)?;
+    is_heard(0x9a3e, &heard)
+}
+
+/// It neither ends where the first one has ended, nor with a playback that it has not heard.
+fn ends_once(ctx: &Context) -> Outcome {
+    let (play, mut rec) = heard(ctx, 0x0ce1)?;
+    drop(play);
+    let end = read_until_setup(&mut rec)?.len() as u64;
+    rec.prepare()?;
+    rec.start()?;
+    // On a card that has `wait_for_peer` as well.
+    let peer = match loaded_with(ctx, "wait_for_peer") {
+        Ok(()) => {
+            let mut peer = CABLE.playback(ctx)?;
+            peer.configure(&RECORDED)?;
+            peer.sw_params(u64::MAX)?;
+            peer.write(&RECORDED.silence(4096), 0, 4096)?;
+            peer.start()?;
+            Some(peer)
+        }
+        Err(_) => None,
+    };
+    let mut heard = RECORDED.nothing();
+    let mut read_to = |frame: u64, what: &str| -> Outcome {
+        while (heard.len() as u64) < frame {
+            check!(rec.poll(500).is_some(), "{what}: no wake-up for 500 ms");
+            let s = rec.status()?;
+            check_eq!(what, state_name(s.state), state_name(RUNNING));
+            rec.read(&mut heard, s.avail as usize)?;
+        }
+        Ok(())
+    };
+    read_to(end + 2 * 1024, "past the end of before")?;
+    if peer.is_none() {
+        drop(CABLE.playback(ctx)?);
+    }
+    read_to(end + 5 * 1024, "when another playback has been there")
+}
+
+/// Woken by 1000 frames, it reads 300: the end is put off for it once.
+fn ends_for_a_slow_reader(ctx: &Context) -> Outcome {
+    let (play, mut rec) = heard(ctx, 0x510e)?;
+    rec.set_thresholds(1, RECORDED.buffer() as u64, 1000)?;
+    drop(play);
+    let mut heard = RECORDED.nothing();
+    // More than what the buffer and two periods have.
+    for _ in 0..40 {
+        check!(rec.poll(1000).is_some(), "not woken for a second");
+        if let Err(e) = rec.read(&mut heard, 300) {
+            check_eq!("the end", e.code, libc::EBADFD);
+            check_eq!("state", state_name(rec.state()?), state_name(SETUP));
+            return Ok(());
+        }
+    }
+    Err(format!("it goes on after {} frames", heard.len()).into())
+}
+
+/// It waits for a period, and comes when there is just that, for the last time, and has been for long.
+fn ends_for_a_late_reader(ctx: &Context) -> Outcome {
+    let (play, mut rec) = heard(ctx, 0x1a7e)?;
+    rec.set_thresholds(1, RECORDED.buffer() as u64, 1024)?;
+    drop(play);
+    let end = rec.status()?.hw_ptr.next_multiple_of(1024);
+    let mut heard = RECORDED.nothing();
+    rec.read(&mut heard, end as usize - 1024)?;
+    poll(&mut [], 150);
+    check_eq!("position", rec.status()?.hw_ptr, end);
+    check_eq!(
+        "frames of the last period",
+        rec.read(&mut heard, 1024)?,
+        1024
+    );
+    is_heard(0x1a7e, &heard)?;
+    wait_for_state(&rec, SETUP, Duration::from_millis(300))
+}
+
+/// Whoever plays when somebody records sees a recorder that waits for them.
+fn active_while_it_waits(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    let (mut play, mut rec) = (CABLE.playback(ctx)?, CABLE.capture(ctx)?);
+    rec.configure(&LONG)?;
+    play.configure(&LONG)?;
+    play.write(&LONG.silence(LONG.buffer()), 0, LONG.buffer())?;
+    c.control.subscribe()?;
+    let of_capture = |c: &Controls| -> Result<usize, Fail> {
+        let events = c.all_events()?;
+        Ok(events
+            .iter()
+            .filter(|name| **name == CAPTURE_ACTIVE)
+            .count())
+    };
+    rec.start()?;
+    check_eq!("Capture Active while it waits", c.capture_active()?, 1);
+    check_eq!("events of its START", of_capture(&c)?, 1);
+    play.start()?;
+    poll(&mut [], 20);
+    check!(rec.status()?.hw_ptr > 0, "it does not move with its peer");
+    check_eq!("Capture Active when it runs", c.capture_active()?, 1);
+    check_eq!("events of the playback's START", of_capture(&c)?, 0);
+    rec.stop()?;
+    check_eq!("Capture Active after DROP", c.capture_active()?, 0);
+    check_eq!("events of the DROP", of_capture(&c)?, 1);
     Ok(())
 }
 

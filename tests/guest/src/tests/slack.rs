@@ -2,6 +2,8 @@
 
 //! A card with `timer_slack`, on which period timers may be late: 8.12.
 
+use std::fs;
+
 use support::cable::Cable;
 use support::check;
 use support::config::Config;
@@ -27,7 +29,7 @@ use crate::tests::timing::Lateness;
 pub fn tests() -> Vec<Test> {
     let test = |name: String, run: Box<dyn Fn(&Context) -> Outcome>| {
         let run = move |ctx: &Context| {
-            loaded_with_it()?;
+            made_with_it(ctx)?;
             timing::before_all_others()?;
             run(ctx)
         };
@@ -54,10 +56,11 @@ pub fn tests() -> Vec<Test> {
     tests
 }
 
-/// The parameter is what this group is about.
-fn loaded_with_it() -> Outcome {
-    let file = "/sys/module/snd_aloop_rs/parameters/timer_slack";
-    let text = std::fs::read_to_string(file).map_err(|e| format!("{file}: {e}"))?;
+/// The parameter, or the attribute of the card's directory, is what this group is about.
+fn made_with_it(ctx: &Context) -> Outcome {
+    let attribute = format!("/sys/kernel/config/snd-aloop/{}/timer_slack", ctx.card);
+    let parameter = "/sys/module/snd_aloop_rs/parameters/timer_slack";
+    let text = fs::read_to_string(attribute).or_else(|_| fs::read_to_string(parameter))?;
     match text.trim().split(',').next() {
         Some("1000") => Ok(()),
         _ => Err(Fail::Wrong("the card has no timer_slack=1000".into())),

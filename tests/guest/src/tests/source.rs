@@ -47,6 +47,10 @@ pub fn tests() -> Vec<Test> {
             period_is_pinned,
         ),
         test(
+            "3.9 by ticks, nobody is promised to be left alone at the end of a period",
+            period_wakeups,
+        ),
+        test(
             "10.7 by a timer, a side forbids the other another period as well",
             period_is_told,
         ),
@@ -187,6 +191,7 @@ fn bad_forms(ctx: &Context) -> Outcome {
         (&format!("{id}.7.0"), libc::ENODEV),
         (&format!("{id}.0.16"), libc::ENODEV),
         ("30", libc::ENODEV),
+        ("31", libc::ENODEV),
         ("-1.9.0", libc::ENODEV),
         ("-1.4.0", libc::ENODEV),
     ] {
@@ -317,6 +322,28 @@ fn period_is_told(ctx: &Context) -> Outcome {
             said_of(ctx, CABLE, dir, "pins:")?,
             format!("format S16_LE, rate 48000, channels 2, period_bytes {bytes}")
         );
+    }
+    Ok(())
+}
+
+/// Without them, nobody would ever be told that a source does not tick.
+fn period_wakeups(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    for dir in Dir::BOTH {
+        let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
+        let info = pcm.hw_refine(&HwParams::any())?.info;
+        check!(
+            info & k::INFO_NO_PERIOD_WAKEUP == 0,
+            "{dir:?}: info {info:#010x}"
+        );
+        pcm.configure_unwoken(&cfg)?;
+        if dir == Dir::Playback {
+            pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        }
+        pcm.sw_params_waking_at(u64::from(cfg.period))?;
+        pcm.start()?;
+        check!(pcm.poll(1000).is_some(), "the {dir:?} is not woken");
     }
     Ok(())
 }

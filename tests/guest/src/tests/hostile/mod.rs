@@ -18,6 +18,7 @@ use alone::leave_alone;
 use crowd::by_ticks;
 use crowd::crowd;
 use crowd::half;
+use crowd::prepared_anew;
 use crowd::urgent_close;
 use crowd::watched;
 use crowd::well_behaved;
@@ -44,6 +45,10 @@ pub fn tests() -> Vec<Test> {
                 // They take a quarter, and the clock's own interrupts a little.
                 watched(ctx, 1, |alone| alone * 3 / 2)
             },
+        ),
+        test(
+            "3.6 whoever prepares a stream anew after each period gets no more interrupts",
+            prepared_anew,
         ),
         test(
             "3.6 periods of 16 frames come on time, on as many cables as half of the processor can \

@@ -2,6 +2,8 @@
 
 //! The two sides of a cable: one is opened or set up while the other is.
 
+use std::fs;
+use std::process::Command;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
@@ -37,6 +39,7 @@ use support::ktap::expect_error;
 use support::ktap::note;
 use support::ktap::unless_stalled;
 use support::ktap::Context;
+use support::ktap::Fail;
 use support::ktap::Outcome;
 use support::ktap::Test;
 use support::machine::suspend;
@@ -87,9 +90,13 @@ pub fn tests() -> Vec<Test> {
         test(
             "12.3 linked streams of which one cannot go on stay suspended",
             |ctx| {
-                half_resumed(ctx, true)?;
-                half_resumed(ctx, false)
+                half_resumed(ctx, true, None)?;
+                half_resumed(ctx, false, None)
             },
+        ),
+        test(
+            "12.3 linked streams of which one cannot go on stay suspended beside another driver's",
+            resumed_beside_another_driver,
         ),
     ]
 }
@@ -453,7 +460,7 @@ fn resume(ctx: &Context) -> Outcome {
 ///
 /// Whichever of the two the core comes to first: the playback is not heard, by a capture that runs,
 /// and goes on later. At a rate at which a call takes longer than a frame.
-fn half_resumed(ctx: &Context, playback_first: bool) -> Outcome {
+fn half_resumed(ctx: &Context, playback_first: bool, foreign: Option<&Pcm>) -> Outcome {
     let cfg = FAST;
     let other = Cable {
         device: 0,
@@ -473,11 +480,14 @@ fn half_resumed(ctx: &Context, playback_first: bool) -> Outcome {
         true => misfit.link(&play)?,
         false => play.link(&misfit)?,
     }
+    if let Some(foreign) = foreign {
+        misfit.link(foreign)?;
+    }
     let source = cfg.signal(cfg.buffer(), 122);
     play.write(&source, 0, source.len())?;
     play.start()?;
     suspend()?;
-    for pcm in [&play, &misfit] {
+    for pcm in [&play, &misfit].into_iter().chain(foreign) {
         check_eq!(format!("the {:?}", pcm.dir), pcm.state()?, SUSPENDED);
     }
     changed.prepare()?;
@@ -486,6 +496,13 @@ fn half_resumed(ctx: &Context, playback_first: bool) -> Outcome {
     rec.resume()?;
     rec.start()?;
     expect_error("RESUME", play.resume(), libc::EIO)?;
+    if let Some(foreign) = foreign {
+        // To the core it is suspended, but its driver has begun, whose timer outlives a close then.
+        foreign.unlink()?;
+        check_eq!("the other driver's", foreign.state()?, SUSPENDED);
+        foreign.resume()?;
+        foreign.stop()?;
+    }
     for pcm in [&play, &misfit] {
         check_eq!(
             format!("the {:?} after RESUME", pcm.dir),
@@ -512,5 +529,33 @@ fn half_resumed(ctx: &Context, playback_first: bool) -> Outcome {
         (at..at + 7680).contains(&first) && heard > 4000,
         "suspended at {at}, it goes on with {first}, and {heard} frames are heard"
     );
+    Ok(())
+}
+
+/// The core has begun with a stream of another driver, whose data are not ours to touch.
+fn resumed_beside_another_driver(ctx: &Context) -> Outcome {
+    run("modprobe", &["snd-dummy", "id=Foreign"])?;
+    let result = foreign_capture().and_then(|foreign| half_resumed(ctx, true, Some(&foreign)));
+    run("rmmod", &["snd-dummy"])?;
+    result
+}
+
+/// A prepared capture of `snd-dummy` that never stops.
+fn foreign_capture() -> Result<Pcm, Fail> {
+    let card = fs::read_link("/proc/asound/Foreign")?;
+    let number = card
+        .to_str()
+        .and_then(|name| name.strip_prefix("card")?.parse().ok())
+        .ok_or_else(|| format!("{} is no card", card.display()))?;
+    let mut pcm = Pcm::open_any(number, 0, Dir::Capture, libc::O_NONBLOCK)?;
+    pcm.setup(&LONG)?;
+    pcm.sw_params(u64::MAX)?;
+    pcm.prepare()?;
+    Ok(pcm)
+}
+
+fn run(program: &str, arguments: &[&str]) -> Outcome {
+    let status = Command::new(program).args(arguments).status()?;
+    check!(status.success(), "{program} {arguments:?}: {status}");
     Ok(())
 }

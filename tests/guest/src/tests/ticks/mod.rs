@@ -25,9 +25,11 @@ use periods::by_periods;
 use periods::no_shift;
 use periods::nominal_speed;
 use periods::too_fast;
+use periods::uneven_periods;
 use periods::whole_periods;
 use periods::wrong_period;
 use periods::wrong_period_is_told;
+use periods::wrong_period_is_told_of_a_capture;
 use users::close_often;
 use users::close_one_side;
 use users::other_card;
@@ -35,6 +37,7 @@ use users::own_timer;
 use users::second_cable;
 use users::timer_runs;
 use without::afterwards;
+use without::drain_during_a_pause;
 use without::drain_without_ticks;
 use without::no_ticks;
 use without::no_ticks_to_drain;
@@ -51,6 +54,10 @@ pub fn tests() -> Vec<Test> {
             wrong_period_is_told,
         ),
         test(
+            "9.16 11.3 a capture whose period is not a tick tells that it is active no more",
+            wrong_period_is_told_of_a_capture,
+        ),
+        test(
             "11.4 the system timer: whole periods, whole stream",
             whole_periods,
         ),
@@ -62,6 +69,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "11.4 a PCM timer: a period at each of its periods",
             by_periods,
+        ),
+        test(
+            "11.3 a PCM timer whose period is no whole number of nanoseconds",
+            uneven_periods,
         ),
         test(
             "11.6 the timer runs from the first START to the last stop",
@@ -79,6 +90,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "11.9 a playback that drains ends when its timer stops",
             drain_without_ticks,
+        ),
+        test(
+            "11.9 a playback that drains waits while its timer pauses",
+            drain_during_a_pause,
         ),
         test("11.10 Rate Shift does nothing to ticks", no_shift),
         test(

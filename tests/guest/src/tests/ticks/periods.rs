@@ -17,6 +17,7 @@ use support::config::RUNNING;
 use support::config::XRUN;
 use support::elements::Controls;
 use support::elements::ACTIVE;
+use support::elements::CAPTURE_ACTIVE;
 use support::elements::NAMES;
 use support::elements::SHIFT;
 use support::kernel::log::Log;
@@ -100,6 +101,24 @@ pub(super) fn wrong_period_is_told(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+pub(super) fn wrong_period_is_told_of_a_capture(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let right = system_config()?;
+    let c = Controls::of(ctx, CABLE)?;
+    let mut rec = CABLE.capture(ctx)?;
+    rec.configure(&Config {
+        period: right.period * 2,
+        ..right
+    })?;
+    rec.start()?;
+    check_eq!("Capture Active", c.capture_active()?, 1);
+    c.control.subscribe()?;
+    wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
+    check_eq!("Capture Active after the XRUN", c.capture_active()?, 0);
+    check_eq!("events of the XRUN", c.all_events()?, [CAPTURE_ACTIVE]);
+    Ok(())
+}
+
 pub(super) fn whole_periods(ctx: &Context) -> Outcome {
     let cfg = system_config()?;
     let _source = Source::set(ctx, "-1.0.0")?;
@@ -162,6 +181,23 @@ pub(super) fn by_periods(ctx: &Context) -> Outcome {
         [24000; 2]
     );
     check_eq!("states", [play.state()?, rec.state()?], [RUNNING; 2]);
+    Ok(())
+}
+
+pub(super) fn uneven_periods(ctx: &Context) -> Outcome {
+    for (period, rate) in [(1024, 48000), (1024, 44100), (1000, 11025)] {
+        let cfg = Config {
+            period,
+            rate,
+            periods: 8,
+            ..LONG
+        };
+        let clock = master(ctx, &cfg)?;
+        clock.start()?;
+        let _source = Source::set(ctx, &master_of(ctx.index))?;
+        through(ctx, &cfg)?;
+        check_eq!("the source", clock.state()?, RUNNING);
+    }
     Ok(())
 }
 

@@ -45,6 +45,29 @@ pub(super) fn drain_without_ticks(ctx: &Context) -> Outcome {
     wait_for_state(&play, SETUP, Duration::from_secs(1))
 }
 
+/// A source that pauses will go on.
+pub(super) fn drain_during_a_pause(ctx: &Context) -> Outcome {
+    let clock = master(ctx, &LONG)?;
+    let _source = Source::set(ctx, &master_of(ctx.index))?;
+    let mut play = CABLE.playback(ctx)?;
+    play.configure(&LONG)?;
+    play.write(&LONG.signal(20 * 480, 113), 0, 20 * 480)?;
+    clock.start()?;
+    play.start()?;
+    expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+    clock.pause(true)?;
+    check_eq!("when the source pauses", play.state()?, DRAINING);
+    let at = play.status()?.hw_ptr;
+    check!(at < 20 * 480, "the guest stood still for 200 ms");
+    let over = wait_for_state(&play, SETUP, Duration::from_millis(300));
+    check!(over.is_err(), "the drain ends while the source pauses");
+    let state = play.state()?;
+    check_eq!("300 ms later", state, DRAINING);
+    check_eq!("position then", play.status()?.hw_ptr, at);
+    clock.pause(false)?;
+    wait_for_state(&play, SETUP, Duration::from_secs(1))
+}
+
 pub(super) fn no_ticks(ctx: &Context) -> Outcome {
     let clock = master(ctx, &LONG)?;
     let _source = Source::set(ctx, &master_of(ctx.index))?;

@@ -37,6 +37,7 @@ use speed::slope;
 use steps::delay_under_shifts;
 use steps::until_nothing_is_left;
 use wakeups::greedy;
+use wakeups::shift_moves_the_end;
 use wakeups::wakeups;
 
 pub fn tests() -> Vec<Test> {
@@ -112,6 +113,17 @@ pub fn tests() -> Vec<Test> {
         )
         .c_defect("17.13"),
     );
+    for dir in Dir::BOTH {
+        tests.push(
+            test(
+                format!(
+                    "9.11 8.6 a change of Rate Shift moves the end of the present period, {dir:?}"
+                ),
+                Box::new(move |ctx| shift_moves_the_end(ctx, dir)),
+            )
+            .c_defect("9.11"),
+        );
+    }
     tests.push(
         test(
             "7.6 PAUSE loses no time before it".into(),

@@ -12,8 +12,10 @@ use support::ktap::note;
 use support::ktap::Context;
 use support::ktap::Fail;
 use support::ktap::Outcome;
+use support::pcm::poll;
 use support::pcm::Pcm;
 
+use super::with_shift;
 use crate::tests::CABLE;
 
 /// How late wake-ups came, in nanoseconds.
@@ -130,5 +132,48 @@ pub(super) fn greedy(ctx: &Context, dir: Dir, period: u32) -> Outcome {
         longest < i64::from(period) + 16,
         "from one wake-up to the next: {longest} frames"
     );
+    Ok(())
+}
+
+/// A period of 120 ms becomes shorter, and longer again, while somebody waits for its end.
+pub(super) fn shift_moves_the_end(ctx: &Context, dir: Dir) -> Outcome {
+    const NS: i64 = 1_000_000_000;
+    let cfg = Config {
+        period: 4800,
+        periods: 4,
+        ..USUAL
+    };
+    // The speeds in frames a second, before and after.
+    for (before, after) in [
+        ((120_000, 40_000), (80_000, 60_000)),
+        ((80_000, 60_000), (120_000, 40_000)),
+    ] {
+        let ((shift, slow), (next, fast)) = (before, after);
+        with_shift(ctx, shift, |control, id| {
+            let mut pcm = Pcm::open(CABLE.side(ctx, dir))?;
+            pcm.configure(&cfg)?;
+            if dir == Dir::Playback {
+                pcm.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+            }
+            pcm.start()?;
+            let begun = pcm.status()?.trigger_tstamp.ns();
+            poll(&mut [], 5);
+            let changed = now_ns();
+            control.write(id, next)?;
+            check!(pcm.poll(1000).is_some(), "no wake-up for a second");
+            let now = now_ns();
+            // What is left of the period at the change, in frames times nanoseconds.
+            let left = 4800 * NS - (changed - begun) * slow;
+            let late = now - changed - left / fast;
+            note(&format!("{shift} to {next}: {:.1} us late", us(late)));
+            // The change itself comes a little after its time was taken.
+            check!(
+                (-20_000..100_000).contains(&late),
+                "{shift} to {next}: the period's end came {:.1} us late",
+                us(late)
+            );
+            Ok(())
+        })?;
+    }
     Ok(())
 }
