@@ -126,8 +126,8 @@ t_several_away() {
 	measure_patience
 	frozen=
 	for name in one two three; do
-		make $name substreams=1
-		record $name
+		make "$name" substreams=1
+		record "$name"
 		freeze "$client"
 		frozen="$frozen $client"
 	done

@@ -222,7 +222,7 @@ t_one_card() {
 		pid=$!
 		until_state RUNNING 1c 1 "$pid"
 		aplay -q -D "hw:$card,0,1" -t raw -f S16_LE -r "$RATE" -c 1 /tmp/noise.raw || fail "aplay: status $?"
-		if [ $card = Plain ]; then
+		if [ "$card" = Plain ]; then
 			ktap_wait "$pid"
 			[ $? = 1 ] || fail "the recording from the first card does not end"
 			grep -q 'bad state' /tmp/one_card.err || fail "arecord said: $(cat /tmp/one_card.err)"
