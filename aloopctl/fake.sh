@@ -90,10 +90,9 @@ t_fake_restore() {
 	cp "$file" "$folder/before"
 	mv "$FAKE/$CONFIGFS" "$folder/away"
 	mkdir -p "$FAKE/proc/asound/card0"
-	ln -s card0 "$FAKE/proc/asound/One"
-	printf '%s\n' One >"$FAKE/proc/asound/card0/id"
-	printf ' 0 [One            ]: Loopback - Loopback\n' >"$FAKE/proc/asound/cards"
-	printf ' 0 snd_aloop_rs\n' >"$FAKE/proc/asound/modules"
+	: >"$FAKE/proc/asound/card0/cable#0"
+	printf ' 0 [One            ]: Loopback - Loopback\n                      Loopback 1\n' \
+		>"$FAKE/proc/asound/cards"
 	run 5 --root "$FAKE" save
 	complains 'it has cards, and whether they are there'
 	cmp -s "$file" "$folder/before" || fail "the file has changed"
