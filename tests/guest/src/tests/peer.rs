@@ -21,6 +21,7 @@ use support::config::SETUP;
 use support::config::USUAL;
 use support::elements::Controls;
 use support::elements::CAPTURE_ACTIVE;
+use support::elements::SHIFT;
 use support::kernel::Errno;
 use support::ktap::Context;
 use support::ktap::Fail;
@@ -34,6 +35,7 @@ use support::signal::Expect;
 use support::stamp::Kind;
 
 use crate::tests::source::Source;
+use crate::tests::who::said_of;
 
 pub fn tests() -> Vec<Test> {
     let mut tests = Vec::new();
@@ -120,6 +122,11 @@ pub fn tests() -> Vec<Test> {
             run,
         ));
     }
+    tests.push(Test::new(
+        "waits",
+        "18.1 10.3 wait_for_peer: rate_shift is that of the common beginning",
+        |ctx| loaded_with(ctx, "wait_for_peer").and_then(|()| shift_of_who_waited(ctx)),
+    ));
     tests.push(Test::new(
         "waits",
         "18.1 9.16 wait_for_peer: a capture that waits is active, and its beginning is no event",
@@ -503,6 +510,29 @@ fn ends_for_a_late_reader(ctx: &Context) -> Outcome {
     );
     is_heard(0x1a7e, &heard)?;
     wait_for_state(&rec, SETUP, Duration::from_millis(300))
+}
+
+/// It is changed between the START of one side and that of the other.
+fn shift_of_who_waited(ctx: &Context) -> Outcome {
+    let c = Controls::of(ctx, CABLE)?;
+    for dir in Dir::BOTH {
+        let (mut play, rec) = CABLE.open(ctx, &LONG, &LONG)?;
+        play.write(&LONG.silence(LONG.buffer()), 0, LONG.buffer())?;
+        let (first, second) = match dir {
+            Dir::Playback => (&play, &rec),
+            Dir::Capture => (&rec, &play),
+        };
+        first.start()?;
+        c.set(SHIFT, 101_000)?;
+        let said = second.start().map_err(Fail::from).and_then(|()| {
+            poll(&mut [], 20);
+            let of = |dir| said_of(ctx, CABLE, dir, "rate_shift:");
+            Ok([of(Dir::Playback)?, of(Dir::Capture)?])
+        });
+        c.set(SHIFT, 100_000)?;
+        check_eq!("rate_shift of both", said?, ["101000", "101000"]);
+    }
+    Ok(())
 }
 
 /// Whoever plays when somebody records sees a recorder that waits for them.

@@ -34,6 +34,7 @@ use users::close_often;
 use users::close_one_side;
 use users::other_card;
 use users::own_timer;
+use users::refused_start;
 use users::second_cable;
 use users::timer_runs;
 use without::afterwards;
@@ -77,6 +78,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "11.6 the timer runs from the first START to the last stop",
             timer_runs,
+        ),
+        test(
+            "11.6 a START that a linked stream refuses starts no timer",
+            refused_start,
         ),
         test(
             "11.7 a tick of less than 100 us is EINVAL at START",

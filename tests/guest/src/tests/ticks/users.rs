@@ -8,9 +8,11 @@ use std::time::Instant;
 
 use support::cable::wait_for_position;
 use support::check_eq;
+use support::config::Config;
 use support::config::Dir;
 use support::config::LONG;
 use support::config::RUNNING;
+use support::ktap::expect_error;
 use support::ktap::Context;
 use support::ktap::Fail;
 use support::ktap::Outcome;
@@ -73,6 +75,33 @@ pub(super) fn timer_runs(ctx: &Context) -> Outcome {
     drop(rec);
     let none: [String; 0] = [];
     check_eq!("clients after the last close", clients()?, none);
+    Ok(())
+}
+
+/// A playback begins, one that is linked with it can't, and then neither has begun.
+pub(super) fn refused_start(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let mut play = CABLE.playback(ctx)?;
+    play.configure(&cfg)?;
+    play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+    let mut other = SECOND.playback(ctx)?;
+    other.setup(&Config { rate: 44100, ..cfg })?;
+    let mut misfit = SECOND.capture(ctx)?;
+    misfit.configure(&cfg)?;
+    other.prepare()?;
+    // The core begins with the one that has been linked last.
+    misfit.link(&play)?;
+    check_eq!("the timer runs before", is_ticking()?, false);
+    expect_error("START", play.start(), libc::EIO)?;
+    check_eq!(
+        "the timer runs after a START that is refused",
+        is_ticking()?,
+        false
+    );
+    misfit.unlink()?;
+    play.start()?;
+    check_eq!("the timer runs after START", is_ticking()?, true);
     Ok(())
 }
 
