@@ -30,7 +30,10 @@ use support::signal::Format;
 pub fn tests() -> Vec<Test> {
     let test = |name: &str, run: fn(&Context) -> Outcome| Test::new("drain", name, run);
     let whole = |name: &str, access: Access, format: Format| {
-        Test::new("drain", name, move |ctx| whole_stream(ctx, access, format)).c_defect("17.2")
+        Test::new("drain", name, move |ctx| {
+            whole_stream(ctx, access, format, false)
+        })
+        .c_defect("17.2")
     };
     vec![
         test("7.8 DRAIN waits until the last frame is played", states),
@@ -50,6 +53,12 @@ pub fn tests() -> Vec<Test> {
             Access::RwInterleaved,
             signal::S16_LE,
         ),
+        Test::new(
+            "drain",
+            "7.9 17.2 DRAIN of a stream that never stops: the whole stream, then silence",
+            |ctx| whole_stream(ctx, Access::RwInterleaved, signal::S16_LE, true),
+        )
+        .c_defect("17.2"),
         whole(
             "7.9 17.2 DRAIN of a planar stream: the whole stream, then silence",
             Access::RwNoninterleaved,
@@ -74,7 +83,9 @@ const CABLE: Cable = Cable {
 };
 
 /// Streams of odd lengths, so that the end falls anywhere in a period, in buffers of two sizes.
-fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
+///
+/// A stream that `never_stops` plays its buffer round and round, but in a drain.
+fn whole_stream(ctx: &Context, access: Access, format: Format, never_stops: bool) -> Outcome {
     for (frames, play, rec) in [
         (5000, (1024, 8), (1024, 8)),
         (700, (1024, 8), (480, 20)),
@@ -92,6 +103,9 @@ fn whole_stream(ctx: &Context, access: Access, format: Format) -> Outcome {
         unless_stalled(|| {
             let (p, r) = CABLE.open(ctx, &cfg(play), &cfg(rec))?;
             let mut session = Session::new(p, r, cfg(play).signal(frames, frames as u64));
+            if never_stops {
+                session.play.sw_params(u64::MAX)?;
+            }
             // The playback buffer holds something else where the stream does not reach.
             let stale = cfg(play).signal(cfg(play).buffer(), 0xdead);
             session.play.write(&stale, 0, stale.len())?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use support::cable::cable_works;
 use support::cable::wait_for_position;
+use support::cable::Cable;
 use support::check;
 use support::check_eq;
 use support::config::Config;
@@ -35,7 +36,9 @@ use crate::tests::source::timer_line;
 use crate::tests::source::Source;
 use crate::tests::source::CABLE;
 use crate::tests::source::MASTER;
+use crate::tests::source::SECOND;
 use crate::tests::source::SLOW;
+use crate::tests::ticks::log_after_others;
 use crate::tests::ticks::other_cards;
 
 pub fn tests() -> Vec<Test> {
@@ -53,6 +56,7 @@ pub fn tests() -> Vec<Test> {
             free_periods,
         ),
         test("11.12 a cable does not follow itself", itself),
+        test("11.12 the log says whom a cable does not follow", logged),
         test(
             "3.9 11.12 a cable that follows has streams without period wake-ups",
             without_wakeups,
@@ -69,6 +73,11 @@ pub fn tests() -> Vec<Test> {
         .limit(4000),
         timed("11.13 a source of another rate", other_rate),
         timed("11.14 a source that stops, and goes on", stops),
+        timed("11.14 a source that pauses", pauses),
+        timed(
+            "11.13 a source that tells of several ticks at once",
+            system_timer,
+        ),
         timed("11.15 audio time is that of the frames", audio_time),
     ]
 }
@@ -208,20 +217,54 @@ fn absent_source(ctx: &Context) -> Outcome {
 }
 
 fn itself(ctx: &Context) -> Outcome {
-    for (dir, subdevice) in [(Dir::Playback, 0), (Dir::Capture, 1)] {
-        let text = format!(
-            "follow:{}.{}.{}",
-            ctx.index,
-            match dir {
-                Dir::Playback => CABLE.device,
-                Dir::Capture => CABLE.device ^ 1,
-            },
-            CABLE.subdevice * 2 + subdevice
-        );
-        let _source = Source::set(ctx, &text)?;
-        cable_works(ctx, CABLE)?;
+    for cable in [CABLE, SECOND] {
+        for dir in Dir::BOTH {
+            let text = format!("follow:{}", timer_of(ctx, cable, dir));
+            let _source = Source::set(ctx, &text)?;
+            cable_works(ctx, cable)?;
+            let _play = cable.playback(ctx)?;
+            check_eq!(
+                format!("{cable:?} with {text:?}"),
+                timer_line(ctx, cable)?,
+                None
+            );
+        }
+    }
+    // Each may follow the other.
+    for (cable, other) in [(CABLE, SECOND), (SECOND, CABLE)] {
+        for dir in Dir::BOTH {
+            let timer = timer_of(ctx, other, dir);
+            let _source = Source::set(ctx, &format!("follow:{timer}"))?;
+            let _play = cable.playback(ctx)?;
+            check_eq!(
+                format!("{cable:?} with {timer:?}"),
+                timer_line(ctx, cable)?,
+                Some(format!("hw:{}", timer.replace('.', ",")))
+            );
+        }
+    }
+    Ok(())
+}
+
+/// The timer of a side of a cable, as it is named in `timer_source`.
+fn timer_of(ctx: &Context, cable: Cable, dir: Dir) -> String {
+    let (device, subdevice) = match dir {
+        Dir::Playback => (cable.device, cable.subdevice * 2),
+        Dir::Capture => (cable.device ^ 1, cable.subdevice * 2 + 1),
+    };
+    format!("{}.{device}.{subdevice}", ctx.index)
+}
+
+fn logged(ctx: &Context) -> Outcome {
+    let mut log = log_after_others()?;
+    let own = format!("follow:{}", timer_of(ctx, CABLE, Dir::Playback));
+    for (text, message) in [
+        ("follow:NoSuchCard", "NoSuchCard': not followed"),
+        (&own, "A cable can't follow itself"),
+    ] {
+        let _source = Source::set(ctx, text)?;
         let _play = CABLE.playback(ctx)?;
-        check_eq!(format!("with {text:?}"), timer_line(ctx, CABLE)?, None);
+        check!(log.says(message), "no '{message}' in the log");
     }
     Ok(())
 }
@@ -314,6 +357,37 @@ fn stops(ctx: &Context) -> Outcome {
     watch(&leader.pcm, &rec, leader.speed, LOCK)?;
     let (least, most) = watch(&leader.pcm, &rec, leader.speed, 20)?;
     check!(most - least <= FRAME, "{:.0} ns apart", most - least);
+    Ok(())
+}
+
+/// Nothing tells that it does, but that it does not tick.
+fn pauses(ctx: &Context) -> Outcome {
+    let leader = Leader::new(ctx, &SLOW, 99_900)?;
+    let _source = leader.followed(ctx)?;
+    let rec = capture(ctx)?;
+    watch(&leader.pcm, &rec, leader.speed, LOCK)?;
+    let says = follows(ctx)?;
+    check!(says.ends_with("ppm, in phase"), "before the pause: {says}");
+    leader.pcm.pause(true)?;
+    for _ in 0..20 {
+        poll(&mut [], 250);
+        rec.hwsync()?;
+    }
+    let says = follows(ctx)?;
+    check!(says.ends_with("ppm, silent"), "5 s into a pause: {says}");
+    Ok(())
+}
+
+/// The system's sound timer goes at the cable's own speed; each call tells of two ticks.
+fn system_timer(ctx: &Context) -> Outcome {
+    let _source = Source::set(ctx, "follow:-1.0.0")?;
+    let rec = capture(ctx)?;
+    for _ in 0..LOCK * 4 {
+        poll(&mut [], 250);
+        rec.hwsync()?;
+    }
+    let says = follows(ctx)?;
+    check!(says.ends_with("ppm, in phase"), "after {LOCK} s: {says}");
     Ok(())
 }
 

@@ -58,6 +58,10 @@ pub fn tests() -> Vec<Test> {
             drop_paused,
         ),
         test(
+            "7.6 what is played from a release to a DROP is heard, though nobody asks",
+            dropped_after_a_release,
+        ),
+        test(
             "7.3 5.5 a paused playback is not heard when it is dropped or prepared",
             dropped_unheard,
         ),
@@ -275,4 +279,40 @@ fn linked_pause(ctx: &Context) -> Outcome {
         serve_all(std::slice::from_mut(&mut session))?;
         session.verify(Expect::Whole)
     })
+}
+
+fn dropped_after_a_release(ctx: &Context) -> Outcome {
+    // No timer comes between.
+    let cfg = Config {
+        period: 24_000,
+        periods: 2,
+        ..LONG
+    };
+    let (mut play, mut rec) = CABLE.open(ctx, &cfg, &cfg)?;
+    let source = cfg.signal(cfg.buffer(), 0xd4);
+    play.write(&source, 0, source.len())?;
+    rec.start()?;
+    play.start()?;
+    poll(&mut [], 20);
+    play.pause(true)?;
+    let before = play.status()?.hw_ptr;
+    play.pause(false)?;
+    poll(&mut [], 50);
+    play.stop()?;
+    rec.hwsync()?;
+    let mut heard = cfg.nothing();
+    let there = rec.status()?.avail as usize;
+    rec.read(&mut heard, there)?;
+    let (first, last) = heard
+        .first_sound(0)
+        .zip(heard.last_sound())
+        .ok_or("nothing is heard".to_string())?;
+    let frames = last + 1 - first;
+    // By jiffies, the C driver is up to two late.
+    let late = if ctx.is_c_driver() { 400 } else { 48 };
+    check!(
+        frames as u64 + late >= before + 2400,
+        "{frames} frames are heard: {before} before the pause, and 50 ms after the release"
+    );
+    Ok(())
 }

@@ -8,6 +8,7 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
+use support::cable::state_by_peer;
 use support::cable::wait_for_state;
 use support::cable::Cable;
 use support::check;
@@ -15,6 +16,7 @@ use support::check_eq;
 use support::config::state_name;
 use support::config::Config;
 use support::config::Dir;
+use support::config::DRAINING;
 use support::config::LONG;
 use support::config::RUNNING;
 use support::config::SETUP;
@@ -34,6 +36,7 @@ use support::signal::Audio;
 use support::signal::Expect;
 use support::stamp::Kind;
 
+use crate::tests::format::mismatched_running;
 use crate::tests::source::Source;
 use crate::tests::who::said_of;
 
@@ -111,6 +114,10 @@ pub fn tests() -> Vec<Test> {
             ends_for_a_slow_reader,
         ),
         (
+            "a reader that looks by itself ends, whatever it would be woken by",
+            ends_for_a_reader_by_the_clock,
+        ),
+        (
             "a late reader of what there is gets all of it",
             ends_for_a_late_reader,
         ),
@@ -122,6 +129,11 @@ pub fn tests() -> Vec<Test> {
             run,
         ));
     }
+    tests.push(Test::new(
+        "waits",
+        "18.1 6.5 wait_for_peer: a capture that waits is stopped by a playback unlike it",
+        |ctx| loaded_with(ctx, "wait_for_peer").and_then(|()| evicted_while_it_waits(ctx)),
+    ));
     tests.push(Test::new(
         "waits",
         "18.1 10.3 wait_for_peer: rate_shift is that of the common beginning",
@@ -493,6 +505,14 @@ fn ends_for_a_slow_reader(ctx: &Context) -> Outcome {
     Err(format!("it goes on after {} frames", heard.len()).into())
 }
 
+/// No such number of frames will ever be there.
+fn ends_for_a_reader_by_the_clock(ctx: &Context) -> Outcome {
+    let (play, mut rec) = heard(ctx, 0xc10c)?;
+    rec.set_thresholds(1, RECORDED.buffer() as u64, 1 << 40)?;
+    drop(play);
+    is_heard(0xc10c, &read_until_setup(&mut rec)?)
+}
+
 /// It waits for a period, and comes when there is just that, for the last time, and has been for long.
 fn ends_for_a_late_reader(ctx: &Context) -> Outcome {
     let (play, mut rec) = heard(ctx, 0x1a7e)?;
@@ -510,6 +530,27 @@ fn ends_for_a_late_reader(ctx: &Context) -> Outcome {
     );
     is_heard(0x1a7e, &heard)?;
     wait_for_state(&rec, SETUP, Duration::from_millis(300))
+}
+
+fn evicted_while_it_waits(ctx: &Context) -> Outcome {
+    let other = Config {
+        rate: 44100,
+        ..LONG
+    };
+    let (play, rec) = mismatched_running(ctx, CABLE, &other, &LONG)?;
+    check_eq!(
+        "position of the capture that waits",
+        rec.status()?.hw_ptr,
+        0
+    );
+    play.start()?;
+    state_by_peer(&rec, DRAINING)?;
+    check_eq!(
+        "state of the playback",
+        state_name(play.state()?),
+        state_name(RUNNING)
+    );
+    Ok(())
 }
 
 /// It is changed between the START of one side and that of the other.

@@ -27,6 +27,7 @@ use support::config::SUSPENDED;
 use support::config::USUAL;
 use support::elements::Controls;
 use support::elements::ACTIVE;
+use support::elements::CAPTURE_ACTIVE;
 use support::elements::NAMES;
 use support::kernel::pin;
 use support::ktap::expect_error;
@@ -83,6 +84,10 @@ pub fn tests() -> Vec<Test> {
             resumed_and_lost,
         )
         .c_defect("3.9"),
+        test(
+            "9.16 12.1 a suspend and a RESUME are events of who is recorded",
+            recorded_until_suspended,
+        ),
         test("12.5 a hibernation is like a suspend", hibernated),
         test("12.4 PREPARE in place of RESUME", prepared_again),
         test(
@@ -202,6 +207,26 @@ fn suspended_client(ctx: &Context) -> Outcome {
     expect_error("READI", rec.read(&mut LONG.nothing(), 480), libc::ESTRPIPE)?;
     check_eq!("poll of the capture", rec.poll(0), Some(0x9));
     check_eq!("poll of the playback", play.poll(0), Some(0xc));
+    Ok(())
+}
+
+fn recorded_until_suspended(ctx: &Context) -> Outcome {
+    let (_play, rec) = running(ctx)?;
+    let c = Controls::of(ctx, CABLE)?;
+    let of_capture = |c: &Controls| -> Result<usize, Fail> {
+        let events = c.all_events()?;
+        Ok(events
+            .iter()
+            .filter(|name| **name == CAPTURE_ACTIVE)
+            .count())
+    };
+    c.control.subscribe()?;
+    suspend()?;
+    check_eq!("Capture Active", c.capture_active()?, 0);
+    check_eq!("events of the suspend", of_capture(&c)?, 1);
+    rec.resume()?;
+    check_eq!("Capture Active after RESUME", c.capture_active()?, 1);
+    check_eq!("events of the RESUME", of_capture(&c)?, 1);
     Ok(())
 }
 

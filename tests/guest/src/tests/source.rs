@@ -24,6 +24,7 @@ use support::timer::UserTimer;
 
 use crate::tests::proc::cable;
 use crate::tests::proc::write;
+use crate::tests::ticks::log_after_others;
 use crate::tests::who::said_of;
 
 pub fn tests() -> Vec<Test> {
@@ -39,6 +40,7 @@ pub fn tests() -> Vec<Test> {
             "11.2 what is wrong with timer_source shows at open",
             bad_forms,
         ),
+        test("11.2 the log says what is wrong with timer_source", logged),
         test("11.2 a cable keeps its timer while a side is open", kept),
         test("11.2 no slave timer ticks with a cable's", no_slaves).c_defect("11.2"),
         test("10.3 the timer in the file of the cables", in_proc),
@@ -202,6 +204,28 @@ fn bad_forms(ctx: &Context) -> Outcome {
         }
     }
     cable_works(ctx, CABLE)
+}
+
+fn logged(ctx: &Context) -> Outcome {
+    let mut log = log_after_others()?;
+    for (text, code, message) in [
+        (
+            "30",
+            libc::ENODEV,
+            "snd_timer_open (30,0,0) failed with -19",
+        ),
+        (
+            "NoSuchCard",
+            libc::EINVAL,
+            "Parsing timer source 'NoSuchCard' failed with -22",
+        ),
+    ] {
+        let _source = Source::set(ctx, text)?;
+        let open = Pcm::open(CABLE.side(ctx, Dir::Playback));
+        expect_error(&format!("open with {text:?}"), open, code)?;
+        check!(log.says(message), "no '{message}' in the log");
+    }
+    Ok(())
 }
 
 fn kept(ctx: &Context) -> Outcome {

@@ -150,6 +150,22 @@ fn xruns(ctx: &Context) -> Outcome {
     rec.start()?;
     rec.stop()?;
     is("after a DROP", Dir::Capture, "2")?;
+    // It is late who has asked to be stopped before the buffer is full, and nobody who never is.
+    rec.sw_params(480)?;
+    rec.prepare()?;
+    rec.start()?;
+    wait_for_state(&rec, XRUN, Duration::from_secs(2))?;
+    is(
+        "after an overrun of half a buffer or less",
+        Dir::Capture,
+        "3",
+    )?;
+    rec.sw_params(u64::MAX)?;
+    rec.prepare()?;
+    rec.start()?;
+    poll(&mut [], 200);
+    rec.stop()?;
+    is("after the DROP of one that never stops", Dir::Capture, "3")?;
     drop(rec);
 
     let mut play = CABLE.playback(ctx)?;

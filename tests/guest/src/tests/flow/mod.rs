@@ -25,6 +25,7 @@ use order::restart;
 use order::restart_capture;
 use silence::free_running;
 use silence::recorded_before;
+use silence::short_loop;
 use silence::silence_after_stop;
 use silence::underrun;
 
@@ -62,6 +63,14 @@ pub fn tests() -> Vec<Test> {
             "5.7 without a stop threshold the buffer is played again",
             free_running,
         ),
+        test(
+            "3.9 5.7 a short buffer is heard again and again, without period wake-ups",
+            |ctx| {
+                short_loop(ctx, Access::RwInterleaved)?;
+                short_loop(ctx, Access::RwNoninterleaved)
+            },
+        )
+        .c_defect("3.9"),
         test("5.8 17.8 an underrun gives no stale frames", underrun).c_defect("5.8"),
         test("6.9 START is refused when it cannot be", bad_start),
         test(

@@ -57,7 +57,11 @@ pub fn tests() -> Vec<Test> {
         ));
         tests.push(test(
             format!("8.9 no audio time goes back at a PAUSE, {dir:?}"),
-            Box::new(move |ctx| pauses(ctx, dir)),
+            Box::new(move |ctx| pauses(ctx, dir, false)),
+        ));
+        tests.push(test(
+            format!("8.9 no audio time goes back at a PAUSE beside another side, {dir:?}"),
+            Box::new(move |ctx| pauses(ctx, dir, true)),
         ));
     }
     for rate in RATES {

@@ -6,6 +6,7 @@ mod periods;
 mod users;
 mod without;
 
+pub use periods::log_after_others;
 pub use users::other_cards;
 
 use support::cable::Cable;
@@ -34,11 +35,13 @@ use users::close_often;
 use users::close_one_side;
 use users::other_card;
 use users::own_timer;
+use users::paused;
 use users::refused_start;
 use users::second_cable;
 use users::timer_runs;
 use without::afterwards;
 use without::drain_during_a_pause;
+use without::drain_of_several_periods;
 use without::drain_without_ticks;
 use without::no_ticks;
 use without::no_ticks_to_drain;
@@ -79,6 +82,7 @@ pub fn tests() -> Vec<Test> {
             "11.6 the timer runs from the first START to the last stop",
             timer_runs,
         ),
+        test("11.6 no timer runs while the last side is paused", paused),
         test(
             "11.6 a START that a linked stream refuses starts no timer",
             refused_start,
@@ -96,6 +100,11 @@ pub fn tests() -> Vec<Test> {
             "11.9 a playback that drains ends when its timer stops",
             drain_without_ticks,
         ),
+        test(
+            "11.9 a drain of several periods is heard whole when its timer stops",
+            drain_of_several_periods,
+        )
+        .c_defect("11.9"),
         test(
             "11.9 a playback that drains waits while its timer pauses",
             drain_during_a_pause,

@@ -37,7 +37,7 @@ use crate::tests::source::SLOW;
 
 /// The log from now on, when what other tests have had logged is so long ago that it does not keep
 /// more from it: the driver prints ten messages in five seconds.
-fn log_after_others() -> std::io::Result<Log> {
+pub fn log_after_others() -> std::io::Result<Log> {
     thread::sleep(Duration::from_secs(5));
     Log::from_now()
 }

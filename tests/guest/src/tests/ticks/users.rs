@@ -78,6 +78,30 @@ pub(super) fn timer_runs(ctx: &Context) -> Outcome {
     Ok(())
 }
 
+/// It is the last side that runs, and then none does.
+pub(super) fn paused(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    for dir in Dir::BOTH {
+        let (mut play, rec) = CABLE.open(ctx, &cfg, &cfg)?;
+        play.write(&cfg.silence(cfg.buffer()), 0, cfg.buffer())?;
+        let pcm = match dir {
+            Dir::Playback => &play,
+            Dir::Capture => &rec,
+        };
+        pcm.start()?;
+        for pause in [true, false, true] {
+            pcm.pause(pause)?;
+            check_eq!(
+                format!("{dir:?}: the timer runs, paused {pause}"),
+                is_ticking()?,
+                !pause
+            );
+        }
+    }
+    Ok(())
+}
+
 /// A playback begins, one that is linked with it can't, and then neither has begun.
 pub(super) fn refused_start(ctx: &Context) -> Outcome {
     let cfg = system_config()?;

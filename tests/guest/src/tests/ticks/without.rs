@@ -19,6 +19,8 @@ use support::ktap::expect_error;
 use support::ktap::Context;
 use support::ktap::Outcome;
 use support::pcm::Pcm;
+use support::signal::compare;
+use support::signal::Expect;
 
 use crate::tests::source::master;
 use crate::tests::source::master_of;
@@ -43,6 +45,27 @@ pub(super) fn drain_without_ticks(ctx: &Context) -> Outcome {
     );
     clock.stop()?;
     wait_for_state(&play, SETUP, Duration::from_secs(1))
+}
+
+/// All of it at once, since nothing will tick any more.
+pub(super) fn drain_of_several_periods(ctx: &Context) -> Outcome {
+    let clock = master(ctx, &SLOW)?;
+    let _source = Source::set(ctx, &master_of(ctx.index))?;
+    let (mut play, mut rec) = CABLE.open(ctx, &SLOW, &SLOW)?;
+    let source = SLOW.signal(3 * 4800 + 2400, 114);
+    play.write(&source, 0, source.len())?;
+    rec.start()?;
+    clock.start()?;
+    play.start()?;
+    expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+    clock.stop()?;
+    wait_for_state(&play, SETUP, Duration::from_secs(1))?;
+    let mut heard = SLOW.nothing();
+    rec.hwsync()?;
+    let there = rec.status()?.avail as usize;
+    rec.read(&mut heard, there)?;
+    compare(&source, &heard, Expect::Whole)?;
+    Ok(())
 }
 
 /// A source that pauses will go on.
