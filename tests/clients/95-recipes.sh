@@ -228,6 +228,35 @@ one_container() {
 }
 example one_container "docker's --device, in_box, and a card that goes while another is used"
 
+# --- two programs, to each other
+
+pair() {
+	local way recorders=() players=()
+	fresh
+	typed pair
+	# What the one says is not what the other says.
+	sox -D music.wav rx.wav reverse
+	cp music.wav tx.wav
+	for way in rx tx; do
+		arecord -q -D "hw:$way,1,0" -f dat "heard.$way.wav" &
+		recorders+=($!)
+		capturing 1 0 "$way"
+	done
+	for way in rx tx; do
+		aplay -q -D "hw:$way,0,0" "$way.wav" &
+		players+=($!)
+	done
+	wait_for "${players[@]}"
+	stop_recorder "${recorders[0]}" 1 0 rx
+	stop_recorder "${recorders[1]}" 1 0 tx
+	for way in rx tx; do
+		exact "$way.wav" "heard.$way.wav"
+	done
+	# There is no other device to choose.
+	(($(aplay -l | grep -c '^card .*: [rt]x ') == 2 && $(arecord -l | grep -c '^card .*: [rt]x ') == 2))
+}
+example pair "two programs that hear each other, by a card each way"
+
 # --- in step with a DAC
 
 dac() {
@@ -336,6 +365,35 @@ pins() {
 }
 example pins "a player is refused: who has chosen, and what; plughw: converts"
 
+notify() {
+	fresh
+	typed studio
+	sox -D music.wav -r 44100 cd.wav
+	# Over before the recorder is back.
+	sox -D cd.wav short.wav trim 0 0.3
+	lines_of notify
+	eval "${lines[0]}"
+	eval "${lines[1]}" &
+	loop=$!
+	capturing 1 0 studio
+	# A player with another rate is not refused, and ends the recording; the next one has that rate.
+	aplay -q -D hw:studio,0,0 music.wav
+	wait_until records_at 48000
+	aplay -q -D hw:studio,0,0 short.wav
+	wait_until records_at 44100
+	# Nor is one that fits then.
+	aplay -q -D hw:studio,0,0 cd.wav
+	wait_until has_read 1 0 $(($(field c 1 0 hw_ptr studio) + 44100)) studio
+	kill $loop
+	recorder=$(pgrep -x arecord)
+	kill "$recorder"
+	gone pgrep -x arecord
+	exact cd.wav again.wav
+	says '"rate":44100' aloopctl watch studio --json --all --seconds 0.1
+}
+records_at() { [[ $(param c 1 0 rate studio) == "$1" ]] && is_state c 1 0 RUNNING studio; }
+example notify "PCM Notify: the player chooses, and the recorder begins anew"
+
 access() {
 	fresh
 	typed studio
@@ -355,8 +413,18 @@ example access "arecord -I beside aplay"
 
 # Stands for systemd, which is not there.
 systemctl() {
-	[[ $* == 'enable snd-aloop-rs' && -e $UNIT ]] || fail "systemctl $*"
-	enabled=1
+	case $* in
+	'enable snd-aloop-rs')
+		[[ -e $UNIT ]] || fail "no $UNIT"
+		enabled=1
+		;;
+	'--user restart wireplumber')
+		pkill -x wireplumber
+		gone pgrep -x wireplumber
+		wireplumber >>wireplumber.log 2>&1 &
+		;;
+	*) fail "systemctl $*" ;;
+	esac
 }
 boot() {
 	fresh
@@ -421,6 +489,21 @@ microphone() {
 	exact music.wav heard.wav
 }
 example microphone "a desktop shows one sink and one microphone, by the names that were given"
+
+alone() {
+	fresh
+	session
+	typed studio
+	aloopctl add other --title Other --substreams 1
+	shown 'Studio '
+	shown 'Other '
+	trap 'rm -r ~/.config/wireplumber' EXIT
+	typed alone
+	(wait_until isnt says 'Studio ' wpctl status) || fail "$(wpctl status)"
+	shown 'Other '
+	not grep RUNNING /proc/asound/studio/pcm*/sub*/status
+}
+example alone "a card that WirePlumber is told to leave alone"
 
 desktop() {
 	SPEAKERS=alsa_output.platform-snd_aloop.speakers.playback.0.0
