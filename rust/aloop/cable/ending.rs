@@ -11,8 +11,8 @@ pub(super) struct Ending {
     has_heard: bool,
     /// The position at which the capture stays, if it is to end.
     last: Option<Frames>,
-    /// Whether that has been put off for its reader.
-    is_extended: bool,
+    /// The same before it was put off for the reader: what comes behind is silence for it.
+    due: Frames,
 }
 
 impl Ending {
@@ -20,7 +20,7 @@ impl Ending {
     pub(super) const NONE: Self = Self {
         has_heard: false,
         last: None,
-        is_extended: false,
+        due: Frames::ZERO,
     };
 
     /// Notes that the capture hears a playback.
@@ -40,32 +40,23 @@ impl Ending {
 
     /// Sets the end of the recording to that of the period in which `position` is.
     pub(super) fn set(&mut self, position: Frames, setup: &Setup) {
-        self.last = Some(position.next_multiple_of(setup.period()));
+        self.due = position.next_multiple_of(setup.period());
+        self.last = Some(self.due);
     }
 
-    /// Puts the end off to `last` for a reader, unless it has been put off before, and returns
-    /// whether it is put off now.
-    pub(super) fn extend(&mut self, last: Frames) -> bool {
-        let may_be = !self.is_extended;
+    /// Puts the end off to `last` for a reader, which has read up to `read`, and returns whether it
+    /// is put off now: not for one that has read all up to the end that was set.
+    pub(super) fn extend(&mut self, last: Frames, read: Frames) -> bool {
+        let may_be = read < self.due;
         if may_be {
-            self.is_extended = true;
             self.last = Some(last);
         }
         may_be
     }
 
     /// Forgets the end.
-    ///
-    /// An extension stays used up: there is none after that.
     pub(super) fn clear(&mut self) {
         self.last = None;
-    }
-
-    /// Forgets the end and its extension, as there is another playback: a later end may be extended
-    /// again.
-    pub(super) fn cancel(&mut self) {
-        self.last = None;
-        self.is_extended = false;
     }
 
     /// Returns how many frames there are left from `position` on; `None` if there is no end.

@@ -11,7 +11,7 @@
 //!   hears silence to the end of its period, for there are programs that lose a period that is not
 //!   complete; then no more, and when its application has read all there is, the capture is
 //!   stopped, and with it those that it is linked with. An application that waits for more than
-//!   there is gets that, in silence.
+//!   there is gets that, in silence, until it has read what was played.
 //!
 //! A stream that is prepared anew, as after an xrun, starts anew: it waits, and has heard nobody.
 //!
@@ -33,6 +33,7 @@ use alsa::pcm::{
     RunningStream,
     StopState, //
 };
+use core::cmp::min;
 
 impl Locked<'_> {
     /// Returns whether a stream that starts now has to wait.
@@ -188,13 +189,14 @@ impl Locked<'_> {
             return Action::Stop(StopState::Setup);
         }
         // A reader that waits for more than there is will not come. It gets as much silence as it
-        // lacks; once, for one that always does would go on for ever.
-        let wanted = Frames(own.wakeup_frames());
+        // lacks, until it has read what was played. (One that goes by its own clock may seem to wait
+        // for more than the buffer has.)
+        let wanted = min(Frames(own.wakeup_frames()), setup.frames());
         if left >= wanted {
             return Action::None;
         }
-        let lacking = wanted - left;
-        if wanted > setup.frames() || !self.state.ending.extend(position + lacking) {
+        let last = position + (wanted - left);
+        if !self.state.ending.extend(last, position - left) {
             return Action::Stop(StopState::Setup);
         }
         Action::None

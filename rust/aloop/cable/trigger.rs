@@ -87,7 +87,7 @@ impl Locked<'_> {
         }
         match direction {
             // It is heard, even if the recording was to end.
-            Direction::Playback => self.state.ending.cancel(),
+            Direction::Playback => self.state.ending.clear(),
             Direction::Capture => self.review_ending(),
         }
         let now = self.now;
