@@ -3,7 +3,11 @@
 //! How a recording ends with what is played: see [`peer`](super::peer).
 
 use super::setup::Setup;
-use crate::units::Frames;
+use crate::units::{
+    Delta,
+    Frames,
+    Instant, //
+};
 
 /// How a recording ends, from PREPARE on.
 pub(super) struct Ending {
@@ -13,6 +17,8 @@ pub(super) struct Ending {
     last: Option<Frames>,
     /// The same before it was put off for the reader: what comes behind is silence for it.
     due: Frames,
+    /// How far a reader that nothing wakes has read, and when it was first seen there.
+    seen: Option<(Frames, Instant)>,
 }
 
 impl Ending {
@@ -21,6 +27,7 @@ impl Ending {
         has_heard: false,
         last: None,
         due: Frames::ZERO,
+        seen: None,
     };
 
     /// Notes that the capture hears a playback.
@@ -42,6 +49,7 @@ impl Ending {
     pub(super) fn set(&mut self, position: Frames, setup: &Setup) {
         self.due = position.next_multiple_of(setup.period());
         self.last = Some(self.due);
+        self.seen = None;
     }
 
     /// Puts the end off to `last` for a reader, which has read up to `read`, and returns whether it
@@ -52,6 +60,18 @@ impl Ending {
             self.last = Some(last);
         }
         may_be
+    }
+
+    /// Returns whether a reader that nothing wakes, and that has read up to `read`, has been there
+    /// for `patience` or longer.
+    pub(super) fn has_gone(&mut self, read: Frames, now: Instant, patience: Delta) -> bool {
+        match self.seen {
+            Some((before, since)) if before == read => now >= since + patience,
+            _ => {
+                self.seen = Some((read, now));
+                false
+            }
+        }
     }
 
     /// Forgets the end.

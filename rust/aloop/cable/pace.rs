@@ -115,7 +115,10 @@ impl Locked<'_> {
             clock.set_pace(pace);
             // The periods now end at another time.
             self.arm_again(Direction::Playback);
-            self.arm_again(Direction::Capture);
+            // (One that is over is looked at when it was to be, however often the pace changes.)
+            if !self.is_over(Direction::Capture) {
+                self.arm_again(Direction::Capture);
+            }
         }
     }
 }

@@ -120,6 +120,10 @@ impl Locked<'_> {
         let Some(direction) = self.state.let_go.take() else {
             return;
         };
+        if direction == Direction::Playback {
+            // It is heard, even if the recording was to end.
+            self.state.ending.clear();
+        }
         let side = self.state.side_mut(direction);
         if side.activity() == Activity::Waiting {
             side.set_activity(Activity::Running);
@@ -147,7 +151,7 @@ impl Locked<'_> {
         if !self.state.habits().end_with_peer || !moves || !self.state.ending.has_heard() {
             return;
         }
-        if self.is_never_stopped() {
+        if self.is_never_stopped() || self.state.ending.is_set() {
             return;
         }
         if let Some(capture) = self.state.capture.prepared() {
@@ -188,15 +192,27 @@ impl Locked<'_> {
         if left.is_zero() {
             return Action::Stop(StopState::Setup);
         }
-        // A reader that waits for more than there is will not come. It gets as much silence as it
-        // lacks, until it has read what was played. (One that goes by its own clock may seem to wait
-        // for more than the buffer has.)
-        let wanted = min(Frames(own.wakeup_frames()), setup.frames());
+        if !stops_at_its_end(own, setup) {
+            // It has said so since then.
+            self.state.ending.clear();
+            return Action::None;
+        }
+        let read = position - left;
+        let wanted = Frames(own.wakeup_frames());
+        if wanted.is_zero() || wanted >= min(setup.frames(), Frames(own.stop_threshold())) {
+            // It goes by its own clock, or by signals, and comes while its buffer lasts.
+            let patience = setup.buffer_time();
+            return match self.state.ending.has_gone(read, self.now, patience) {
+                true => Action::Stop(StopState::Setup),
+                false => Action::None,
+            };
+        }
         if left >= wanted {
             return Action::None;
         }
-        let last = position + (wanted - left);
-        if !self.state.ending.extend(last, position - left) {
+        // A reader that waits for more than there is will not come. It gets as much silence as it
+        // lacks, until it has read what was played.
+        if !self.state.ending.extend(position + (wanted - left), read) {
             return Action::Stop(StopState::Setup);
         }
         Action::None

@@ -146,6 +146,7 @@ pub(super) fn pauses(ctx: &Context, dir: Dir, beside_another: bool) -> Outcome {
                 is_news || beside_another,
                 "pause {round}: {kind:?} time stands still after it"
             );
+            check_eq!("type", after.actual, kind as u32);
             if kind == Kind::Link && is_news {
                 within_frame("after a pause", &after, cfg.rate)?;
                 // It ran until some time within the call, and from the release on; beside another
