@@ -131,6 +131,15 @@ t_directory() {
 	grep -qF "Loopback at snd_aloop.ü" /proc/asound/cards || fail "$(cat /proc/asound/cards)"
 }
 
+# An id is taken by the same word only.
+t_like_ids() {
+	make studio substreams=1
+	make Studio substreams=1
+	make stud substreams=1
+	make studios substreams=1
+	expect cards "$(cards)" "0=studio 1=Studio 2=stud 3=studios"
+}
+
 t_live_errors() {
 	make first index=3
 	mkdir "$ROOT/second"
@@ -306,6 +315,7 @@ defaults 20.1 20.2 mkdir makes a directory with defaults, and its card is as tha
 right 20.2 what is written right is read again
 wrong 20.2 what is written wrong is refused, and the log says what is allowed
 directory 20.1 how a directory can be called
+like_ids 20.3 identifiers that are alike, and not the same
 live_errors 20.3 live returns the card's error
 busy 20.3 a card that is live does not change
 names 20.4 names of the card and its devices, and its path

@@ -56,6 +56,11 @@ pub fn tests() -> Vec<Test> {
         ),
         Test::new(
             "flow",
+            "6.11 7.10 linked streams that were drained start anew at the time of the next START",
+            started_after_a_drain,
+        ),
+        Test::new(
+            "flow",
             "6.4 6.11 both sides of a cable whose START was refused begin with the first frame",
             |ctx| {
                 sides_started_again(ctx, false)?;
@@ -328,6 +333,51 @@ fn one_ends_first(ctx: &Context) -> Outcome {
                 })?;
             }
         }
+    }
+    Ok(())
+}
+
+/// The capture keeps frames that nobody has read, so that its drain leaves it as it is.
+fn started_after_a_drain(ctx: &Context) -> Outcome {
+    let mut play = cable(0).playback(ctx)?;
+    let mut rec = cable(1).capture(ctx)?;
+    play.configure(&LONG)?;
+    rec.configure(&LONG)?;
+    play.link(&rec)?;
+    for round in 0..3 {
+        play.write(&LONG.silence(4800), 0, 4800)?;
+        play.start()?;
+        poll(&mut [], 50);
+        expect_error("DRAIN", play.drain(), libc::EAGAIN)?;
+        poll(&mut [], 300);
+        check_eq!(
+            format!("round {round}: the playback"),
+            state_name(play.state()?),
+            state_name(SETUP)
+        );
+        play.prepare()?;
+        rec.prepare()?;
+        play.write(&LONG.silence(LONG.buffer()), 0, LONG.buffer())?;
+        let before = now_ns();
+        play.start()?;
+        for pcm in [&play, &rec] {
+            let s = pcm.status()?;
+            check_eq!(
+                format!("round {round}: the {:?}", pcm.dir),
+                state_name(s.state),
+                state_name(RUNNING)
+            );
+            check!(
+                s.hw_ptr < 480 && s.trigger_tstamp.ns() >= before,
+                "round {round}: the {:?} is at {}, started {} ns before the call",
+                pcm.dir,
+                s.hw_ptr,
+                before - s.trigger_tstamp.ns()
+            );
+        }
+        play.stop()?;
+        play.prepare()?;
+        rec.prepare()?;
     }
     Ok(())
 }

@@ -29,6 +29,7 @@ use support::elements::Controls;
 use support::elements::ACTIVE;
 use support::elements::CAPTURE_ACTIVE;
 use support::elements::NAMES;
+use support::kernel::now_ns;
 use support::kernel::pin;
 use support::ktap::expect_error;
 use support::ktap::Context;
@@ -87,6 +88,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "9.16 12.1 a suspend and a RESUME are events of who is recorded",
             recorded_until_suspended,
+        ),
+        test(
+            "7.3 12.1 a stream that was paused and suspended is stopped at the time of its DROP",
+            dropped_when_suspended,
         ),
         test("12.5 a hibernation is like a suspend", hibernated),
         test("12.4 PREPARE in place of RESUME", prepared_again),
@@ -227,6 +232,27 @@ fn recorded_until_suspended(ctx: &Context) -> Outcome {
     rec.resume()?;
     check_eq!("Capture Active after RESUME", c.capture_active()?, 1);
     check_eq!("events of the RESUME", of_capture(&c)?, 1);
+    Ok(())
+}
+
+fn dropped_when_suspended(ctx: &Context) -> Outcome {
+    let (play, rec) = running(ctx)?;
+    play.pause(true)?;
+    rec.pause(true)?;
+    suspend()?;
+    for pcm in [&play, &rec] {
+        check_eq!(format!("the {:?}", pcm.dir), pcm.state()?, SUSPENDED);
+        let before = now_ns();
+        pcm.stop()?;
+        let after = now_ns();
+        let at = pcm.status()?.trigger_tstamp.ns();
+        check!(
+            (before..=after).contains(&at),
+            "the {:?} was stopped {} ns before the call",
+            pcm.dir,
+            before - at
+        );
+    }
     Ok(())
 }
 

@@ -33,6 +33,7 @@ use periods::wrong_period_is_told;
 use periods::wrong_period_is_told_of_a_capture;
 use users::close_often;
 use users::close_one_side;
+use users::evicted;
 use users::other_card;
 use users::own_timer;
 use users::paused;
@@ -81,6 +82,10 @@ pub fn tests() -> Vec<Test> {
         test(
             "11.6 the timer runs from the first START to the last stop",
             timer_runs,
+        ),
+        test(
+            "6.5 11.6 a playback that stops a capture goes on with its timer",
+            evicted,
         ),
         test("11.6 no timer runs while the last side is paused", paused),
         test(

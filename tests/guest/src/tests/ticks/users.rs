@@ -6,10 +6,12 @@ use std::fs;
 use std::time::Duration;
 use std::time::Instant;
 
+use support::cable::state_by_peer;
 use support::cable::wait_for_position;
 use support::check_eq;
 use support::config::Config;
 use support::config::Dir;
+use support::config::DRAINING;
 use support::config::LONG;
 use support::config::RUNNING;
 use support::ktap::expect_error;
@@ -17,9 +19,11 @@ use support::ktap::Context;
 use support::ktap::Fail;
 use support::ktap::Outcome;
 use support::pcm::Pcm;
+use support::signal;
 
 use super::started;
 use super::through;
+use crate::tests::format::mismatched_running;
 use crate::tests::source::master;
 use crate::tests::source::master_of;
 use crate::tests::source::system_config;
@@ -75,6 +79,23 @@ pub(super) fn timer_runs(ctx: &Context) -> Outcome {
     drop(rec);
     let none: [String; 0] = [];
     check_eq!("clients after the last close", clients()?, none);
+    Ok(())
+}
+
+/// The timer runs for the capture that it stops, and for the playback from then on.
+pub(super) fn evicted(ctx: &Context) -> Outcome {
+    let cfg = system_config()?;
+    let _source = Source::set(ctx, "-1.0.0")?;
+    let other = Config {
+        format: signal::S32_LE,
+        ..cfg
+    };
+    let (play, rec) = mismatched_running(ctx, CABLE, &other, &cfg)?;
+    wait_for_position(&rec, 1, Duration::from_secs(1))?;
+    play.start()?;
+    state_by_peer(&rec, DRAINING)?;
+    wait_for_position(&play, u64::from(cfg.period) * 3, Duration::from_secs(1))?;
+    check_eq!("the timer runs", is_ticking()?, true);
     Ok(())
 }
 
