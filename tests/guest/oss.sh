@@ -79,6 +79,26 @@ t_exits() {
 	expect "status of the program" "$status" 0
 }
 
+# Who records so waits like any other. The module is loaded as the test before has left it.
+t_records_what_is_played() {
+	head -c 64000 /dev/urandom | tr '\000\200' '\001\201' >/tmp/oss.source
+	head -c 4000 /dev/dsp >/tmp/oss.recorded &
+	recorder=$!
+	# It keeps the module otherwise.
+	trap 'kill "$recorder" 2>/dev/null; wait' EXIT
+	place=/proc/asound/Loopback/pcm0c/sub0/status
+	until grep -q RUNNING "$place" 2>/dev/null; do
+		kill -0 "$recorder" 2>/dev/null || fail "it has recorded $(wc -c </tmp/oss.recorded) bytes of nothing"
+		usleep 10000
+	done
+	usleep 300000
+	expect "position of a recorder that waits" "$(sed -n 's/^hw_ptr *: //p' "$place")" 0
+	aplay -q -D hw:Loopback,1,0 -f S16_LE -c 1 -r 8000 -t raw /tmp/oss.source || fail "aplay: status $?"
+	wait "$recorder" || fail "head: status $?"
+	# It begins with the first frame: silence is 0x80 there, and a sample near it may be.
+	[ "$(head -c 100 /tmp/oss.recorded | tr -d '\200' | wc -c)" -gt 80 ] || fail "it begins with silence"
+}
+
 for module in "$MODULE" snd-pcm-oss; do
 	modprobe "$module" || ktap_bail_out "modprobe $module: status $?"
 done
@@ -91,6 +111,7 @@ plays_adsp 15.1 /dev/adsp plays into device 0
 records_dsp 15.1 /dev/dsp records from device 1
 records_adsp 15.1 /dev/adsp records from device 0
 exits 15.1 wait_for_peer: a program that plays by way of OSS does not wait, and exits
+records_what_is_played 15.1 wait_for_peer: a program that records by way of OSS waits
 END
 rmmod snd-pcm-oss "$MODULE"
-exit $status
+exit "$status"
