@@ -202,10 +202,10 @@ impl Locked<'_> {
         if wanted.is_zero() || wanted >= min(setup.frames(), Frames(own.stop_threshold())) {
             // It goes by its own clock, or by signals, and comes while its buffer lasts.
             let patience = setup.buffer_time();
-            return match self.state.ending.has_gone(read, self.now, patience) {
-                true => Action::Stop(StopState::Setup),
-                false => Action::None,
-            };
+            if self.state.ending.has_gone(read, self.now, patience) {
+                return Action::Stop(StopState::Setup);
+            }
+            return Action::None;
         }
         if left >= wanted {
             return Action::None;

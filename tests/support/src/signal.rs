@@ -160,6 +160,12 @@ impl Audio {
         }
     }
 
+    /// How many frames there are from the first sound to the last.
+    pub fn sounding(&self) -> usize {
+        let ends = self.first_sound(0).zip(self.last_sound());
+        ends.map_or(0, |(first, last)| last + 1 - first)
+    }
+
     /// The same frames as one interleaved plane.
     pub fn interleaved(&self) -> Audio {
         if self.planes.len() == 1 {

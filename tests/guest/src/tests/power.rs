@@ -27,7 +27,6 @@ use support::config::SUSPENDED;
 use support::config::USUAL;
 use support::elements::Controls;
 use support::elements::ACTIVE;
-use support::elements::CAPTURE_ACTIVE;
 use support::elements::NAMES;
 use support::kernel::now_ns;
 use support::kernel::pin;
@@ -218,20 +217,13 @@ fn suspended_client(ctx: &Context) -> Outcome {
 fn recorded_until_suspended(ctx: &Context) -> Outcome {
     let (_play, rec) = running(ctx)?;
     let c = Controls::of(ctx, CABLE)?;
-    let of_capture = |c: &Controls| -> Result<usize, Fail> {
-        let events = c.all_events()?;
-        Ok(events
-            .iter()
-            .filter(|name| **name == CAPTURE_ACTIVE)
-            .count())
-    };
     c.control.subscribe()?;
     suspend()?;
     check_eq!("Capture Active", c.capture_active()?, 0);
-    check_eq!("events of the suspend", of_capture(&c)?, 1);
+    check_eq!("events of the suspend", c.capture_events()?, 1);
     rec.resume()?;
     check_eq!("Capture Active after RESUME", c.capture_active()?, 1);
-    check_eq!("events of the RESUME", of_capture(&c)?, 1);
+    check_eq!("events of the RESUME", c.capture_events()?, 1);
     Ok(())
 }
 
