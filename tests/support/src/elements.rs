@@ -95,15 +95,6 @@ impl Controls {
         Ok(events)
     }
 
-    /// How many of the events since the last question are of `PCM Capture Active`.
-    pub fn capture_events(&self) -> Result<usize, Fail> {
-        let events = self.all_events()?;
-        Ok(events
-            .iter()
-            .filter(|&&name| name == CAPTURE_ACTIVE)
-            .count())
-    }
-
     /// As [`Controls::events`], with it.
     pub fn all_events(&self) -> Result<Vec<&'static str>, Fail> {
         let mut names = Vec::new();
@@ -116,5 +107,14 @@ impl Controls {
             }
         }
         Ok(names)
+    }
+
+    /// How many of the events since the last question are of `PCM Capture Active`.
+    pub fn capture_events(&self) -> Result<usize, Fail> {
+        let events = self.all_events()?;
+        Ok(events
+            .iter()
+            .filter(|&&name| name == CAPTURE_ACTIVE)
+            .count())
     }
 }

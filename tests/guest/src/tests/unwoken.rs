@@ -4,7 +4,7 @@
 //!
 //! It then has no other measure than jiffies of how many buffers have gone by, and is wrong where
 //! time and frames part: after a pause, at another speed, in a stream that waits for its peer
-//! (`peer.rs`). Where a buffer is shorter than a jiffy it counts for ever. It has to be told
+//! (`peer/waits.rs`). Where a buffer is shorter than a jiffy it counts for ever. It has to be told
 //! better.
 
 use support::cable::record;
